@@ -1,0 +1,1 @@
+"""How do PostgreSQL and Apache Kafka run on this machine without containers? As ordinary processes."""
