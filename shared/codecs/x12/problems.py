@@ -1,0 +1,145 @@
+"""What is wrong with an interchange, and where? Collected, never raised, so that one bad element hides no other.
+
+Source: docs of the reader are the 005010 guides; a rule is a constant sentence, so that its slug is a stable id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from shared.codecs.x12.values import NotADay, NotAnAmount, to_cents, to_day, to_quantity
+
+Severity = Literal["error", "warning"]
+
+WITHHELD = "(withheld)"
+FOUND_CHARACTERS_MAX = 60
+
+# Elements that carry a person's name, address, birth date, number or words about them: their values never leave.
+_PERSONAL: dict[str, frozenset[int]] = {
+    "NM1": frozenset((3, 4, 5, 6, 7, 9)),
+    "REF": frozenset((2,)),
+    "SBR": frozenset((3, 4)),
+}
+_WHOLLY_PERSONAL = frozenset(("N2", "N3", "N4", "DMG", "PER", "MSG", "NTE", "K3", "DMG", "PAT", "INS", "HI", "BIN"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class X12Error:
+    """One broken rule. `found` is withheld where the element may hold personal data."""
+
+    segment: int  # running number in the file, ISA is 1; 0 when there is no segment to name
+    element: str  # "CLP04", "SVC01-2", or a segment id
+    found: str
+    rule: str  # constant sentence
+    expected: str = ""
+    severity: Severity = "error"
+
+    @property
+    def rule_id(self) -> str:
+        """Stable kebab id of the rule."""
+        return "".join(c if c.isalnum() else "-" for c in self.rule.lower()).strip("-").replace("--", "-")
+
+    @property
+    def message(self) -> str:
+        return f"{self.rule}; expected {self.expected}" if self.expected else self.rule
+
+
+class Positioned(Protocol):
+    """What a problem must know of a segment."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def elements(self) -> tuple[str, ...]: ...
+
+
+class Problems(list[X12Error]):
+    """The problems of one reading, and the conversions that find them."""
+
+    limit = 10_000  # a hostile file must not fill memory with complaints
+
+    def add(
+        self,
+        segment: Positioned,
+        index: int,
+        rule: str,
+        *,
+        found: str | None = None,
+        expected: str = "",
+        severity: Severity = "error",
+    ) -> None:
+        """Note a broken rule at an element of a segment (index 0: the whole segment)."""
+        if len(self) >= self.limit:
+            return
+        name = segment.elements[0][:3]
+        self.append(
+            X12Error(
+                segment=segment.number,
+                element=f"{name}{index:02d}" if index else name,
+                found=_shown(segment, index) if found is None else found[:FOUND_CHARACTERS_MAX],
+                rule=rule,
+                expected=expected,
+                severity=severity,
+            )
+        )
+
+    def at(self, number: int, element: str, rule: str, *, found: str = "", severity: Severity = "error") -> None:
+        """Note a problem where no segment could be read."""
+        if len(self) < self.limit:
+            found = found[:FOUND_CHARACTERS_MAX]
+            self.append(X12Error(segment=number, element=element, found=found, rule=rule, severity=severity))
+
+    def cents(self, segment: Positioned, index: int) -> int:
+        """A required amount in cents. 0 with a problem when it is absent or unreadable."""
+        amount = self.optional_cents(segment, index)
+        if amount is not None:
+            return amount
+        if not _element(segment, index):
+            self.add(segment, index, "amount is required")
+        return 0
+
+    def optional_cents(self, segment: Positioned, index: int) -> int | None:
+        text = _element(segment, index)
+        if not text:
+            return None
+        try:
+            return to_cents(text)
+        except NotAnAmount as refusal:
+            self.add(segment, index, str(refusal))
+            return None
+
+    def quantity(self, segment: Positioned, index: int) -> Decimal | None:
+        text = _element(segment, index)
+        if not text:
+            return None
+        try:
+            return to_quantity(text)
+        except NotAnAmount as refusal:
+            self.add(segment, index, str(refusal))
+            return None
+
+    def day(self, segment: Positioned, index: int) -> date | None:
+        text = _element(segment, index)
+        if not text:
+            return None
+        try:
+            return to_day(text)
+        except NotADay:
+            self.add(segment, index, "date is CCYYMMDD")
+            return None
+
+
+def _element(segment: Positioned, index: int) -> str:
+    elements = segment.elements
+    return elements[index].strip() if index < len(elements) else ""
+
+
+def _shown(segment: Positioned, index: int) -> str:
+    name = segment.elements[0]
+    if name in _WHOLLY_PERSONAL or index in _PERSONAL.get(name, ()):
+        return WITHHELD
+    return _element(segment, index)[:FOUND_CHARACTERS_MAX] if index else ""

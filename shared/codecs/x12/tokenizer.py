@@ -1,0 +1,312 @@
+"""Where does one segment end and the next begin?
+
+Source: ASC X12.5 interchange control structures (ISA is 106 fixed bytes). Delimiters come from each ISA and from
+nowhere else. Reads bytes or chunks of bytes in bounded memory; a block of whole segments is decoded and split at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from shared.codecs.x12.problems import Problems
+
+Source: TypeAlias = bytes | bytearray | memoryview | Iterable[bytes]
+
+_CHUNK_BYTES = 128 * 1024
+_ISA_SEPARATORS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
+_ISA_LOOK_BYTES = 512
+_BLANK = b" \t\r\n\x00\x1a\x0b\x0c"
+_BLANK_TEXT = _BLANK.decode("ascii")
+_BOM = b"\xef\xbb\xbf"
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much one file may ask of us."""
+
+    segment_bytes: int = 1024 * 1024
+    elements: int = 1_000
+
+
+class Dialect(Struct, frozen=True):
+    """The delimiters of an interchange, and the character set that its text was decoded with."""
+
+    element: str = "*"
+    component: str = ":"
+    repetition: str = "^"  # empty: the interchange has none (ISA11 `U` in older habits)
+    terminator: str = "~"
+    charset: str = "utf-8"
+
+
+STANDARD = Dialect()
+
+
+class Segment(Struct, frozen=True, eq=False, gc=False):
+    """One segment as it was sent. Two are equal when they say the same, wherever they stood and however delimited."""
+
+    number: int  # running number in the file, from 1
+    elements: tuple[str, ...]  # the id first, so that elements[4] of CLP is CLP04
+    dialect: Dialect = STANDARD
+
+    @property
+    def id(self) -> str:
+        return self.elements[0]
+
+    def __getitem__(self, index: int) -> str:
+        """The element without padding, or empty."""
+        elements = self.elements
+        return elements[index].strip() if index < len(elements) else ""
+
+    def components(self, index: int) -> tuple[str, ...]:
+        """The components of an element, trailing empties dropped. Empty tuple when the element is absent."""
+        return _parts(self[index], self.dialect.component)
+
+    def repeats(self, index: int) -> tuple[str, ...]:
+        """The repetitions of an element."""
+        return _parts(self[index], self.dialect.repetition)
+
+    @property
+    def content(self) -> tuple[tuple[tuple[str, ...], ...], ...]:
+        """What the segment says, free of its delimiters: elements of repetitions of components."""
+        component = self.dialect.component
+        every = [
+            tuple(_parts(repeat, component) for repeat in self.repeats(index)) for index in range(len(self.elements))
+        ]
+        while every and not any(every[-1]):
+            every.pop()
+        return tuple(every)
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the segment, without terminator."""
+        return self.dialect.element.join(self.elements).encode(self.dialect.charset)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Segment) and self.content == other.content
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+
+def _parts(text: str, separator: str) -> tuple[str, ...]:
+    if not text:
+        return ()
+    if not separator or separator not in text:
+        return (text,)
+    return tuple(part.strip() for part in text.rstrip(separator + " ").split(separator))
+
+
+def read_segments(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[Segment]:
+    """Every segment of every interchange, in order. What cannot be read becomes a problem; nothing is raised."""
+    reader = _Tokenizer(problems if problems is not None else Problems(), limits or Limits())
+    for chunk in _chunks(source):
+        yield from reader.feed(chunk)
+    yield from reader.finish()
+
+
+def _chunks(source: Source) -> Iterator[bytes]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        view = memoryview(source)
+        for start in range(0, len(view), _CHUNK_BYTES):
+            yield bytes(view[start : start + _CHUNK_BYTES])
+        return
+    yield from source
+
+
+class _Tokenizer:
+    """Holds what is left of the last chunk. `dialect` is None between interchanges."""
+
+    def __init__(self, problems: Problems, limits: Limits) -> None:
+        self.problems = problems
+        self.limits = limits
+        self.buffer = b""
+        self.dialect: Dialect | None = None
+        self.number = 0
+        self.is_skipping = False  # inside a segment that was too long
+
+    def feed(self, chunk: bytes) -> Iterator[Segment]:
+        self.buffer += chunk
+        yield from self._drain(is_end=False)
+
+    def finish(self) -> Iterator[Segment]:
+        yield from self._drain(is_end=True)
+        if self.number == 0:
+            self.problems.at(0, "ISA", "an interchange starts with ISA")
+
+    def _drain(self, *, is_end: bool) -> Iterator[Segment]:
+        while self.buffer:
+            before = len(self.buffer)
+            if self.dialect is None:
+                yield from self._interchange_start(is_end=is_end)
+            else:
+                yield from self._interchange_body(self.dialect, is_end=is_end)
+            if len(self.buffer) == before:
+                return
+
+    def _interchange_start(self, *, is_end: bool) -> Iterator[Segment]:
+        self.buffer = self.buffer.lstrip(_BLANK).removeprefix(_BOM).lstrip(_BLANK)
+        if not self.buffer.startswith(b"ISA"):
+            self._skip_to_isa(is_end=is_end)
+            return
+        if len(self.buffer) < _ISA_LOOK_BYTES and not is_end:
+            return
+        dialect, length = _read_delimiters(self.buffer[:_ISA_LOOK_BYTES])
+        if dialect is None:
+            self.problems.at(self.number + 1, "ISA", "ISA has 16 elements and names four different delimiters")
+            self.buffer = self.buffer[3:]
+            return
+        if length != 106:
+            self.problems.at(self.number + 1, "ISA", "ISA is 106 fixed bytes", found=str(length), severity="warning")
+        self.dialect = dialect
+        self.number += 1
+        text = self.buffer[: length - 1].decode("latin-1")
+        self.buffer = self.buffer[length:]
+        yield Segment(self.number, tuple(text.split(dialect.element, 16)), dialect)
+
+    def _skip_to_isa(self, *, is_end: bool) -> None:
+        start = self.buffer.find(b"ISA", 1)
+        if start < 0 and not is_end and self.buffer[:1] in (b"I", b"\xef") and len(self.buffer) < 3:
+            return  # the rest of the mark is in the next chunk
+        if not self.is_skipping and self.buffer:
+            self.problems.at(self.number, "ISA", "nothing stands between interchanges")
+            self.is_skipping = True
+        kept = b"" if is_end else self.buffer[-2:]
+        self.buffer = self.buffer[start:] if start >= 0 else (kept if len(self.buffer) > 2 else b"")
+        self.is_skipping = start < 0
+
+    def _interchange_body(self, dialect: Dialect, *, is_end: bool) -> Iterator[Segment]:
+        terminator = dialect.terminator.encode("latin-1")
+        stop, is_last = self._end_of_body(dialect, terminator, is_end=is_end)
+        if stop == 0:
+            self._drop_what_is_too_long(is_end=is_end)
+            return
+        block, self.buffer = self.buffer[:stop], self.buffer[stop:]
+        if is_last:
+            self.dialect = None
+        pieces = self._decoded(block, dialect, terminator)
+        yield from self._segments(pieces, is_end=is_end and not self.buffer, terminated=block.endswith(terminator))
+
+    def _end_of_body(self, dialect: Dialect, terminator: bytes, *, is_end: bool) -> tuple[int, bool]:
+        """How much of the buffer can be split now, and whether the interchange ends there."""
+        buffer, separator = self.buffer, dialect.element.encode("latin-1")
+        trailer = _segment_start(buffer, b"IEA" + separator, terminator)
+        header = _segment_start(buffer, b"ISA" + separator, terminator)
+        if header >= 0 and (trailer < 0 or header < trailer):
+            if header == 0:
+                self.dialect = None  # an unclosed interchange; the envelope will say so
+            return header, True
+        if trailer >= 0:
+            close = _end_of_trailer(buffer, trailer, terminator)
+            if close >= 0:
+                return close, True
+            return (len(buffer), True) if is_end else (trailer, False)
+        return (len(buffer) if is_end else buffer.rfind(terminator) + len(terminator)), False
+
+    def _drop_what_is_too_long(self, *, is_end: bool) -> None:
+        if len(self.buffer) <= self.limits.segment_bytes or is_end or self.dialect is None:
+            return
+        if not self.is_skipping:
+            self.number += 1
+            self.problems.at(self.number, "", "a segment is not longer than the limit", found=str(len(self.buffer)))
+        self.is_skipping = True
+        self.buffer = b""
+
+    def _decoded(self, block: bytes, dialect: Dialect, terminator: bytes) -> Iterable[tuple[str, Dialect]]:
+        try:
+            text = block.decode("utf-8")
+        except UnicodeDecodeError:
+            return [_decode_one(piece, dialect) for piece in block.split(terminator)]
+        if terminator in b"\r\n":
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+            return [(piece, dialect) for piece in text.split("\n")]
+        return [(piece, dialect) for piece in text.split(dialect.terminator)]
+
+    def _segments(self, pieces: Iterable[tuple[str, Dialect]], *, is_end: bool, terminated: bool) -> Iterator[Segment]:
+        last: Segment | None = None
+        elements_max, bytes_max = self.limits.elements, self.limits.segment_bytes
+        if self.is_skipping:
+            self.is_skipping = False
+            pieces = list(pieces)[1:]
+        for text, dialect in pieces:
+            text = text.lstrip(_BLANK_TEXT)
+            if not text:
+                continue
+            self.number += 1
+            elements = tuple(text.split(dialect.element))
+            last = Segment(self.number, elements, dialect)
+            if len(elements) > elements_max or len(text) > bytes_max:
+                self.problems.add(last, 0, "a segment is not longer than the limit", found=str(len(text)))
+                continue
+            if not (elements[0].isalnum() and 2 <= len(elements[0]) <= 3):
+                self.problems.add(last, 0, "a segment starts with an id of two or three characters", found="")
+            yield last
+        if is_end and not terminated and last is not None and last.id != "IEA":
+            self.problems.add(last, 0, "every segment ends with the terminator", found="", severity="warning")
+
+
+def _decode_one(piece: bytes, dialect: Dialect) -> tuple[str, Dialect]:
+    try:
+        return piece.decode("utf-8"), dialect
+    except UnicodeDecodeError:
+        latin = Dialect(dialect.element, dialect.component, dialect.repetition, dialect.terminator, "latin-1")
+        return piece.decode("latin-1"), latin
+
+
+def _segment_start(buffer: bytes, mark: bytes, terminator: bytes) -> int:
+    """Where a segment with this id begins, only if it follows a terminator (and decoration)."""
+    at = buffer.find(mark)
+    while at >= 0:
+        before = buffer[max(0, at - 64) : at]
+        if at == 0 or before.rstrip(_BLANK).endswith(terminator) or not before.strip(_BLANK):
+            return at
+        if terminator in _BLANK and before.endswith((b"\r", b"\n", terminator)):
+            return at
+        at = buffer.find(mark, at + 1)
+    return -1
+
+
+def _end_of_trailer(buffer: bytes, trailer: int, terminator: bytes) -> int:
+    """Just behind the terminator of IEA, or -1 while it is not there. A file may forget it before the next ISA."""
+    close = buffer.find(terminator, trailer)
+    if terminator in b"\r\n":
+        ends = [at for at in (buffer.find(b"\r", trailer), buffer.find(b"\n", trailer)) if at >= 0]
+        close = min(ends, default=-1)
+    return close + len(terminator) if close >= 0 else -1
+
+
+def _read_delimiters(head: bytes) -> tuple[Dialect | None, int]:
+    """The delimiters and the length of ISA with its terminator. A mis-padded ISA is read by its separators."""
+    separator = head[3:4]
+    if not separator or separator.isalnum() or separator in _BLANK:
+        return None, 0
+    if len(head) >= 105 and all(head[at : at + 1] == separator for at in _ISA_SEPARATORS):
+        component_at = 104
+    else:
+        pieces = head.split(separator, 16)
+        if len(pieces) < 17:
+            return None, 0
+        component_at = len(head) - len(pieces[16])
+    component, terminator, length = head[component_at : component_at + 1], head[component_at + 1 : component_at + 2], 0
+    length = component_at + 2
+    if _is_missing_component_separator(head, component_at):
+        component, terminator, length = b"", component, component_at + 1
+    terminator = terminator or b"~"
+    marks = [mark for mark in (separator, component, terminator) if mark]
+    if len(set(marks)) < len(marks) or any(mark.isalnum() for mark in marks):
+        return None, 0
+    repetition = head.split(separator, 12)[11]
+    if len(repetition) != 1 or repetition.isalnum() or repetition in (b" ", separator, terminator):
+        repetition = b""
+    names = [mark.decode("latin-1") for mark in (separator, component, repetition, terminator)]
+    return Dialect(*names), length
+
+
+def _is_missing_component_separator(head: bytes, at: int) -> bool:
+    """Some senders leave ISA16 empty: `*P*~` and a line end. Then every line ends with that same character."""
+    mark, after = head[at : at + 1], head[at + 1 : at + 2]
+    if after not in (b"\r", b"\n"):
+        return False
+    next_line = head[at + 1 :].lstrip(_BLANK).splitlines()[:1]
+    return bool(next_line) and next_line[0].rstrip(_BLANK).endswith(mark)

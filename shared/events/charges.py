@@ -1,0 +1,205 @@
+"""What can happen to encounters, charges, and the practice's providers, places and prices. Streams:
+
+`encounter/{encounter_id}`, `organization/{organization_id}`, `provider/{provider_id}`, `facility/{facility_id}`,
+`price-list/{price_list_id}`, `reference-table/{kind}`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from shared.events.base import Event
+from shared.events.values import (
+    ChargeLine,
+    DocumentReference,
+    FacilityIdentity,
+    Finding,
+    ProviderIdentity,
+)
+
+
+class OrganizationListed(Event, frozen=True, kw_only=True):
+    """A billing organisation (2010AA of the 837), as it now stands."""
+
+    organization: ProviderIdentity
+    aliases: tuple[str, ...] = ()
+    submitter_contact: str = ""  # PER02 of loop 1000A
+    submitter_phone: str = ""
+
+
+class ProviderListed(Event, frozen=True, kw_only=True):
+    provider: ProviderIdentity
+    organization_id: str
+    aliases: tuple[str, ...] = ()  # ids by which EHRs call this provider
+
+
+class FacilityListed(Event, frozen=True, kw_only=True):
+    facility: FacilityIdentity
+    organization_id: str
+    aliases: tuple[str, ...] = ()
+
+
+class Price(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    code: str  # charge code or procedure code
+    amount_cents: int  # for one unit
+    procedure_code: str = ""  # when `code` is a charge code of the practice's own
+    modifiers: tuple[str, ...] = ()
+
+
+class PricesSet(Event, frozen=True, kw_only=True):
+    """The charge master from a date on; a later one with the same date replaces it."""
+
+    price_list_id: str
+    effective_on: date
+    prices: tuple[Price, ...]
+
+
+class EncounterOpened(Event, frozen=True, kw_only=True):
+    encounter_id: str
+    account_id: str
+    patient_id: str
+    visit_class: str = "O"  # PV1-2: O outpatient, I inpatient, E emergency
+    started_at: datetime | None = None
+    service_on: date | None = None
+    organization_id: str = ""
+    facility_id: str = ""
+    attending_provider_id: str = ""
+    referring: ProviderIdentity | None = None
+    source: DocumentReference | None = None
+
+
+class EncounterChanged(Event, frozen=True, kw_only=True):
+    """Transfer, class change, discharge or re-opening. Absent fields did not change."""
+
+    encounter_id: str
+    visit_class: str = ""
+    facility_id: str = ""
+    attending_provider_id: str = ""
+    discharged_at: datetime | None = None
+    source: DocumentReference | None = None
+
+
+class EncounterCancelled(Event, frozen=True, kw_only=True):
+    encounter_id: str
+    reason: str
+    source: DocumentReference | None = None
+
+
+class ChargeCaptured(Event, frozen=True, kw_only=True):
+    """One service that was done, exactly once whatever the sender repeats."""
+
+    encounter_id: str
+    charge_id: str
+    source_key: str  # sender and its transaction id
+    service_on: date
+    service_to_on: date | None = None
+    procedure_code: str
+    modifiers: tuple[str, ...] = ()
+    units: str
+    charged_cents: int
+    priced_by: Literal["sender", "price-list"]
+    diagnoses: tuple[str, ...] = ()  # ICD-10-CM without dots that support this line, in order
+    rendering: ProviderIdentity | None = None
+    place_of_service: str = ""
+    national_drug_code: str = ""
+    is_late: bool = False  # after the encounter's charges were released
+    source: DocumentReference | None = None
+
+
+class ChargeCredited(Event, frozen=True, kw_only=True):
+    """A charge was taken back, in full or for some units (FT1-6 CD, a negative CG, entered-in-error)."""
+
+    encounter_id: str
+    charge_id: str  # the charge that is credited
+    source_key: str
+    units: str
+    credited_cents: int  # positive
+    reason: str
+    is_late: bool = False
+    source: DocumentReference | None = None
+
+
+class DiagnosesCoded(Event, frozen=True, kw_only=True):
+    encounter_id: str
+    diagnoses: tuple[str, ...]  # ICD-10-CM without dots, principal first, at most 12
+    coder: str
+    source: DocumentReference | None = None
+
+
+class EditFailed(Event, frozen=True, kw_only=True):
+    encounter_id: str
+    findings: tuple[Finding, ...]
+
+
+class EditOverridden(Event, frozen=True, kw_only=True):
+    encounter_id: str
+    rule: str
+    reason: str
+
+
+class ChargesHeld(Event, frozen=True, kw_only=True):
+    """The encounter's charges wait for somebody, by name of the reason."""
+
+    encounter_id: str
+    charge_ids: tuple[str, ...]
+    reason: str  # needs-coding, edits-failed, late-charge, unknown-provider, …
+    findings: tuple[Finding, ...] = ()
+
+
+class ChargesReleased(Event, frozen=True, kw_only=True):
+    """Complete, checked, ready to bill: all that claims and the ledger need, as it stood."""
+
+    encounter_id: str
+    account_id: str
+    patient_id: str
+    release: int  # 1, 2, … of this encounter; a later release restates all lines
+    service_on: date
+    service_to_on: date | None = None
+    organization: ProviderIdentity
+    rendering: ProviderIdentity
+    facility: FacilityIdentity
+    referring: ProviderIdentity | None = None
+    diagnoses: tuple[str, ...]
+    lines: tuple[ChargeLine, ...]
+    charged_cents: int  # sum of the lines
+    submitter_contact: str = ""
+    submitter_phone: str = ""
+
+
+class CodingQueried(Event, frozen=True, kw_only=True):
+    """A coder asks the provider; the charges stay held until the answer."""
+
+    encounter_id: str
+    query_id: str
+    question_code: str
+
+
+class ReferenceTableLoaded(Event, frozen=True, kw_only=True):
+    kind: str
+    release: str
+    effective_on: date
+    rows: int
+    source: DocumentReference
+
+
+ChargesEvent: TypeAlias = (
+    OrganizationListed
+    | ProviderListed
+    | FacilityListed
+    | PricesSet
+    | EncounterOpened
+    | EncounterChanged
+    | EncounterCancelled
+    | ChargeCaptured
+    | ChargeCredited
+    | DiagnosesCoded
+    | EditFailed
+    | EditOverridden
+    | ChargesHeld
+    | ChargesReleased
+    | CodingQueried
+    | ReferenceTableLoaded
+)

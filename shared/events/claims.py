@@ -1,0 +1,376 @@
+"""What can happen to claims, batches, acknowledgements, follow-up and denials. Streams:
+
+`billing-case/{account_id}`, `claim/{claim_id}`, `partner/{partner_id}`, `batch/{batch_id}`, `denial/{denial_id}`.
+Everything that happens to one claim is in its claim stream, so it is in order by construction.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from shared.events.base import Event, Sealed
+from shared.events.values import (
+    AdjudicatedLine,
+    Adjustment,
+    ChargeLine,
+    CoverageSnapshot,
+    DocumentReference,
+    FacilityIdentity,
+    Finding,
+    Person,
+    ProviderIdentity,
+)
+
+
+class PartnerListed(Event, frozen=True, kw_only=True):
+    """A clearinghouse or payer that we exchange interchanges with, as it now stands."""
+
+    partner_id: str
+    name: str
+    transport: Literal["sftp", "folder", "http"]
+    sender_qualifier: str = "ZZ"  # ISA05
+    sender_id: str  # ISA06, GS02
+    receiver_qualifier: str = "ZZ"  # ISA07
+    receiver_id: str  # ISA08, GS03
+    usage: Literal["P", "T"] = "P"  # ISA15
+    claims_per_batch_max: int = 500
+
+
+class ServicesBilled(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was done and by whom, as ChargesReleased told it: one source for the claim and its replacements."""
+
+    encounter_id: str
+    service_on: date
+    service_to_on: date | None = None
+    organization: ProviderIdentity
+    rendering: ProviderIdentity
+    facility: FacilityIdentity
+    referring: ProviderIdentity | None = None
+    diagnoses: tuple[str, ...]
+    lines: tuple[ChargeLine, ...]
+    charged_cents: int
+    submitter_contact: str = ""
+    submitter_phone: str = ""
+
+
+class ChargesNoted(Event, frozen=True, kw_only=True):
+    """Claims heard which services are ready to bill."""
+
+    account_id: str
+    patient_id: str
+    release: int
+    services: ServicesBilled
+
+
+class CoverageNoted(Event, frozen=True, kw_only=True):
+    """Claims heard who answers for the account; no coverages means self-pay, said by eligibility."""
+
+    account_id: str
+    patient_id: str
+    coverages: tuple[CoverageSnapshot, ...]
+    patient: Sealed[Person]
+
+
+class AccountReadyToBill(Event, frozen=True, kw_only=True):
+    """Charges and coverage are both known: one claim to one payer can be made."""
+
+    account_id: str
+    claim_id: str
+    patient_id: str
+    release: int
+    services: ServicesBilled
+    coverages: tuple[CoverageSnapshot, ...]
+    patient: Sealed[Person]
+
+
+class AccountIsSelfPay(Event, frozen=True, kw_only=True):
+    account_id: str
+    patient_id: str
+    reason: str
+
+
+class PriorAdjudication(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an earlier payer said, verbatim, for the 2320/2430 loops of the next claim."""
+
+    rank: int
+    payer_id: str
+    paid_cents: int
+    adjudicated_on: date
+    payer_control_number: str = ""
+    adjustments: tuple[Adjustment, ...] = ()
+    lines: tuple[AdjudicatedLine, ...] = ()
+
+
+class ClaimCreated(Event, frozen=True, kw_only=True):
+    """A claim to the payer of one rank; secondary and tertiary claims carry what earlier payers said."""
+
+    claim_id: str
+    account_id: str
+    patient_id: str
+    rank: int
+    frequency: Literal["1", "7", "8"] = "1"  # CLM05-3
+    replaces_payer_control_number: str = ""  # REF*F8 for 7 and 8
+    coverages: tuple[CoverageSnapshot, ...]  # all, in order; the one of `rank` is billed
+    patient: Sealed[Person]
+    services: ServicesBilled
+    prior: tuple[PriorAdjudication, ...] = ()
+
+
+class ClaimScrubbed(Event, frozen=True, kw_only=True):
+    """The result of the edits as they stood; a later rule never changes it."""
+
+    claim_id: str
+    findings: tuple[Finding, ...]
+    is_clean: bool
+    rules_version: int
+
+
+class ClaimHeld(Event, frozen=True, kw_only=True):
+    claim_id: str
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+class ClaimReleased(Event, frozen=True, kw_only=True):
+    """Ready to be sent to its payer's trading partner."""
+
+    claim_id: str
+    partner_id: str
+    payer_id: str
+    version: int  # 1, 2, … submissions of this claim
+
+
+class BatchedClaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    claim_id: str
+    version: int
+    charged_cents: int
+
+
+class BatchAssembled(Event, frozen=True, kw_only=True):
+    """On the partner's stream: which claims go in which interchange, under which numbers. Never re-used."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int  # ISA13; GS06 is the same
+    claims: tuple[BatchedClaim, ...]
+
+
+class InterchangeStored(Event, frozen=True, kw_only=True):
+    """The exact bytes and the file name, before anything is sent; a retry sends the same bytes under the same name."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int
+    file_name: str
+    document: DocumentReference
+    claim_ids: tuple[str, ...]  # those that could be written; the others are back at work
+    refused_claim_ids: tuple[str, ...] = ()
+
+
+class InterchangeSent(Event, frozen=True, kw_only=True):
+    partner_id: str
+    batch_id: str
+    control_number: int
+
+
+class InterchangeAcknowledged(Event, frozen=True, kw_only=True):
+    """A TA1 or 999 about a batch."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int
+    kind: Literal["TA1", "999"]
+    status: Literal["accepted", "accepted-with-errors", "partially-accepted", "rejected"]
+    codes: tuple[str, ...] = ()
+    rejected_claim_ids: tuple[str, ...] = ()
+    source: DocumentReference
+
+
+class ClaimSubmitted(Event, frozen=True, kw_only=True):
+    claim_id: str
+    version: int
+    partner_id: str
+    batch_id: str
+    control_number: int
+    document: DocumentReference
+
+
+class ClaimRejected(Event, frozen=True, kw_only=True):
+    """Returned before adjudication: no appeal right, the filing clock still runs."""
+
+    claim_id: str
+    by: str  # partner or payer that said so
+    stage: Literal["interchange", "functional-group", "clearinghouse", "payer"]
+    codes: tuple[str, ...]  # category:status:entity
+    message_code: str = ""
+    source: DocumentReference
+
+
+class ClaimAccepted(Event, frozen=True, kw_only=True):
+    """A 277CA says received or accepted; the clearinghouse's word is not the payer's."""
+
+    claim_id: str
+    by: str
+    stage: Literal["clearinghouse", "payer"]
+    codes: tuple[str, ...]
+    payer_control_number: str = ""
+    accepted_on: date
+    source: DocumentReference
+
+
+class ClaimStatusReported(Event, frozen=True, kw_only=True):
+    """A 277 answer to our question."""
+
+    claim_id: str
+    category: str
+    codes: tuple[str, ...]
+    payer_control_number: str = ""
+    paid_cents: int | None = None
+    source: DocumentReference
+
+
+class FollowUpDue(Event, frozen=True, kw_only=True):
+    """Nobody answered in time: the claim needs a person or a status request."""
+
+    claim_id: str
+    waiting_for: Literal["999", "277CA", "835", "277", "a person"]
+    since_on: date
+    next_action: str
+
+
+class ClaimAdjudicated(Event, frozen=True, kw_only=True):
+    """The payer's answer as payments recorded it."""
+
+    claim_id: str
+    rank: int
+    remittance_id: str
+    paid_cents: int
+    patient_responsibility_cents: int
+    denied_cents: int
+    payer_control_number: str = ""
+    adjudicated_on: date
+    forwarded_to_next_payer: bool = False
+    is_reversal: bool = False
+
+
+class SecondaryClaimDue(Event, frozen=True, kw_only=True):
+    """What the primary left goes to the next payer: the claim to be created, with the answers so far."""
+
+    claim_id: str  # of the claim that was answered
+    next_claim_id: str
+    next_rank: int
+    prior: tuple[PriorAdjudication, ...]
+
+
+class CrossoverAwaited(Event, frozen=True, kw_only=True):
+    """The payer forwarded the claim itself (CLP02 19, 20, 21): ours is not sent."""
+
+    claim_id: str
+    next_rank: int
+
+
+class ClaimCorrected(Event, frozen=True, kw_only=True):
+    """A rejected or held claim was mended; it is scrubbed and sent again."""
+
+    claim_id: str
+    services: ServicesBilled | None = None
+    coverages: tuple[CoverageSnapshot, ...] | None = None
+    reason: str
+    corrected_by: str
+
+
+class ClaimVoided(Event, frozen=True, kw_only=True):
+    claim_id: str
+    reason: str
+
+
+class ClaimClosed(Event, frozen=True, kw_only=True):
+    claim_id: str
+    reason: Literal["paid", "nothing-due", "next-payer", "patient", "denied-final", "voided", "written-off"]
+
+
+class DenialOpened(Event, frozen=True, kw_only=True):
+    """Money refused for a reason that is neither the contract nor the patient's share."""
+
+    denial_id: str
+    claim_id: str
+    account_id: str
+    payer_id: str
+    remittance_id: str
+    denied_cents: int
+    group: str
+    reason: str  # CARC
+    remarks: tuple[str, ...] = ()
+    category: str  # eligibility, authorization, coding, medical-necessity, timely-filing, duplicate, cob, …
+    line_ids: tuple[str, ...] = ()
+    win_chance_percent: int  # by category, explained on the queue
+    appeal_by_on: date | None = None
+
+
+class DenialAssigned(Event, frozen=True, kw_only=True):
+    denial_id: str
+    assignee: str
+
+
+class DenialNoted(Event, frozen=True, kw_only=True):
+    denial_id: str
+    outcome_code: str
+    reference_number: str = ""
+    next_action_on: date | None = None
+    note: Sealed[str] | None = None
+
+
+class AppealFiled(Event, frozen=True, kw_only=True):
+    denial_id: str
+    level: int
+    due_on: date | None = None
+
+
+class AppealDecided(Event, frozen=True, kw_only=True):
+    denial_id: str
+    level: int
+    outcome: Literal["overturned", "upheld", "partly-overturned"]
+
+
+class DenialResolved(Event, frozen=True, kw_only=True):
+    denial_id: str
+    outcome: Literal["paid", "written-off", "patient", "corrected-claim", "not-workable", "reversed"]
+    recovered_cents: int = 0
+    reason: str = ""
+
+
+ClaimsEvent: TypeAlias = (
+    PartnerListed
+    | ChargesNoted
+    | CoverageNoted
+    | AccountReadyToBill
+    | AccountIsSelfPay
+    | ClaimCreated
+    | ClaimScrubbed
+    | ClaimHeld
+    | ClaimReleased
+    | BatchAssembled
+    | InterchangeStored
+    | InterchangeSent
+    | InterchangeAcknowledged
+    | ClaimSubmitted
+    | ClaimRejected
+    | ClaimAccepted
+    | ClaimStatusReported
+    | FollowUpDue
+    | ClaimAdjudicated
+    | SecondaryClaimDue
+    | CrossoverAwaited
+    | ClaimCorrected
+    | ClaimVoided
+    | ClaimClosed
+    | DenialOpened
+    | DenialAssigned
+    | DenialNoted
+    | AppealFiled
+    | AppealDecided
+    | DenialResolved
+)

@@ -1,0 +1,237 @@
+"""What can happen to patients, coverages, payers, appointments and eligibility checks. Streams:
+
+`patient/{patient_id}`, `payer/{payer_id}`, `appointment/{appointment_id}`, `eligibility-check/{check_id}`,
+`coverage-selection/{account_id}`, `authorization/{authorization_id}`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from shared.events.base import Event, Sealed
+from shared.events.values import CoverageSnapshot, DocumentReference, Person
+
+
+class PatientRegistered(Event, frozen=True, kw_only=True):
+    """A person became known to the practice."""
+
+    patient_id: str
+    medical_record_number: Sealed[str]
+    person: Sealed[Person]
+    guarantor: Sealed[Person] | None = None  # absent: the patient
+    source: DocumentReference | None = None
+
+
+class DemographicsCorrected(Event, frozen=True, kw_only=True):
+    """A newer registration message says otherwise. Absent fields did not change."""
+
+    patient_id: str
+    person: Sealed[Person] | None = None
+    guarantor: Sealed[Person] | None = None
+    source_at: datetime | None = None  # when the sender says it happened; an older snapshot never overwrites a newer
+    source: DocumentReference | None = None
+
+
+class PatientsMerged(Event, frozen=True, kw_only=True):
+    """Two registrations are one person. Old events stay; readers alias the retired id to the survivor."""
+
+    patient_id: str  # survivor
+    retired_patient_id: str
+    source: DocumentReference | None = None
+
+
+class CoverageAdded(Event, frozen=True, kw_only=True):
+    patient_id: str
+    coverage_id: str
+    payer_id: str
+    rank: int  # 1 primary, as the source states
+    relationship: str = "18"
+    member_number: Sealed[str]
+    group_number: Sealed[str] | None = None
+    subscriber: Sealed[Person] | None = None
+    plan: str = ""
+    effective_on: date | None = None  # absent: unknown, treated as always
+    terminated_on: date | None = None
+    source: DocumentReference | None = None
+
+
+class CoverageTerminated(Event, frozen=True, kw_only=True):
+    patient_id: str
+    coverage_id: str
+    terminated_on: date  # last day covered
+    reason: str
+
+
+class CoverageOrderSet(Event, frozen=True, kw_only=True):
+    """The order in which coverages pay from a date on."""
+
+    patient_id: str
+    coverage_ids: tuple[str, ...]  # primary first
+    effective_on: date | None
+    reason: str
+
+
+class PayerListed(Event, frozen=True, kw_only=True):
+    """A payer of the practice's directory, as it now stands (a later one replaces it)."""
+
+    payer_id: str
+    name: str
+    electronic_id: str
+    aliases: tuple[str, ...] = ()  # ids and names by which EHRs and 835s call it
+    filing_indicator: str = "CI"
+    partner_id: str = ""
+    timely_filing_days: int = 365
+    answer_days: int = 30  # no 835 after so many days is silence
+
+
+class AppointmentBooked(Event, frozen=True, kw_only=True):
+    appointment_id: str
+    patient_id: str
+    starts_at: datetime
+    service_on: date
+    reason: Literal["booked", "rescheduled", "modified"] = "booked"
+    provider_id: str = ""
+    source: DocumentReference | None = None
+
+
+class AppointmentCancelled(Event, frozen=True, kw_only=True):
+    appointment_id: str
+    patient_id: str
+    reason: Literal["cancelled", "discontinued", "deleted", "no-show"]
+
+
+class EligibilityRequested(Event, frozen=True, kw_only=True):
+    """A 270 is to be asked for the date of service, not for today."""
+
+    check_id: str
+    patient_id: str
+    coverage_id: str
+    payer_id: str
+    partner_id: str
+    service_on: date
+    service_types: tuple[str, ...] = ("30",)
+    trace_number: str
+    why: str  # "appointment …", "charges released", "asked by a person"
+
+
+class Benefit(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One EB row in plain words. Absent is unknown, never zero."""
+
+    kind: str  # EB01
+    level: str = ""  # EB02
+    service_types: tuple[str, ...] = ()  # EB03
+    plan: str = ""  # EB05
+    period: str = ""  # EB06; 29 is remaining
+    amount_cents: int | None = None  # EB07
+    patient_share: str | None = None  # EB08, fraction the patient pays
+    quantity: str | None = None
+    in_network: str = ""  # Y N U W, empty: not stated
+    authorization_required: str = ""
+
+
+class EligibilityAnswered(Event, frozen=True, kw_only=True):
+    """A payer's 271, true for the date asked and at the time asked only."""
+
+    check_id: str
+    patient_id: str
+    coverage_id: str
+    service_on: date
+    status: Literal["active", "inactive", "unknown"]
+    benefits: tuple[Benefit, ...] = ()
+    payer_trace: str = ""
+    source: DocumentReference
+
+
+class Rejection271(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One AAA segment: where, why and what to do (AAA03, AAA04)."""
+
+    loop: str
+    reason: str
+    follow_up: str = ""
+
+
+class EligibilityRejected(Event, frozen=True, kw_only=True):
+    """The payer could not look the request up (AAA). It says nothing about coverage."""
+
+    check_id: str
+    patient_id: str
+    coverage_id: str
+    service_on: date
+    rejections: tuple[Rejection271, ...]
+    may_retry: bool
+    source: DocumentReference
+
+
+class EligibilityUnanswered(Event, frozen=True, kw_only=True):
+    """Nobody answered in time. It says nothing about coverage."""
+
+    check_id: str
+    patient_id: str
+    coverage_id: str
+    service_on: date
+    waited_seconds: int
+
+
+class CoverageSelected(Event, frozen=True, kw_only=True):
+    """Which coverages answer for an account's service date, in order, as they stood then."""
+
+    account_id: str
+    encounter_id: str
+    patient_id: str
+    service_on: date
+    coverages: tuple[CoverageSnapshot, ...]
+    patient: Sealed[Person]
+    reason: str
+
+
+class NoCoverageFound(Event, frozen=True, kw_only=True):
+    """The owner of coverages says: none on that date. The account is self-pay."""
+
+    account_id: str
+    encounter_id: str
+    patient_id: str
+    service_on: date
+    patient: Sealed[Person]
+    reason: str
+
+
+class AuthorizationRecorded(Event, frozen=True, kw_only=True):
+    authorization_id: str
+    patient_id: str
+    payer_id: str
+    number: str
+    procedure_codes: tuple[str, ...]
+    units: int
+    valid_from_on: date
+    valid_to_on: date
+
+
+class AuthorizationUnitsUsed(Event, frozen=True, kw_only=True):
+    authorization_id: str
+    account_id: str
+    units: int
+    units_left: int
+
+
+EligibilityEvent: TypeAlias = (
+    PatientRegistered
+    | DemographicsCorrected
+    | PatientsMerged
+    | CoverageAdded
+    | CoverageTerminated
+    | CoverageOrderSet
+    | PayerListed
+    | AppointmentBooked
+    | AppointmentCancelled
+    | EligibilityRequested
+    | EligibilityAnswered
+    | EligibilityRejected
+    | EligibilityUnanswered
+    | CoverageSelected
+    | NoCoverageFound
+    | AuthorizationRecorded
+    | AuthorizationUnitsUsed
+)
