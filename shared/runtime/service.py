@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Commands
 from shared.runtime.documents import Documents
+from shared.runtime.invariants import Invariant
 from shared.runtime.policy import Policy, Timers
 from shared.runtime.projection import Projection
 from shared.runtime.queries import ReadDatabase
@@ -57,3 +58,4 @@ class ServiceParts:
     timers: tuple[Timers, ...] = ()
     tasks: tuple[Task, ...] = ()
     routers: tuple[APIRouter, ...] = ()
+    invariants: tuple[Callable[[], Invariant], ...] = ()  # what `ledgerline verify` checks of this service's own events
