@@ -1,0 +1,82 @@
+# The front door. `make` alone prints the list.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench logs kafka-jars clean
+
+help: ## print this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP) ## make the environment at .venv from the lock
+
+up: setup ## start the whole system on this machine (postgres feed)
+	$(BIN)/ledgerline up
+
+down: setup ## stop it
+	$(BIN)/ledgerline down
+
+demo: setup ## start it and play a practice: visits, claims, answers, payments
+	$(BIN)/ledgerline demo
+
+kafka-jars: setup ## fetch Apache Kafka through Maven
+	@$(BIN)/python -m shared.runtime.native.kafka deploy/kafka/pom.xml .deploy/kafka/libs
+
+test: setup lint types ## everything that CI runs
+	$(PYTEST) tests
+
+test-unit: setup ## rules, codecs, folds: no I/O
+	$(PYTEST) tests/unit tests/architecture
+
+test-contracts: setup ## committed schemas and samples of old events against the code
+	$(PYTEST) tests/contracts
+
+test-integration: setup ## a real PostgreSQL and a real Kafka
+	$(PYTEST) tests/integration
+
+test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
+	$(PYTEST) tests/e2e
+
+lint: setup ## format, lint rules, import walls, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/typos
+
+format: setup ## rewrite formatting and import order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## mypy strict and pyright strict
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+check: lint types test-unit ## before a commit
+
+schemas: setup ## write JSON Schema, OpenAPI and AsyncAPI from the code
+	$(BIN)/python -m deploy.schemas
+
+migrate: setup ## bring the databases of the running system to this version
+	$(BIN)/ledgerline up
+
+bench: setup ## speed as ratios, each beside its yardstick in the same run
+	$(BIN)/python -m tests.benchmarks
+
+logs: setup ## follow the logs of the running system
+	$(BIN)/ledgerline logs
+
+clean: setup ## stop the system and remove its state and every build product
+	-$(BIN)/ledgerline down
+	rm -rf .ledgerline .deploy build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(VENV)
