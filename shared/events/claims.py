@@ -1,7 +1,9 @@
 """What can happen to claims, batches, acknowledgements, follow-up and denials. Streams:
 
 `billing-case/{account_id}`, `claim/{claim_id}`, `partner/{partner_id}`, `batch/{batch_id}`, `denial/{denial_id}`.
-Everything that happens to one claim is in its claim stream, so it is in order by construction.
+Everything that happens to one claim is in its claim stream, so it is in order by construction. A claim's ordinal on its
+account says whom it is for: 1 to 10 the primary payer (1 the original, 2 its first replacement, …), 11 to 20 the
+secondary, 21 to 30 the tertiary. A denial's id begins with the id of its claim.
 """
 
 from __future__ import annotations
@@ -87,9 +89,20 @@ class AccountReadyToBill(Event, frozen=True, kw_only=True):
 
 
 class AccountIsSelfPay(Event, frozen=True, kw_only=True):
+    """Charges are known and eligibility says that no payer answers for them."""
+
     account_id: str
     patient_id: str
     reason: str
+    claim_id: str = ""  # of the claim that was made before, when eligibility changed its mind
+
+
+class BillingCancelled(Event, frozen=True, kw_only=True):
+    """The encounter did not take place: nothing of this account is to be billed."""
+
+    account_id: str
+    reason: str
+    claim_id: str = ""  # of the claim that was made, if there was one
 
 
 class PriorAdjudication(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -141,12 +154,24 @@ class ClaimReleased(Event, frozen=True, kw_only=True):
     partner_id: str
     payer_id: str
     version: int  # 1, 2, … submissions of this claim
+    charged_cents: int = 0
+
+
+class ClaimBatched(Event, frozen=True, kw_only=True):
+    """The claim goes into an interchange that is being written; nobody changes it until that was sent or gave it back."""
+
+    claim_id: str
+    version: int
+    partner_id: str
+    batch_id: str
+    control_number: int
 
 
 class BatchedClaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
     claim_id: str
     version: int
     charged_cents: int
+    answer_days: int = 30  # no 835 after so many days is silence; the payer's, as known when the batch was assembled
 
 
 class BatchAssembled(Event, frozen=True, kw_only=True):
@@ -155,6 +180,13 @@ class BatchAssembled(Event, frozen=True, kw_only=True):
     partner_id: str
     batch_id: str
     control_number: int  # ISA13; GS06 is the same
+    claims: tuple[BatchedClaim, ...]
+
+
+class ClaimSet(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The claims of one ST/SE of an interchange: what a 999 accepts or rejects as one."""
+
+    set_control_number: str  # ST02
     claims: tuple[BatchedClaim, ...]
 
 
@@ -168,12 +200,34 @@ class InterchangeStored(Event, frozen=True, kw_only=True):
     document: DocumentReference
     claim_ids: tuple[str, ...]  # those that could be written; the others are back at work
     refused_claim_ids: tuple[str, ...] = ()
+    sets: tuple[ClaimSet, ...] = ()  # the same claims, as they lie in the interchange
+
+
+class BatchAbandoned(Event, frozen=True, kw_only=True):
+    """None of its claims could be written or was still waiting: no interchange, and its control number stays unused."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int
+    refused_claim_ids: tuple[str, ...] = ()
 
 
 class InterchangeSent(Event, frozen=True, kw_only=True):
     partner_id: str
     batch_id: str
     control_number: int
+    claims: tuple[BatchedClaim, ...] = ()  # that were in it
+    document: DocumentReference | None = None
+
+
+class InterchangeUnanswered(Event, frozen=True, kw_only=True):
+    """Neither a TA1 nor a 999 came in the hours in which this partner sends them."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int
+    claim_ids: tuple[str, ...]
+    sent_on: date
 
 
 class InterchangeAcknowledged(Event, frozen=True, kw_only=True):
@@ -196,6 +250,7 @@ class ClaimSubmitted(Event, frozen=True, kw_only=True):
     batch_id: str
     control_number: int
     document: DocumentReference
+    answer_days: int = 30  # no 835 after so many days is silence
 
 
 class ClaimRejected(Event, frozen=True, kw_only=True):
@@ -222,7 +277,7 @@ class ClaimAccepted(Event, frozen=True, kw_only=True):
 
 
 class ClaimStatusReported(Event, frozen=True, kw_only=True):
-    """A 277 answer to our question."""
+    """A 277 answer to our question, or an acknowledgement that came too late to change anything."""
 
     claim_id: str
     category: str
@@ -254,6 +309,28 @@ class ClaimAdjudicated(Event, frozen=True, kw_only=True):
     adjudicated_on: date
     forwarded_to_next_payer: bool = False
     is_reversal: bool = False
+    ordinal: int = 1  # of the answer in its remittance
+    answer: PriorAdjudication | None = None  # verbatim, for the payers that follow; absent on a reversal
+    reversed_denial_ids: tuple[str, ...] = ()  # denials that a reversal makes void
+
+
+class ClaimDenied(Event, frozen=True, kw_only=True):
+    """The payer's answer refuses money; the denial has a stream of its own."""
+
+    claim_id: str
+    denial_id: str
+    remittance_id: str
+    denied_cents: int
+    group: str
+    reason: str  # CARC
+
+
+class ClaimDenialSettled(Event, frozen=True, kw_only=True):
+    """A denial of this claim was resolved."""
+
+    claim_id: str
+    denial_id: str
+    outcome: str
 
 
 class SecondaryClaimDue(Event, frozen=True, kw_only=True):
@@ -263,6 +340,39 @@ class SecondaryClaimDue(Event, frozen=True, kw_only=True):
     next_claim_id: str
     next_rank: int
     prior: tuple[PriorAdjudication, ...]
+    account_id: str
+    patient_id: str
+    patient: Sealed[Person]
+    services: ServicesBilled
+    coverages: tuple[CoverageSnapshot, ...]
+
+
+class ReplacementClaimDue(Event, frozen=True, kw_only=True):
+    """A claim that was sent must be replaced (7) or taken back (8): the next claim of the account for the same payer.
+
+    Without the payer's control number it is created and held until the payer has told it.
+    """
+
+    claim_id: str  # of the claim that was sent
+    next_claim_id: str
+    frequency: Literal["7", "8"]
+    payer_control_number: str = ""
+    rank: int
+    reason: str
+    account_id: str
+    patient_id: str
+    patient: Sealed[Person]
+    services: ServicesBilled
+    coverages: tuple[CoverageSnapshot, ...]
+    prior: tuple[PriorAdjudication, ...] = ()
+
+
+class PayerControlNumberKnown(Event, frozen=True, kw_only=True):
+    """The payer named its number for a claim whose replacement waits for it."""
+
+    claim_id: str
+    next_claim_id: str
+    payer_control_number: str
 
 
 class CrossoverAwaited(Event, frozen=True, kw_only=True):
@@ -276,8 +386,12 @@ class ClaimCorrected(Event, frozen=True, kw_only=True):
     """A rejected or held claim was mended; it is scrubbed and sent again."""
 
     claim_id: str
-    services: ServicesBilled | None = None
+    services: ServicesBilled | None = None  # absent: as before; so with the fields below
     coverages: tuple[CoverageSnapshot, ...] | None = None
+    patient: Sealed[Person] | None = None
+    prior: tuple[PriorAdjudication, ...] | None = None
+    frequency: Literal["1", "7", "8"] | None = None
+    replaces_payer_control_number: str = ""
     reason: str
     corrected_by: str
 
@@ -313,6 +427,7 @@ class DenialOpened(Event, frozen=True, kw_only=True):
 class DenialAssigned(Event, frozen=True, kw_only=True):
     denial_id: str
     assignee: str
+    until_on: date | None = None  # the last day on which it is theirs alone
 
 
 class DenialNoted(Event, frozen=True, kw_only=True):
@@ -342,35 +457,32 @@ class DenialResolved(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
-ClaimsEvent: TypeAlias = (
-    PartnerListed
-    | ChargesNoted
-    | CoverageNoted
-    | AccountReadyToBill
-    | AccountIsSelfPay
-    | ClaimCreated
+BillingCaseEvent: TypeAlias = ChargesNoted | CoverageNoted | AccountReadyToBill | AccountIsSelfPay | BillingCancelled
+ClaimEvent: TypeAlias = (
+    ClaimCreated
     | ClaimScrubbed
     | ClaimHeld
     | ClaimReleased
-    | BatchAssembled
-    | InterchangeStored
-    | InterchangeSent
-    | InterchangeAcknowledged
+    | ClaimBatched
     | ClaimSubmitted
     | ClaimRejected
     | ClaimAccepted
     | ClaimStatusReported
     | FollowUpDue
     | ClaimAdjudicated
+    | ClaimDenied
+    | ClaimDenialSettled
     | SecondaryClaimDue
+    | ReplacementClaimDue
+    | PayerControlNumberKnown
     | CrossoverAwaited
     | ClaimCorrected
     | ClaimVoided
     | ClaimClosed
-    | DenialOpened
-    | DenialAssigned
-    | DenialNoted
-    | AppealFiled
-    | AppealDecided
-    | DenialResolved
 )
+PartnerEvent: TypeAlias = PartnerListed | BatchAssembled
+BatchEvent: TypeAlias = (
+    InterchangeStored | BatchAbandoned | InterchangeSent | InterchangeAcknowledged | InterchangeUnanswered
+)
+DenialEvent: TypeAlias = DenialOpened | DenialAssigned | DenialNoted | AppealFiled | AppealDecided | DenialResolved
+ClaimsEvent: TypeAlias = BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent
