@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -58,26 +58,27 @@ class PricesSet(Event, frozen=True, kw_only=True):
 
 
 class EncounterOpened(Event, frozen=True, kw_only=True):
+    """A visit began. Providers and places are kept as the sender named them; the review says who they are."""
+
     encounter_id: str
     account_id: str
     patient_id: str
     visit_class: str = "O"  # PV1-2: O outpatient, I inpatient, E emergency
     started_at: datetime | None = None
     service_on: date | None = None
-    organization_id: str = ""
-    facility_id: str = ""
-    attending_provider_id: str = ""
-    referring: ProviderIdentity | None = None
+    facility_reference: str = ""  # as the sender names it
+    attending_reference: str = ""
+    referring_reference: str = ""
     source: DocumentReference | None = None
 
 
 class EncounterChanged(Event, frozen=True, kw_only=True):
-    """Transfer, class change, discharge or re-opening. Absent fields did not change."""
+    """Transfer, class change, discharge or re-opening. Empty fields did not change."""
 
     encounter_id: str
     visit_class: str = ""
-    facility_id: str = ""
-    attending_provider_id: str = ""
+    facility_reference: str = ""
+    attending_reference: str = ""
     discharged_at: datetime | None = None
     source: DocumentReference | None = None
 
@@ -96,17 +97,28 @@ class ChargeCaptured(Event, frozen=True, kw_only=True):
     source_key: str  # sender and its transaction id
     service_on: date
     service_to_on: date | None = None
-    procedure_code: str
+    code: str  # as sent: a procedure code, or a charge code of the price list
+    code_system: str = ""  # as sent, "C4", "HCPCS", "SNOMED", …; empty: not said
     modifiers: tuple[str, ...] = ()
-    units: str
-    charged_cents: int
-    priced_by: Literal["sender", "price-list"]
+    units: str  # exact decimal text
+    charged_cents: int | None = None  # absent: to be priced from the price list
     diagnoses: tuple[str, ...] = ()  # ICD-10-CM without dots that support this line, in order
-    rendering: ProviderIdentity | None = None
+    rendering_reference: str = ""  # as the sender names the performer
     place_of_service: str = ""
     national_drug_code: str = ""
     is_late: bool = False  # after the encounter's charges were released
+    findings: tuple[Finding, ...] = ()  # what reading it already found
     source: DocumentReference | None = None
+
+
+class ChargePriced(Event, frozen=True, kw_only=True):
+    """The sender gave no price: the price list in force on the date of service did."""
+
+    encounter_id: str
+    charge_id: str
+    charged_cents: int
+    price_list_id: str
+    procedure_code: str
 
 
 class ChargeCredited(Event, frozen=True, kw_only=True):
@@ -194,6 +206,7 @@ ChargesEvent: TypeAlias = (
     | EncounterChanged
     | EncounterCancelled
     | ChargeCaptured
+    | ChargePriced
     | ChargeCredited
     | DiagnosesCoded
     | EditFailed

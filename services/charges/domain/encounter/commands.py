@@ -1,0 +1,111 @@
+"""What can be asked of an encounter?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeAlias
+
+from services.charges.domain.directory.knowledge import Knowledge
+from shared.events.values import DocumentReference, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEncounter:
+    """Open the visit, or note what a newer message says of it."""
+
+    encounter_id: str
+    patient_id: str
+    visit_class: str = ""
+    started_at: datetime | None = None
+    service_on: date | None = None
+    discharged_at: datetime | None = None
+    facility_reference: str = ""
+    attending_reference: str = ""
+    referring_reference: str = ""
+    source: DocumentReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelEncounter:
+    encounter_id: str
+    reason: str
+    source: DocumentReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """One charge as the sender states it. `source_key` is the sender and its transaction id."""
+
+    charge_id: str
+    source_key: str
+    service_on: date
+    service_to_on: date | None = None
+    code: str
+    code_system: str = ""
+    modifiers: tuple[str, ...] = ()
+    units: str = "1"
+    charged_cents: int | None = None
+    diagnoses: tuple[str, ...] = ()
+    rendering_reference: str = ""
+    place_of_service: str = ""
+    national_drug_code: str = ""
+    findings: tuple[Finding, ...] = ()
+    source: DocumentReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """Units of an earlier charge taken back. Without `charge_id` the newest like charge is meant."""
+
+    source_key: str
+    charge_id: str = ""
+    code: str = ""
+    service_on: date | None = None
+    modifiers: tuple[str, ...] = ()
+    units: str = ""  # empty: all that is left
+    credited_cents: int | None = None  # absent: in proportion to the units
+    reason: str = "credited by the sender"
+    source: DocumentReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostCharges:
+    """All charges and credits of one message for one visit, together or not at all."""
+
+    encounter_id: str
+    patient_id: str
+    charges: tuple[Charge, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    diagnoses: tuple[str, ...] = ()  # of the visit, principal first; empty: not stated here
+    coder: str = ""
+    source: DocumentReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeDiagnoses:
+    encounter_id: str
+    diagnoses: tuple[str, ...]
+    coder: str
+    source: DocumentReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewCharges:
+    """Are the charges complete and right, by what the directory says now? Then release them, else say why not."""
+
+    encounter_id: str
+    knowledge: Knowledge
+    today: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideEdit:
+    encounter_id: str
+    rule: str
+    reason: str
+
+
+EncounterCommand: TypeAlias = (
+    OpenEncounter | CancelEncounter | PostCharges | CodeDiagnoses | ReviewCharges | OverrideEdit
+)

@@ -1,0 +1,384 @@
+"""What happens to the charges of a visit, from capture to release?
+
+A charge is captured exactly once whatever the sender repeats (business key: sender and transaction id), credits net exactly, and
+charges are released only when they are complete and right, otherwise held by name of the reason.
+Sources: HL7 v2 chapter 6 (FT1), docs/how-to/charges.md for the edits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import assert_never
+
+from services.charges.domain.encounter.commands import (
+    CancelEncounter,
+    Charge,
+    CodeDiagnoses,
+    Credit,
+    EncounterCommand,
+    OpenEncounter,
+    OverrideEdit,
+    PostCharges,
+    ReviewCharges,
+)
+from services.charges.domain.encounter.edits import (
+    all_diagnoses,
+    failed_edits,
+    hold_reason,
+    rendering_reference,
+    units_text,
+)
+from services.charges.domain.encounter.state import CapturedCharge, Encounter, EncounterEvent, evolve
+from services.charges.domain.errors import (
+    ChargeChanged,
+    ChargeUnknown,
+    CreditTooLarge,
+    EncounterIsCancelled,
+    EncounterOfAnotherPatient,
+    EncounterUnknown,
+    NoSuchEdit,
+)
+from shared.events.charges import (
+    ChargeCaptured,
+    ChargeCredited,
+    ChargePriced,
+    ChargesHeld,
+    ChargesReleased,
+    DiagnosesCoded,
+    EditFailed,
+    EditOverridden,
+    EncounterCancelled,
+    EncounterChanged,
+    EncounterOpened,
+)
+from shared.events.values import ChargeLine, Finding
+from shared.kernel.decider import Decider
+from shared.kernel.identifiers import account_id_of
+
+
+def decide(command: EncounterCommand, encounter: Encounter) -> Sequence[EncounterEvent]:
+    match command:
+        case OpenEncounter():
+            return _open(command, encounter)
+        case CancelEncounter():
+            return _cancel(command, encounter)
+        case PostCharges():
+            return _post(command, encounter)
+        case CodeDiagnoses():
+            return _code(command, encounter)
+        case ReviewCharges():
+            return _review(command, encounter)
+        case OverrideEdit():
+            return _override(command, encounter)
+        case _:
+            assert_never(command)
+
+
+encounter: Decider[EncounterCommand, EncounterEvent, Encounter] = Decider(
+    decide=decide, evolve=evolve, initial=Encounter()
+)
+
+
+# --- the visit --------------------------------------------------------------------------------------------------------
+
+
+def _open(command: OpenEncounter, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.opened is None:
+        return [
+            EncounterOpened(
+                encounter_id=command.encounter_id,
+                account_id=account_id_of(command.encounter_id),
+                patient_id=command.patient_id,
+                visit_class=command.visit_class or "O",
+                started_at=command.started_at,
+                service_on=command.service_on,
+                facility_reference=command.facility_reference,
+                attending_reference=command.attending_reference,
+                referring_reference=command.referring_reference,
+                source=command.source,
+            )
+        ]
+    _same_patient(command.patient_id, encounter)
+    changed = EncounterChanged(
+        encounter_id=command.encounter_id,
+        visit_class=_news(command.visit_class, encounter.visit_class),
+        facility_reference=_news(command.facility_reference, encounter.facility_reference),
+        attending_reference=_news(command.attending_reference, encounter.attending_reference),
+        discharged_at=command.discharged_at,
+        source=command.source,
+    )
+    says_something = (
+        changed.visit_class or changed.facility_reference or changed.attending_reference or changed.discharged_at
+    )
+    return [changed] if says_something else []
+
+
+def _news(told: str, known: str) -> str:
+    return told if told != known else ""
+
+
+def _same_patient(patient_id: str, encounter: Encounter) -> None:
+    if encounter.opened is not None and encounter.opened.patient_id != patient_id:
+        raise EncounterOfAnotherPatient(
+            "this visit number belongs to another patient", encounter=encounter.opened.encounter_id
+        )
+
+
+def _cancel(command: CancelEncounter, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.opened is None:
+        raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
+    if encounter.is_cancelled:
+        return []
+    return [EncounterCancelled(encounter_id=command.encounter_id, reason=command.reason, source=command.source)]
+
+
+# --- charges and credits ----------------------------------------------------------------------------------------------
+
+
+def _post(command: PostCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
+    _same_patient(command.patient_id, encounter)
+    events: list[EncounterEvent] = []
+    if encounter.opened is None:
+        # A charge may overtake the registration message: the visit exists because somebody was treated.
+        opening = OpenEncounter(encounter_id=command.encounter_id, patient_id=command.patient_id, source=command.source)
+        events += _open(opening, encounter)
+    if encounter.is_cancelled and command.charges:
+        raise EncounterIsCancelled("the visit was cancelled", encounter=command.encounter_id)
+    for charge in command.charges:
+        events += _capture(charge, command.encounter_id, encounter.state_with(events))
+    for credit in command.credits:
+        events += _credit(credit, command.encounter_id, encounter.state_with(events))
+    if command.diagnoses and command.diagnoses != encounter.diagnoses:
+        events.append(
+            DiagnosesCoded(
+                encounter_id=command.encounter_id,
+                diagnoses=tuple(dict.fromkeys(command.diagnoses)),
+                coder=command.coder,
+                source=command.source,
+            )
+        )
+    return events
+
+
+def _capture(charge: Charge, encounter_id: str, encounter: Encounter) -> Sequence[EncounterEvent]:
+    captured = ChargeCaptured(
+        encounter_id=encounter_id,
+        charge_id=charge.charge_id,
+        source_key=charge.source_key,
+        service_on=charge.service_on,
+        service_to_on=charge.service_to_on,
+        code=charge.code,
+        code_system=charge.code_system,
+        modifiers=charge.modifiers,
+        units=charge.units,
+        charged_cents=charge.charged_cents,
+        diagnoses=charge.diagnoses,
+        rendering_reference=charge.rendering_reference,
+        place_of_service=charge.place_of_service,
+        national_drug_code=charge.national_drug_code,
+        is_late=encounter.released is not None,
+        findings=charge.findings,
+        source=charge.source,
+    )
+    if charge.source_key not in encounter.source_keys:
+        return [captured]
+    known = encounter.charges.get(charge.charge_id)
+    if known is not None and _content(known.captured) != _content(captured):
+        raise ChargeChanged("the same transaction id with another content", charge=charge.charge_id)
+    return []  # Senders repeat messages. The same charge twice is no news.
+
+
+def _content(charge: ChargeCaptured) -> tuple[object, ...]:
+    return (charge.service_on, charge.code, charge.modifiers, Decimal(charge.units), charge.charged_cents)
+
+
+def _credit(credit: Credit, encounter_id: str, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if credit.source_key in encounter.source_keys:
+        return []
+    charge = _credited_charge(credit, encounter)
+    if charge is None:
+        raise ChargeUnknown("the credit names no charge of this visit", encounter=encounter_id, code=credit.code)
+    units = Decimal(credit.units) if credit.units else charge.units_left
+    cents = credit.credited_cents if credit.credited_cents is not None else _cents_of(units, charge)
+    if units > charge.units_left or cents > charge.cents_left:
+        raise CreditTooLarge("more is taken back than was charged", charge=charge.captured.charge_id)
+    return [
+        ChargeCredited(
+            encounter_id=encounter_id,
+            charge_id=charge.captured.charge_id,
+            source_key=credit.source_key,
+            units=units_text(units),
+            credited_cents=cents,
+            reason=credit.reason,
+            is_late=encounter.released is not None,
+            source=credit.source,
+        )
+    ]
+
+
+def _credited_charge(credit: Credit, encounter: Encounter) -> CapturedCharge | None:
+    if credit.charge_id:
+        return encounter.charges.get(credit.charge_id)
+    like = (
+        charge
+        for charge in reversed(encounter.charges.values())
+        if credit.code in (charge.captured.code, charge.procedure_code)
+        and credit.service_on in (None, charge.captured.service_on)
+        and credit.modifiers in ((), charge.captured.modifiers)
+        and charge.units_left > 0
+    )
+    return next(like, None)
+
+
+def _cents_of(units: Decimal, charge: CapturedCharge) -> int:
+    """In proportion; the last units take what is left, so that a charge credited in full is exactly zero."""
+    if units == charge.units_left:
+        return charge.cents_left
+    return int(charge.cents_left * units // charge.units_left)
+
+
+def _code(command: CodeDiagnoses, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.opened is None:
+        raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
+    codes = tuple(dict.fromkeys(command.diagnoses))
+    if codes == encounter.diagnoses:
+        return []
+    return [
+        DiagnosesCoded(encounter_id=command.encounter_id, diagnoses=codes, coder=command.coder, source=command.source)
+    ]
+
+
+# --- review and release -----------------------------------------------------------------------------------------------
+
+
+def _override(command: OverrideEdit, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if command.rule in encounter.overridden:
+        return []
+    if command.rule not in encounter.failed:
+        raise NoSuchEdit("only an edit that failed can be overridden", rule=command.rule)
+    return [EditOverridden(encounter_id=command.encounter_id, rule=command.rule, reason=command.reason)]
+
+
+def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.opened is None or encounter.is_cancelled or not encounter.charges:
+        return []
+    priced = _priced(command, encounter)
+    encounter = encounter.state_with(priced)
+    findings = failed_edits(encounter, command.knowledge, command.today)
+    if findings:
+        return [*priced, *_hold(findings, encounter)]
+    released = _release(command, encounter)
+    if encounter.released is not None and _bills_the_same(released, encounter.released):
+        return priced
+    return [*priced, released]
+
+
+def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
+    events: list[EncounterEvent] = []
+    for charge in encounter.charges.values():
+        found = command.knowledge.price(charge.captured.code, charge.captured.service_on)
+        if found is None or (charge.charged_cents is not None and charge.procedure_code != charge.captured.code):
+            continue
+        price_list_id, price = found
+        procedure_code = price.procedure_code or charge.captured.code
+        if charge.charged_cents is not None and procedure_code == charge.procedure_code:
+            continue
+        cents = charge.charged_cents
+        if cents is None:
+            exact = price.amount_cents * Decimal(charge.captured.units)
+            cents = int(exact.to_integral_value(rounding="ROUND_HALF_UP"))
+        events.append(
+            ChargePriced(
+                encounter_id=command.encounter_id,
+                charge_id=charge.captured.charge_id,
+                charged_cents=cents,
+                price_list_id=price_list_id,
+                procedure_code=procedure_code,
+            )
+        )
+    return events
+
+
+def _hold(findings: list[Finding], encounter: Encounter) -> list[EncounterEvent]:
+    assert encounter.opened is not None
+    held = ChargesHeld(
+        encounter_id=encounter.opened.encounter_id,
+        charge_ids=tuple(encounter.charges),
+        reason=hold_reason(findings),
+        findings=tuple(findings),
+    )
+    if held == encounter.held:
+        return []
+    return [EditFailed(encounter_id=held.encounter_id, findings=held.findings), held]
+
+
+def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
+    """Every name is known and every edit passed: the facts as a claim and the ledger need them."""
+    assert encounter.opened is not None
+    codes = all_diagnoses(encounter)
+    lines = tuple(
+        _line(number, charge, codes, encounter, command)
+        for number, charge in enumerate(encounter.charges.values(), start=1)
+        if charge.units_left > 0
+    )
+    charges = [charge for charge in encounter.charges.values() if charge.units_left > 0] or [
+        *encounter.charges.values()
+    ]
+    rendering = command.knowledge.provider(rendering_reference(charges[0], encounter))
+    facility = command.knowledge.facility(encounter.facility_reference)
+    assert rendering is not None and facility is not None
+    organization = command.knowledge.organizations[rendering.organization_id]
+    referring = command.knowledge.provider(encounter.opened.referring_reference or "-")
+    first = min(charge.captured.service_on for charge in charges)
+    last = max(charge.captured.service_to_on or charge.captured.service_on for charge in charges)
+    return ChargesReleased(
+        encounter_id=encounter.opened.encounter_id,
+        account_id=encounter.opened.account_id,
+        patient_id=encounter.opened.patient_id,
+        release=encounter.release + 1,
+        service_on=first,
+        service_to_on=last if last != first else None,
+        organization=organization.organization,
+        rendering=rendering.provider,
+        facility=facility.facility,
+        referring=referring.provider if referring else None,
+        diagnoses=codes,
+        lines=lines,
+        charged_cents=sum(line.charged_cents for line in lines),
+        submitter_contact=organization.submitter_contact,
+        submitter_phone=organization.submitter_phone,
+    )
+
+
+def _line(
+    number: int, charge: CapturedCharge, codes: tuple[str, ...], encounter: Encounter, command: ReviewCharges
+) -> ChargeLine:
+    assert encounter.opened is not None
+    captured = charge.captured
+    pointers = tuple(codes.index(code) + 1 for code in captured.diagnoses) or (1,)
+    provider = command.knowledge.provider(rendering_reference(charge, encounter))
+    return ChargeLine(
+        line_id=f"{encounter.opened.account_id}-{number}",
+        charge_id=captured.charge_id,
+        service_on=captured.service_on,
+        service_to_on=captured.service_to_on,
+        procedure_code=charge.procedure_code,
+        modifiers=captured.modifiers,
+        units=units_text(charge.units_left),
+        charged_cents=charge.cents_left,
+        diagnosis_pointers=pointers,
+        place_of_service=captured.place_of_service,
+        rendering=provider.provider if provider else None,
+        national_drug_code=captured.national_drug_code,
+    )
+
+
+def _bills_the_same(new: ChargesReleased, old: ChargesReleased) -> bool:
+    return (new.lines, new.diagnoses, new.organization, new.rendering, new.facility) == (
+        old.lines,
+        old.diagnoses,
+        old.organization,
+        old.rendering,
+        old.facility,
+    )

@@ -1,0 +1,143 @@
+"""What must the decider of an encounter remember?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import reduce
+from typing import TypeAlias, assert_never
+
+from shared.events.charges import (
+    ChargeCaptured,
+    ChargeCredited,
+    ChargePriced,
+    ChargesHeld,
+    ChargesReleased,
+    CodingQueried,
+    DiagnosesCoded,
+    EditFailed,
+    EditOverridden,
+    EncounterCancelled,
+    EncounterChanged,
+    EncounterOpened,
+)
+
+EncounterEvent: TypeAlias = (
+    EncounterOpened
+    | EncounterChanged
+    | EncounterCancelled
+    | ChargeCaptured
+    | ChargePriced
+    | ChargeCredited
+    | DiagnosesCoded
+    | EditFailed
+    | EditOverridden
+    | ChargesHeld
+    | ChargesReleased
+    | CodingQueried
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedCharge:
+    """A charge with what was taken back of it."""
+
+    captured: ChargeCaptured
+    procedure_code: str
+    charged_cents: int | None
+    credited_units: Decimal = Decimal(0)
+    credited_cents: int = 0
+
+    @property
+    def units_left(self) -> Decimal:
+        return Decimal(self.captured.units) - self.credited_units
+
+    @property
+    def cents_left(self) -> int:
+        return (self.charged_cents or 0) - self.credited_cents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encounter:
+    opened: EncounterOpened | None = None
+    visit_class: str = ""
+    facility_reference: str = ""
+    attending_reference: str = ""
+    is_cancelled: bool = False
+    charges: dict[str, CapturedCharge] = field(default_factory=dict)  # by charge id, in the order captured
+    source_keys: frozenset[str] = frozenset()
+    diagnoses: tuple[str, ...] = ()
+    overridden: frozenset[str] = frozenset()  # rules
+    failed: frozenset[str] = frozenset()  # rules of the last failed edits
+    held: ChargesHeld | None = None
+    released: ChargesReleased | None = None
+
+    @property
+    def release(self) -> int:
+        return self.released.release if self.released else 0
+
+    def state_with(self, events: Iterable[EncounterEvent]) -> Encounter:
+        """This encounter once these events have happened too."""
+        return reduce(evolve, events, self)
+
+
+def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
+    match event:
+        case EncounterOpened():
+            return replace(
+                state,
+                opened=event,
+                visit_class=event.visit_class,
+                facility_reference=event.facility_reference,
+                attending_reference=event.attending_reference,
+            )
+        case EncounterChanged():
+            return replace(
+                state,
+                visit_class=event.visit_class or state.visit_class,
+                facility_reference=event.facility_reference or state.facility_reference,
+                attending_reference=event.attending_reference or state.attending_reference,
+            )
+        case EncounterCancelled():
+            return replace(state, is_cancelled=True)
+        case ChargeCaptured():
+            charge = CapturedCharge(captured=event, procedure_code=event.code, charged_cents=event.charged_cents)
+            return replace(
+                state,
+                charges={**state.charges, event.charge_id: charge},
+                source_keys=state.source_keys | {event.source_key},
+            )
+        case ChargePriced():
+            priced = replace(
+                state.charges[event.charge_id],
+                charged_cents=event.charged_cents,
+                procedure_code=event.procedure_code,
+            )
+            return replace(state, charges={**state.charges, event.charge_id: priced})
+        case ChargeCredited():
+            before = state.charges[event.charge_id]
+            after = replace(
+                before,
+                credited_units=before.credited_units + Decimal(event.units),
+                credited_cents=before.credited_cents + event.credited_cents,
+            )
+            return replace(
+                state,
+                charges={**state.charges, event.charge_id: after},
+                source_keys=state.source_keys | {event.source_key},
+            )
+        case DiagnosesCoded():
+            return replace(state, diagnoses=event.diagnoses)
+        case EditFailed():
+            return replace(state, failed=frozenset(finding.rule for finding in event.findings))
+        case EditOverridden():
+            return replace(state, overridden=state.overridden | {event.rule})
+        case ChargesHeld():
+            return replace(state, held=event)
+        case ChargesReleased():
+            return replace(state, released=event, held=None, failed=frozenset())
+        case CodingQueried():
+            return state
+        case _:
+            assert_never(event)
