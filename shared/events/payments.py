@@ -1,7 +1,12 @@
 """What can happen to money. Past tense, in a payment poster's words. Amounts are integer cents. Streams:
 
-`claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`,
-`provider-adjustment/{reference}`. Every money event carries postings that sum to zero.
+`claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`.
+Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
+what it owes is the sum of the postings on `receivable:<party>`.
+
+The way of a payer's cash: `cash` to `suspense` when the 835 is received, `suspense` to the receivable when a claim of it is
+posted (or to `unapplied` while there is no account). The way of a patient's: `cash` to `unapplied`, `unapplied` to
+`allocated` when it is meant for an account, `allocated` to the receivable when the account took it.
 """
 
 from __future__ import annotations
@@ -31,7 +36,10 @@ class LedgerLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChargesPosted(Event, frozen=True, kw_only=True):
-    """The ledger took the charges; the open amount waits for its responsible party."""
+    """The ledger took the charges. A later release restates all lines: the postings are the difference to what stood before.
+
+    They are the first payer's, or nobody's (`receivable:unassigned`) until eligibility has said who is responsible.
+    """
 
     account_id: str
     encounter_id: str
@@ -39,7 +47,7 @@ class ChargesPosted(Event, frozen=True, kw_only=True):
     release: int
     service_on: date
     lines: tuple[LedgerLine, ...]
-    charged_cents: int
+    charged_cents: int  # of the account as it now stands
     postings: tuple[Posting, ...]
 
 
@@ -47,16 +55,41 @@ class AccountPayer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rank: int
     payer_id: str
     payer_name: str
+    electronic_id: str = ""  # by which an 835 names the payer (N104 of PR, REF*2U)
     filing_indicator: str = "CI"
 
 
 class PayersKnown(Event, frozen=True, kw_only=True):
-    """Who is responsible, in order; none means the patient, said by eligibility."""
+    """Who is responsible, in order; none means the patient, said by eligibility.
+
+    The postings move what was nobody's to the first payer; what becomes the patient's is a `ResponsibilityTransferred`.
+    """
 
     account_id: str
     patient_id: str
     payers: tuple[AccountPayer, ...]
-    postings: tuple[Posting, ...] = ()  # moves the open amount to the first responsible party
+    postings: tuple[Posting, ...] = ()
+
+
+class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one payer says about one claim in one 835 (loop 2100), as sent."""
+
+    account_id: str  # of the claim number; `unmatched-…` when the number is none of ours
+    claim_id: str  # CLP01
+    remittance_id: str
+    ordinal: int  # of the claim in the remittance, from 1
+    status: str  # CLP02
+    charged_cents: int  # CLP03
+    paid_cents: int  # CLP04
+    patient_responsibility_cents: int | None = None  # CLP05: information only
+    payer_control_number: str = ""  # CLP07
+    original_payer_control_number: str = ""  # REF*F8
+    payer_identifiers: tuple[str, ...] = ()  # N104 of PR, REF*2U, TRN03: whichever the 835 gives
+    payment_on: date  # BPR16
+    adjustments: tuple[Adjustment, ...] = ()  # claim level
+    remarks: tuple[str, ...] = ()  # MIA, MOA
+    lines: tuple[AdjudicatedLine, ...] = ()
+    source: DocumentReference
 
 
 class RemittanceReceived(Event, frozen=True, kw_only=True):
@@ -74,22 +107,25 @@ class RemittanceReceived(Event, frozen=True, kw_only=True):
     provider_adjustments_cents: int  # sum of PLB amounts; positive reduces the payment
     document: DocumentReference
     postings: tuple[Posting, ...]  # cash to suspense
+    findings: tuple[Finding, ...] = ()  # warnings of the reading
 
 
 class RemittanceHeld(Event, frozen=True, kw_only=True):
-    """The transaction does not balance: nothing of it is posted until a person decides."""
+    """The transaction does not balance, or is another's twin: nothing of it is posted until a person decides."""
 
     remittance_id: str
     trace_number: str
     payer_identifier: str
     payer_name: str = ""
     payment_cents: int
+    payment_on: date
+    claims: int = 0
     findings: tuple[Finding, ...]
     document: DocumentReference
 
 
 class TraceNumberReused(Event, frozen=True, kw_only=True):
-    """The same payer sent the same trace number with other amounts."""
+    """The same payer sent the same trace number with another amount or date; a `RemittanceHeld` of this one follows."""
 
     remittance_id: str
     trace_number: str
@@ -99,17 +135,20 @@ class TraceNumberReused(Event, frozen=True, kw_only=True):
 
 
 class RemittanceClaimAnswered(Event, frozen=True, kw_only=True):
-    """One claim of the remittance has its place: posted, held or unapplied."""
+    """One claim of the remittance has its place: posted, held or unapplied. A later one for the same claim replaces it."""
 
     remittance_id: str
     ordinal: int
     account_id: str
-    outcome: Literal["posted", "held", "unapplied", "already-posted"]
+    outcome: Literal["posted", "held", "unapplied"]
     paid_cents: int
 
 
 class ProviderAdjustmentPosted(Event, frozen=True, kw_only=True):
-    """One PLB pair, on its own clearing account, never on a claim. Positive reduces the payment."""
+    """One PLB pair, on the clearing account of its reference, never on a claim. Positive reduces the payment.
+
+    A chain of takebacks or forwarded balances is closed when its reference sums to zero. Interest (L6) is income.
+    """
 
     remittance_id: str
     ordinal: int
@@ -120,7 +159,7 @@ class ProviderAdjustmentPosted(Event, frozen=True, kw_only=True):
 
 
 class RemittancePosted(Event, frozen=True, kw_only=True):
-    """All claims of the remittance have answered."""
+    """All claims of the remittance have answered; what a held or unapplied one becomes later is not counted again."""
 
     remittance_id: str
     posted_cents: int
@@ -130,26 +169,45 @@ class RemittancePosted(Event, frozen=True, kw_only=True):
 
 
 class ClaimPaymentPosted(Event, frozen=True, kw_only=True):
-    """A payer's answer to a claim, as money. Its postings sum to zero."""
+    """A payer's answer to a claim, as money. Its postings sum to zero.
+
+    Paid and contractual are posted here; the next one's share follows as `ResponsibilityTransferred`, a denial as
+    `ClaimDeniedByPayer`: denied money stays with the payer, open. What an earlier payer already did is not new money.
+    """
 
     account_id: str
     claim_id: str
     remittance_id: str
     ordinal: int  # of the claim in the remittance, from 1
-    payer_rank: int  # 1 primary, 2 secondary, 3 tertiary
+    payer_rank: int  # 1 primary, 2 secondary, 3 tertiary, in our order
+    payer_id: str = ""  # ours; empty when nobody has named the account's payers
     claim_status: str  # CLP02
     charged_cents: int  # CLP03
     paid_cents: int  # CLP04
-    contractual_cents: int
-    patient_responsibility_cents: int  # new share of the patient
+    contractual_cents: int  # newly written off under the contract
+    patient_responsibility_cents: int  # new share of the patient or, before that, of the next payer
     denied_cents: int
-    next_rank: int  # the payer that what is left goes to; 0: the patient or nobody
+    next_rank: int  # the payer that the share goes to; 0: the patient or nobody
     payer_control_number: str = ""  # CLP07
     payment_on: date
     forwarded: bool = False
     adjustments: tuple[Adjustment, ...] = ()  # claim level, as sent
     lines: tuple[AdjudicatedLine, ...] = ()
     postings: tuple[Posting, ...]
+    source: DocumentReference
+    findings: tuple[Finding, ...] = ()  # warnings: worth a look, and posted
+    matrix_version: int = 1  # of the posting matrix that told contract from denial
+
+
+class ClaimAnswerNoted(Event, frozen=True, kw_only=True):
+    """An answer without money: a predetermination (CLP02 25), or not this payer's claim and forwarded (23)."""
+
+    account_id: str
+    claim_id: str
+    remittance_id: str
+    ordinal: int
+    claim_status: str
+    forwarded: bool
     source: DocumentReference
 
 
@@ -163,14 +221,16 @@ class RemittanceClaimHeld(Event, frozen=True, kw_only=True):
     paid_cents: int
     findings: tuple[Finding, ...]
     source: DocumentReference
+    postings: tuple[Posting, ...] = ()  # back to suspense, when it had waited as unapplied
 
 
 class ClaimDeniedByPayer(Event, frozen=True, kw_only=True):
-    """Money that is neither paid, contractual nor the patient's, by group and reason."""
+    """Money that is neither paid, contractual nor the patient's, by group and reason. One event for each of them."""
 
     account_id: str
     claim_id: str
     remittance_id: str
+    ordinal: int
     payer_rank: int
     payer_id: str
     denied_cents: int
@@ -182,7 +242,10 @@ class ClaimDeniedByPayer(Event, frozen=True, kw_only=True):
 
 
 class ClaimPaymentReversed(Event, frozen=True, kw_only=True):
-    """A payer took back an earlier answer (CLP02 22): its mirror image, linked."""
+    """An earlier answer was taken back, by the payer (CLP02 22) or by us: its mirror image, linked.
+
+    What it had made another's share comes back as `ResponsibilityTransferred` with the reason `reversed`.
+    """
 
     account_id: str
     claim_id: str
@@ -192,8 +255,10 @@ class ClaimPaymentReversed(Event, frozen=True, kw_only=True):
     reverses_ordinal: int
     payer_rank: int
     paid_cents: int  # negative
+    contractual_cents: int  # negative of what the original wrote off
     denied_cents: int  # that the original had denied
     payment_on: date
+    reason: Literal["payer", "unposted"] = "payer"  # unposted: by a person, and its cash is in suspense again
     postings: tuple[Posting, ...]
     source: DocumentReference
 
@@ -206,20 +271,25 @@ class ClaimPaymentUnapplied(Event, frozen=True, kw_only=True):
     remittance_id: str
     ordinal: int
     paid_cents: int
+    answer: ClaimAnswer
     postings: tuple[Posting, ...]
     source: DocumentReference
 
 
 class ResponsibilityTransferred(Event, frozen=True, kw_only=True):
-    """An open amount moved from one responsible party to the next, with its reason."""
+    """An open amount moved from one responsible party to another, with its reason. Always positive.
+
+    Reasons: `deductible`, `coinsurance`, `copay`, `PR-<CARC>`, `OA-<CARC>` (an answer), `self-pay`, `coverage-found`,
+    `answered-by-payer` (a payer answered whom nobody had named), `reversed`.
+    """
 
     account_id: str
     patient_id: str
-    from_party: str  # payer:1, patient, …
+    from_party: str
     to_party: str
     amount_cents: int
-    reason: str  # "adjudicated", "self-pay", "deductible", …
-    since_on: date
+    reason: str
+    since_on: date  # the receiving party's responsibility begins
     postings: tuple[Posting, ...]
 
 
@@ -234,28 +304,54 @@ class PatientPaymentReceived(Event, frozen=True, kw_only=True):
 
 
 class PaymentAllocated(Event, frozen=True, kw_only=True):
-    """Part of a patient's payment was set aside for one account: it leaves unapplied."""
+    """Part of a patient's payment was set aside for one account: unapplied to allocated."""
 
     payment_id: str
     patient_id: str
     account_id: str
+    allocation: int  # 1, 2, … of this payment
+    amount_cents: int
+    postings: tuple[Posting, ...]
+
+
+class AllocationReturned(Event, frozen=True, kw_only=True):
+    """The account could not take all of it: allocated back to unapplied."""
+
+    payment_id: str
+    patient_id: str
+    account_id: str
+    allocation: int
     amount_cents: int
     postings: tuple[Posting, ...]
 
 
 class PaymentApplied(Event, frozen=True, kw_only=True):
-    """The account took a patient's money."""
+    """The account took a patient's money: allocated to the receivable of the patient, then of the agency."""
 
     account_id: str
     patient_id: str
     payment_id: str
+    allocation: int
     amount_cents: int
     postings: tuple[Posting, ...]
 
 
+class PaymentNotTaken(Event, frozen=True, kw_only=True):
+    """The patient owes less on this account than was allocated to it: the rest goes back where it came from."""
+
+    account_id: str
+    patient_id: str
+    payment_id: str
+    allocation: int
+    amount_cents: int
+
+
 class AdjustmentRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants to let a party off. Nothing moves until another person agrees."""
+
     account_id: str
     adjustment_id: str
+    party: str
     reason: str
     amount_cents: int
     requested_by: str
@@ -266,13 +362,28 @@ class AdjustmentApproved(Event, frozen=True, kw_only=True):
 
     account_id: str
     adjustment_id: str
+    party: str
     reason: str
     amount_cents: int
     approved_by: str
     postings: tuple[Posting, ...]
 
 
+class AdjustmentReversed(Event, frozen=True, kw_only=True):
+    """An approved adjustment was taken back: its mirror image."""
+
+    account_id: str
+    adjustment_id: str
+    party: str
+    reason: str
+    amount_cents: int  # positive; the receivable grows by it
+    reversed_by: str
+    postings: tuple[Posting, ...]
+
+
 class RefundIssued(Event, frozen=True, kw_only=True):
+    """A party that paid too much gets it back."""
+
     account_id: str
     refund_id: str
     to_party: str
@@ -294,7 +405,20 @@ class AccountReturnedFromAgency(Event, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
 
 
+class DepositExpected(Event, frozen=True, kw_only=True):
+    """A remittance says that the bank will show this amount under this trace number."""
+
+    deposit_id: str
+    remittance_id: str
+    trace_number: str
+    payer_identifier: str
+    amount_cents: int
+    payment_on: date
+
+
 class DepositRecorded(Event, frozen=True, kw_only=True):
+    """The bank shows this amount under this trace number."""
+
     deposit_id: str
     trace_number: str
     payer_identifier: str
@@ -303,6 +427,8 @@ class DepositRecorded(Event, frozen=True, kw_only=True):
 
 
 class DepositReconciled(Event, frozen=True, kw_only=True):
+    """Bank and remittance agree on trace number and amount."""
+
     deposit_id: str
     remittance_id: str
     amount_cents: int
@@ -312,14 +438,17 @@ ClaimAccountEvent: TypeAlias = (
     ChargesPosted
     | PayersKnown
     | ClaimPaymentPosted
+    | ClaimAnswerNoted
     | RemittanceClaimHeld
     | ClaimDeniedByPayer
     | ClaimPaymentReversed
     | ClaimPaymentUnapplied
     | ResponsibilityTransferred
     | PaymentApplied
+    | PaymentNotTaken
     | AdjustmentRequested
     | AdjustmentApproved
+    | AdjustmentReversed
     | RefundIssued
     | AccountMovedToAgency
     | AccountReturnedFromAgency
@@ -332,6 +461,6 @@ RemittanceEvent: TypeAlias = (
     | ProviderAdjustmentPosted
     | RemittancePosted
 )
-PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated
-DepositEvent: TypeAlias = DepositRecorded | DepositReconciled
+PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned
+DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositReconciled
 PaymentsEvent: TypeAlias = ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent
