@@ -112,7 +112,15 @@ def _chunks(source: Source) -> Iterator[bytes]:
         for start in range(0, len(view), _CHUNK_BYTES):
             yield bytes(view[start : start + _CHUNK_BYTES])
         return
-    yield from source
+    pending: list[bytes] = []
+    size = 0
+    for chunk in source:
+        pending.append(chunk)
+        size += len(chunk)
+        if size >= _CHUNK_BYTES:
+            yield b"".join(pending)
+            pending, size = [], 0
+    yield b"".join(pending)
 
 
 class _Tokenizer:
@@ -137,12 +145,12 @@ class _Tokenizer:
 
     def _drain(self, *, is_end: bool) -> Iterator[Segment]:
         while self.buffer:
-            before = len(self.buffer)
+            before = (len(self.buffer), self.dialect)
             if self.dialect is None:
                 yield from self._interchange_start(is_end=is_end)
             else:
                 yield from self._interchange_body(self.dialect, is_end=is_end)
-            if len(self.buffer) == before:
+            if (len(self.buffer), self.dialect) == before:
                 return
 
     def _interchange_start(self, *, is_end: bool) -> Iterator[Segment]:
@@ -156,6 +164,7 @@ class _Tokenizer:
         if dialect is None:
             self.problems.at(self.number + 1, "ISA", "ISA has 16 elements and names four different delimiters")
             self.buffer = self.buffer[3:]
+            self.is_skipping = True
             return
         if length != 106:
             self.problems.at(self.number + 1, "ISA", "ISA is 106 fixed bytes", found=str(length), severity="warning")
@@ -167,14 +176,12 @@ class _Tokenizer:
 
     def _skip_to_isa(self, *, is_end: bool) -> None:
         start = self.buffer.find(b"ISA", 1)
-        if start < 0 and not is_end and self.buffer[:1] in (b"I", b"\xef") and len(self.buffer) < 3:
-            return  # the rest of the mark is in the next chunk
-        if not self.is_skipping and self.buffer:
+        if not self.buffer or (start < 0 and len(self.buffer) < 3 and not is_end):
+            return  # the rest of the mark may be in the next chunk
+        if not self.is_skipping:
             self.problems.at(self.number, "ISA", "nothing stands between interchanges")
-            self.is_skipping = True
-        kept = b"" if is_end else self.buffer[-2:]
-        self.buffer = self.buffer[start:] if start >= 0 else (kept if len(self.buffer) > 2 else b"")
         self.is_skipping = start < 0
+        self.buffer = self.buffer[start:] if start >= 0 else b"" if is_end else self.buffer[-2:]
 
     def _interchange_body(self, dialect: Dialect, *, is_end: bool) -> Iterator[Segment]:
         terminator = dialect.terminator.encode("latin-1")

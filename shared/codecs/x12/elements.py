@@ -1,0 +1,323 @@
+"""What do the segments say that every transaction set shares: who, where, which number, which date, which amount?
+
+Source: ASC X12N 005010 segments NM1 N1 N3 N4 PER DMG PRV REF DTP DTM AMT QTY CAS and the procedure composite.
+Everything in a Party is personal data when the party is a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.codecs.x12.problems import Problems
+from shared.codecs.x12.tokenizer import Segment
+from shared.codecs.x12.values import NotADay, cents_text, day_text, quantity_text, to_day
+from shared.codecs.x12.writer import SegmentWriter, Value
+
+
+class Address(Struct, frozen=True, kw_only=True):
+    """N3 and N4."""
+
+    line_1: str = ""  # N301
+    line_2: str = ""  # N302
+    city: str = ""  # N401
+    state: str = ""  # N402
+    postal_code: str = ""  # N403, no punctuation
+    country: str = ""  # N404, empty in the United States
+
+
+class Reference(Struct, frozen=True):
+    """REF."""
+
+    qualifier: str  # REF01
+    value: str  # REF02
+
+
+class Contact(Struct, frozen=True, kw_only=True):
+    """PER: numbers are pairs of qualifier (TE EM FX EX UR) and number."""
+
+    function: str = "IC"  # PER01: IC information, CX payer's claim office, BL technical
+    name: str = ""  # PER02
+    numbers: tuple[tuple[str, str], ...] = ()  # PER03/04, 05/06, 07/08
+
+
+class Party(Struct, frozen=True, kw_only=True):
+    """A person or an organisation: NM1 or N1 with what follows it."""
+
+    role: str  # NM101 or N101
+    is_person: bool = False  # NM102: 1 person, 2 organisation
+    name: str = ""  # NM103: last name, or the organisation
+    first_name: str = ""  # NM104
+    middle_name: str = ""  # NM105
+    name_prefix: str = ""  # NM106
+    name_suffix: str = ""  # NM107
+    id_qualifier: str = ""  # NM108: XX is an NPI, MI a member number
+    id: str = ""  # NM109
+    address: Address | None = None
+    born_on: date | None = None  # DMG02
+    gender: str = ""  # DMG03: F M U
+    taxonomy: str = ""  # PRV03
+    references: tuple[Reference, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+
+    def reference(self, qualifier: str) -> str:
+        """The value of the first REF with this qualifier, or empty."""
+        return next((each.value for each in self.references if each.qualifier == qualifier), "")
+
+
+class Dated(Struct, frozen=True, kw_only=True):
+    """DTP or DTM: a day, or a period when `last_on` is there."""
+
+    qualifier: str
+    first_on: date
+    last_on: date | None = None
+
+
+class Amount(Struct, frozen=True):
+    """AMT: information, never part of a balance."""
+
+    qualifier: str  # AMT01
+    cents: int  # AMT02
+
+
+class Quantity(Struct, frozen=True):
+    """QTY."""
+
+    qualifier: str  # QTY01
+    quantity: Decimal  # QTY02
+
+
+class Adjustment(Struct, frozen=True, kw_only=True):
+    """One triplet of a CAS. A positive amount reduces the payment, a negative one increases it."""
+
+    group: str  # CAS01: CO PR OA PI (CR in older habits)
+    reason: str  # CARC
+    cents: int
+    quantity: Decimal | None = None
+
+
+class Procedure(Struct, frozen=True, kw_only=True):
+    """A procedure composite, `HC:99213:25`."""
+
+    qualifier: str = "HC"  # -1
+    code: str  # -2
+    modifiers: tuple[str, ...] = ()  # -3 to -6
+    description: str = ""  # -7
+
+
+_NINE_EMPTY = ("",) * 9
+
+
+# Reading
+
+
+def loops(segments: Iterable[Segment], starts: Callable[[Segment], bool]) -> list[list[Segment]]:
+    """The segments before the first start, then one list for each start. The first list may be empty."""
+    blocks: list[list[Segment]] = [[]]
+    for segment in segments:
+        if starts(segment):
+            blocks.append([])
+        blocks[-1].append(segment)
+    return blocks
+
+
+def starts_with(*ids: str) -> Callable[[Segment], bool]:
+    """True for a segment with one of these ids."""
+    names = frozenset(ids)
+    return lambda segment: segment.elements[0] in names
+
+
+def read_party(segments: Sequence[Segment], problems: Problems, others: list[Segment]) -> Party:
+    """NM1 or N1 and its N3 N4 DMG PRV REF PER; what does not belong goes to `others`."""
+    first = segments[0]
+    address: dict[str, str] = {}
+    born_on: date | None = None
+    gender = taxonomy = ""
+    references: list[Reference] = []
+    contacts: list[Contact] = []
+    for segment in segments[1:]:
+        match segment.elements[0]:
+            case "N3":
+                address |= {"line_1": segment[1], "line_2": segment[2]}
+            case "N4":
+                address |= {"city": segment[1], "state": segment[2], "postal_code": segment[3], "country": segment[4]}
+            case "DMG" if segment[1] in ("", "D8"):
+                born_on, gender = problems.day(segment, 2), segment[3]
+            case "PRV":
+                taxonomy = segment[3]
+            case "REF" if segment[1]:
+                references.append(Reference(segment[1], segment[2]))
+            case "PER":
+                contacts.append(read_contact(segment))
+            case _:
+                others.append(segment)
+    return replace(
+        read_name(first),
+        address=Address(**address) if address else None,
+        born_on=born_on,
+        gender=gender,
+        taxonomy=taxonomy,
+        references=tuple(references),
+        contacts=tuple(contacts),
+    )
+
+
+def read_name(segment: Segment) -> Party:
+    """NM1 or N1 alone."""
+    if segment.elements[0] == "N1":
+        return Party(role=segment[1], name=segment[2], id_qualifier=segment[3], id=segment[4])
+    padded = (*map(str.strip, segment.elements), *_NINE_EMPTY)
+    return Party(
+        role=padded[1],
+        is_person=padded[2] == "1",
+        name=padded[3],
+        first_name=padded[4],
+        middle_name=padded[5],
+        name_prefix=padded[6],
+        name_suffix=padded[7],
+        id_qualifier=padded[8],
+        id=padded[9],
+    )
+
+
+def read_contact(segment: Segment) -> Contact:
+    pairs = ((segment[index], segment[index + 1]) for index in (3, 5, 7))
+    return Contact(function=segment[1], name=segment[2], numbers=tuple(pair for pair in pairs if pair != ("", "")))
+
+
+def read_adjustments(segment: Segment, problems: Problems) -> Iterator[Adjustment]:
+    """The triplets of a CAS, up to six."""
+    elements, group = segment.elements, segment[1]
+    for index in range(2, min(len(elements), 20), 3):
+        reason = elements[index].strip()
+        if not reason and not segment[index + 1]:
+            continue
+        quantity = problems.quantity(segment, index + 2) if len(elements) > index + 2 else None
+        yield Adjustment(group=group, reason=reason, cents=problems.cents(segment, index + 1), quantity=quantity)
+
+
+def read_procedure(parts: tuple[str, ...]) -> Procedure | None:
+    """A composite medical procedure identifier, or None when it is absent."""
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return Procedure(qualifier="", code=parts[0])
+    modifiers = tuple(part for part in parts[2:6] if part)
+    return Procedure(qualifier=parts[0], code=parts[1], modifiers=modifiers, description=":".join(parts[6:]))
+
+
+def read_dated(segment: Segment, problems: Problems) -> Dated | None:
+    """DTP with a D8 or RD8 date; None with a problem when the date cannot be read."""
+    texts = segment[3].split("-") if segment[2] == "RD8" else [segment[3]]
+    try:
+        days = [to_day(text) for text in texts]
+    except NotADay:
+        days = []
+    if len(days) != (2 if segment[2] == "RD8" else 1):
+        problems.add(segment, 3, "date is CCYYMMDD" if segment[2] == "D8" else "period is CCYYMMDD-CCYYMMDD")
+        return None
+    return Dated(qualifier=segment[1], first_on=days[0], last_on=days[1] if len(days) == 2 else None)
+
+
+def read_amount(segment: Segment, problems: Problems) -> Amount:
+    return Amount(segment[1], problems.cents(segment, 2))
+
+
+# Writing
+
+
+def write_party(writer: SegmentWriter, party: Party) -> Iterator[str]:
+    """NM1 with N3 N4 DMG PRV REF PER in the order that the guides use for most loops."""
+    yield writer.segment(
+        "NM1",
+        party.role,
+        "1" if party.is_person else "2",
+        party.name,
+        party.first_name,
+        party.middle_name,
+        party.name_prefix,
+        party.name_suffix,
+        party.id_qualifier,
+        party.id,
+    )
+    yield from write_party_details(writer, party)
+
+
+def write_organisation(writer: SegmentWriter, party: Party) -> Iterator[str]:
+    """N1 with what follows it."""
+    yield writer.segment("N1", party.role, party.name, party.id_qualifier, party.id)
+    yield from write_party_details(writer, party)
+
+
+def write_party_details(writer: SegmentWriter, party: Party) -> Iterator[str]:
+    if party.taxonomy and party.role != "85":  # a billing provider's taxonomy stands before its NM1
+        yield writer.segment("PRV", "PE", "PXC", party.taxonomy)
+    if party.address:
+        yield from write_address(writer, party.address)
+    if party.born_on or party.gender:
+        day = day_text(party.born_on) if party.born_on else ""
+        yield writer.segment("DMG", "D8" if day else "", day, party.gender)
+    for reference in party.references:
+        yield writer.segment("REF", reference.qualifier, reference.value)
+    for contact in party.contacts:
+        yield write_contact(writer, contact)
+
+
+def write_address(writer: SegmentWriter, address: Address) -> Iterator[str]:
+    if address.line_1 or address.line_2:
+        yield writer.segment("N3", address.line_1, address.line_2)
+    if address.city or address.state or address.postal_code or address.country:
+        yield writer.segment("N4", address.city, address.state, address.postal_code, address.country)
+
+
+def write_contact(writer: SegmentWriter, contact: Contact) -> str:
+    numbers = [part for pair in contact.numbers for part in pair]
+    return writer.segment("PER", contact.function, contact.name, *numbers)
+
+
+def write_adjustments(writer: SegmentWriter, adjustments: Sequence[Adjustment]) -> Iterator[str]:
+    """CAS segments: neighbours of one group together, at most six triplets each."""
+    for group, members in groupby(adjustments, key=lambda each: each.group):
+        same = list(members)
+        for start in range(0, len(same), 6):
+            values = [text for each in same[start : start + 6] for text in _triplet(each)]
+            yield writer.segment("CAS", group, *values)
+
+
+def _triplet(adjustment: Adjustment) -> tuple[str, str, str]:
+    quantity = quantity_text(adjustment.quantity) if adjustment.quantity is not None else ""
+    return adjustment.reason, cents_text(adjustment.cents), quantity
+
+
+def procedure_parts(procedure: Procedure | None) -> Value:
+    if procedure is None:
+        return ""
+    if not procedure.qualifier:
+        return procedure.code
+    modifiers = (*procedure.modifiers, "", "", "", "")[:4]
+    return (procedure.qualifier, procedure.code, *modifiers, procedure.description)
+
+
+def write_dated(writer: SegmentWriter, dated: Dated) -> str:
+    """DTP with D8, or RD8 for a period."""
+    if dated.last_on is None:
+        return writer.segment("DTP", dated.qualifier, "D8", day_text(dated.first_on))
+    period = f"{day_text(dated.first_on)}-{day_text(dated.last_on)}"
+    return writer.segment("DTP", dated.qualifier, "RD8", period)
+
+
+def optional_cents_text(cents: int | None) -> str:
+    return "" if cents is None else cents_text(cents)
+
+
+def optional_quantity_text(quantity: Decimal | None) -> str:
+    return "" if quantity is None else quantity_text(quantity)
+
+
+def optional_day_text(day: date | None) -> str:
+    return "" if day is None else day_text(day)
