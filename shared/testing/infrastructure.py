@@ -18,24 +18,31 @@ import contextlib
 import functools
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from shared.runtime.native import postgres
+from shared.runtime.native import kafka, postgres
+from shared.runtime.native.processes import free_ports
 
 POSTGRES_IMAGE = "postgres:18-alpine"
+KAFKA_IMAGE = "apache/kafka:4.3.1"  # the version of deploy/kafka/pom.xml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+KAFKA_POM = CHECKOUT / "deploy" / "kafka" / "pom.xml"
+KAFKA_JARS = CHECKOUT / ".deploy" / "kafka"
 
 
 def pytest_report_header() -> list[str]:
-    return [f"postgres: {_postgres_backend()}"]
+    return [f"postgres: {_postgres_backend()}", f"kafka: {_kafka_backend()}"]
 
 
 # --- which backend --------------------------------------------------------------------------------------------------
@@ -48,6 +55,22 @@ def _postgres_backend() -> str:
         return f"container {POSTGRES_IMAGE}"
     found = postgres.find_binaries()
     return f"native process, binaries from {found.origin}"
+
+
+def _kafka_backend() -> str:
+    if os.environ.get("LEDGERLINE_TEST_KAFKA"):
+        return "provided by LEDGERLINE_TEST_KAFKA"
+    if docker_answers():
+        return f"container {KAFKA_IMAGE}"
+    try:
+        java = kafka.find_java()
+    except kafka.KafkaUnavailable as reason:
+        return f"none ({reason}), tests that need it are {'failed' if _kafka_is_required() else 'skipped'}"
+    return f"native process, {java}"
+
+
+def _kafka_is_required() -> bool:
+    return os.environ.get("LEDGERLINE_REQUIRE_KAFKA") == "1"
 
 
 @functools.cache
@@ -168,7 +191,7 @@ def _postgres_container() -> Iterator[str]:
 
     settings = {**postgres.THROW_AWAY, "max_connections": "200", "max_prepared_transactions": "0"}
     command = " ".join(["postgres", *(f"-c {name}={value}" for name, value in settings.items())])
-    with PostgresContainer(POSTGRES_IMAGE, driver=None).with_command(command) as container:
+    with PostgresContainer(POSTGRES_IMAGE, dbname="postgres", driver=None).with_command(command) as container:
         yield container.get_connection_url()
 
 
@@ -180,6 +203,92 @@ def _native_postgres() -> Iterator[str]:
             yield server.dsn()
     finally:
         postgres.destroy(data)
+
+
+# --- Kafka ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaCluster:
+    """One cluster a test run, shared: a test names its topics, groups and transactional ids after itself."""
+
+    bootstrap_servers: str
+    replication_factor: int
+    backend: str
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    with _kafka_servers() as bootstrap_servers:
+        yield KafkaCluster(bootstrap_servers=bootstrap_servers, replication_factor=1, backend=_kafka_backend())
+
+
+@pytest.fixture(scope="session")
+def kafka_distribution() -> kafka.Distribution:
+    """For tests that stop, kill or pause brokers of their own, which only native ones allow."""
+    try:
+        return kafka.prepare(KAFKA_POM, KAFKA_JARS)
+    except kafka.KafkaUnavailable as reason:
+        _no_kafka(reason)
+
+
+def _no_kafka(reason: kafka.KafkaUnavailable) -> NoReturn:
+    if _kafka_is_required():
+        pytest.fail(f"LEDGERLINE_REQUIRE_KAFKA=1, but: {reason}")
+    pytest.skip(f"no Kafka: {reason}")
+
+
+@contextlib.contextmanager
+def native_kafka(distribution: kafka.Distribution, *, nodes: int) -> Iterator[kafka.RunningKafka]:
+    """A cluster for one purpose; nothing is left of it."""
+    data = Path(tempfile.mkdtemp(prefix="ledgerline-kafka-"))
+    try:
+        with kafka.attached(data, distribution, nodes=nodes) as cluster:
+            yield cluster
+    finally:
+        shutil.rmtree(data)
+
+
+@contextlib.contextmanager
+def _kafka_servers() -> Iterator[str]:
+    if provided := os.environ.get("LEDGERLINE_TEST_KAFKA"):
+        yield provided
+    elif docker_answers():
+        yield from _kafka_container()
+    else:
+        yield from _native_kafka()
+
+
+def _native_kafka() -> Iterator[str]:
+    try:
+        distribution = kafka.prepare(KAFKA_POM, KAFKA_JARS)
+    except kafka.KafkaUnavailable as reason:
+        _no_kafka(reason)
+    with native_kafka(distribution, nodes=1) as cluster:
+        yield cluster.bootstrap_servers
+
+
+def _kafka_container() -> Iterator[str]:
+    """Apache's own image, with the settings of the native nodes. A client is told where to connect by the broker, so
+    the port outside must be known before the start and is the same inside."""
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.docker_client import DockerClient
+
+    host, (port, controller) = DockerClient().host(), free_ports(2)
+    settings = {
+        **kafka.SETTINGS,
+        **kafka.replication(nodes=1),
+        "node.id": "1",
+        "controller.quorum.voters": f"1@localhost:{controller}",
+        "listeners": f"PLAINTEXT://:{port},CONTROLLER://:{controller}",
+        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+    }
+    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(port, port)
+    for name, value in settings.items():
+        container = container.with_env("KAFKA_" + name.upper().replace(".", "_"), value)
+    with container:
+        kafka.wait_until_it_answers(f"{host}:{port}", brokers=1)
+        yield f"{host}:{port}"
 
 
 # --- samples --------------------------------------------------------------------------------------------------------

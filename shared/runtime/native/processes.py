@@ -4,6 +4,7 @@ Sources: proc(5) for `/proc/PID/cmdline`; POSIX `read`, which returns when the l
 """
 
 import os
+import random
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,18 +12,32 @@ from pathlib import Path
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
+SERVER_PORTS = range(20_000, 32_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback TCP ports that nobody listens on now. Another process may take one before its user does."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Loopback TCP ports that nobody listens on now. Another process may take one before its user does.
+
+    Taken from below the range that the system gives to outgoing connections. Inside it, a client that keeps knocking
+    at a server that is down may be given that very port, and is then connected to itself in the server's place.
+    """
+    found: list[int] = []
+    for port in random.sample(SERVER_PORTS, len(SERVER_PORTS)):
+        if len(found) == count:
+            break
+        if is_free(port):
+            found.append(port)
+    return found
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: closing connections do not count
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def runs_with_argument(pid: int, argument: str) -> bool:
