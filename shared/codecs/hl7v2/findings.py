@@ -4,6 +4,7 @@ Source: HL7 v2.8 chapter 2: ERL (error location), table 0357 (message error cond
 A finding never quotes a patient's data: `value` is filled with codes, counts and our own words only.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -85,6 +86,14 @@ class Finding:
     @property
     def place(self) -> str:
         return str(self.at)
+
+
+_CODE_FORM = re.compile(r"(?=.*\d)[A-Za-z0-9.\-]{1,15}|[A-Z]{1,3}", re.ASCII)
+
+
+def shown(code: str) -> str:
+    """A code as it may be quoted. What does not have the form of a code may be anything, a name too: only its length."""
+    return code if _CODE_FORM.fullmatch(code) else f"{len(code)} characters"
 
 
 class HL7Error(Exception):

@@ -7,10 +7,11 @@ Nothing here raises anything but `HL7Error`, whatever the bytes are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from shared.codecs.hl7v2.findings import ErrorCode, Finding, Findings, HL7Error, Place
+from shared.codecs.hl7v2.findings import ErrorCode, Finding, Findings, HL7Error, Place, shown
 
 UTF_8_MARK = b"\xef\xbb\xbf"
 WRAPPING = b"\x0b\x1c\r\n\t \x00\x1a"  # MLLP bytes, line ends, padding and the DOS end-of-file that files bring
@@ -36,6 +37,12 @@ PYTHON_ENCODINGS = {  # HL7 table 0211
     "BIG-5": "big5",
     "KS X 1001": "euc_kr",
 }
+# Only to be quick about them: any name of three characters is a segment.
+_USUAL_SEGMENT_NAMES = (
+    "MSH SFT EVN PID PD1 NK1 PV1 PV2 ROL PRT DB1 OBX AL1 DG1 DRG PR1 GT1 IN1 IN2 IN3 ACC UB1 UB2 MRG FT1 NTE ORC OBR "
+    "TQ1 TQ2 SCH RGS AIS AIG AIL AIP ARV CON ABS BLC RMI ERR MSA"
+)
+USUAL_SEGMENTS = frozenset(_USUAL_SEGMENT_NAMES.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,46 +150,78 @@ class Segment:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Header:
-    """MSH. Applications and facilities stay raw, so that an answer can echo them; ids and codes are decoded."""
+    """MSH. What is called raw is as sent, so that an answer can echo it; ids and codes are ready for use."""
 
     separators: Separators = USUAL_SEPARATORS
     encoding: str = "utf-8"  # Python's name of what the bytes were read with
-    sending_application_raw: str = ""  # MSH-3
-    sending_facility_raw: str = ""  # MSH-4
-    receiving_application_raw: str = ""  # MSH-5
-    receiving_facility_raw: str = ""  # MSH-6
-    sent_at: str = ""  # MSH-7, as sent
-    message_code: str = ""  # MSH-9.1: ADT
-    trigger: str = ""  # MSH-9.2: A01
-    control_id_raw: str = ""  # MSH-10
-    processing_id: str = ""  # MSH-11.1: P production, T training, D debugging
-    version: str = ""  # MSH-12.1
-    accept_acknowledgement: str = ""  # MSH-15
-    application_acknowledgement: str = ""  # MSH-16
-    character_set: str = ""  # MSH-18
+    fields: Sequence[str] = ()  # "MSH", MSH-2, MSH-3 …
+
+    def raw(self, field: int) -> str:
+        """MSH-2 and above, as sent."""
+        return self.fields[field - 1] if field <= len(self.fields) else ""
 
     @property
-    def sending_application(self) -> str:
-        return self._first_component(self.sending_application_raw)
+    def sending_application(self) -> str:  # MSH-3
+        return self._composite(3).text(1)
 
     @property
     def sending_facility(self) -> str:
-        """Namespace, else universal id: the assigning authority of ids that name none."""
-        namespace = self._first_component(self.sending_facility_raw)
-        return namespace or Composite(self.sending_facility_raw, self.separators, self.encoding).text(2)
+        """MSH-4: namespace, else universal id. The assigning authority of numbers that name none."""
+        facility = self._composite(4)
+        return facility.text(1) or facility.text(2)
 
     @property
-    def control_id(self) -> str:
-        return decoded(self.control_id_raw, self.separators, self.encoding).strip()
+    def receiving_application(self) -> str:  # MSH-5
+        return self._composite(5).text(1)
+
+    @property
+    def receiving_facility(self) -> str:  # MSH-6
+        return self._composite(6).text(1)
+
+    @property
+    def sent_at(self) -> str:  # MSH-7, as sent
+        return self._code(7)
+
+    @property
+    def message_code(self) -> str:  # MSH-9.1: ADT
+        return self._code(9)
+
+    @property
+    def trigger(self) -> str:  # MSH-9.2: A01
+        return self._code(9, 1)
+
+    @property
+    def control_id(self) -> str:  # MSH-10
+        return decoded(self.raw(10), self.separators, self.encoding).strip()
+
+    @property
+    def processing_id(self) -> str:  # MSH-11.1: P production, T training, D debugging
+        return self._code(11)
+
+    @property
+    def version(self) -> str:  # MSH-12.1
+        return self._code(12)
+
+    @property
+    def accept_acknowledgement(self) -> str:  # MSH-15, table 0155
+        return self._code(15)
+
+    @property
+    def application_acknowledgement(self) -> str:  # MSH-16, table 0155
+        return self._code(16)
 
     @property
     def message_type(self) -> str:
         return f"{self.message_code}^{self.trigger}"
 
-    def _first_component(self, raw: str) -> str:
-        return Composite(raw, self.separators, self.encoding).text(1)
+    def _code(self, field: int, component: int = 0) -> str:
+        parts = self.raw(field).split(self.separators.component)
+        return parts[component].strip() if component < len(parts) else ""
+
+    def _composite(self, field: int) -> Composite:
+        return Composite(self.raw(field), self.separators, self.encoding)
 
 
 class Message:
@@ -223,12 +262,13 @@ def parse(data: bytes, limits: Limits = LIMITS) -> Message:
     content = unwrapped(data)
     if not content.startswith(b"MSH"):
         raise _unreadable("a message begins with MSH")
-    separators = _separators(content)
+    first_line = _first_line(content)
+    separators = _separators(first_line[3:12])
     findings = Findings()
-    text, encoding = _text(content, separators, findings)
-    lines = _lines(text)
-    header = _header(lines[0], separators, encoding)
-    return Message(header, _segment_lines(lines, separators, limits, findings), findings.as_tuple())
+    text, encoding = _text(content, _character_set(first_line, separators), findings)
+    lines = _lines(text, separators)
+    header = Header(separators, encoding, lines[0].split(separators.field))
+    return Message(header, _segment_lines(lines, len(text), separators, limits, findings), findings.as_tuple())
 
 
 def salvage_header(data: bytes) -> Header:
@@ -236,12 +276,12 @@ def salvage_header(data: bytes) -> Header:
     start = data.find(b"MSH", 0, SALVAGE_BYTES)
     if start < 0:
         return Header()
-    line = re.split(rb"[\r\n\x1c]", data[start : start + SALVAGE_BYTES], maxsplit=1)[0]
+    line = _first_line(data[start : start + SALVAGE_BYTES]).split(b"\x1c", 1)[0]
     try:
-        separators = _separators(line)
+        separators = _separators(line[3:12])
     except HL7Error:
         separators = USUAL_SEPARATORS
-    return _header(line.decode("utf-8", errors="replace"), separators, "utf-8")
+    return Header(separators, "utf-8", line.decode("utf-8", errors="replace").split(separators.field))
 
 
 SALVAGE_BYTES = 4096
@@ -273,6 +313,11 @@ def decoded(raw: str, separators: Separators, encoding: str = "utf-8") -> str:
 
 def escaped(text: str, separators: Separators) -> str:
     """Ready to be put into a field; control characters become spaces."""
+    return text if text.isalnum() else text.translate(_escapes(separators))
+
+
+@lru_cache(maxsize=64)
+def _escapes(separators: Separators) -> dict[int, str]:
     letters = {
         separators.field: "F",
         separators.component: "S",
@@ -281,12 +326,13 @@ def escaped(text: str, separators: Separators) -> str:
         separators.escape: "E",
     }
     escape = separators.escape
-    return "".join(
-        (f"{escape}{letters[character]}{escape}" if escape else " ")
-        if character in letters
-        else (character if character.isprintable() else " ")
-        for character in text
-    )
+    replaced = {
+        ord(character): f"{escape}{letter}{escape}" if escape else " "
+        for character, letter in letters.items()
+        if character
+    }
+    controls = (*range(32), *range(127, 160), 0x2028, 0x2029)
+    return dict.fromkeys(controls, " ") | replaced
 
 
 def _escaped(sequence: str, separators: Separators, encoding: str) -> str | None:
@@ -318,20 +364,24 @@ def _fields(line: str, separators: Separators) -> list[str]:
     return [fields[0], separators.field, *fields[1:]] if fields[0] in ("MSH", "FHS", "BHS") else fields
 
 
-def _separators(content: bytes) -> Separators:
-    """From the first bytes after MSH. Only ASCII punctuation can separate; letters would cut words apart."""
-    start = content[3:12].decode("ascii", errors="replace")
+def _first_line(content: bytes) -> bytes:
+    end = content.find(b"\r")
+    line = content if end < 0 else content[:end]
+    return line.split(b"\n", 1)[0]
+
+
+@lru_cache(maxsize=64)
+def _separators(after_name: bytes) -> Separators:
+    """From the bytes after MSH. Only ASCII punctuation can separate; letters would cut words apart."""
+    start = after_name.decode("ascii", errors="replace")
     if not _may_separate(start[:1]):
         raise _unreadable("MSH-1 is one punctuation character", field=1)
-    encoding_characters = re.split(r"[\r\n]", start[1:], maxsplit=1)[0].split(start[0], 1)[0]
-    if (
-        not 2 <= len(encoding_characters) <= 5
-        or len(set(start[0] + encoding_characters)) != len(encoding_characters) + 1
-    ):
+    characters = start[1:].split(start[0], 1)[0]
+    if not 2 <= len(characters) <= 5 or len(set(start[0] + characters)) != len(characters) + 1:
         raise _unreadable("MSH-2 names two to five different separators", field=2)
-    if not all(_may_separate(character) for character in encoding_characters):
+    if not all(map(_may_separate, characters)):
         raise _unreadable("MSH-2 holds punctuation characters only", field=2)
-    component, repetition, escape, subcomponent, truncation = (*encoding_characters, "", "", "")[:5]
+    component, repetition, escape, subcomponent, truncation = (*characters, "", "", "")[:5]
     return Separators(start[0], component, repetition, escape, subcomponent, truncation)
 
 
@@ -341,12 +391,11 @@ def _may_separate(character: str) -> bool:
     )
 
 
-def _text(content: bytes, separators: Separators, findings: Findings) -> tuple[str, str]:
+def _text(content: bytes, named: str, findings: Findings) -> tuple[str, str]:
     """Decoded by MSH-18, else as UTF-8, else as Latin-1, which reads anything."""
-    named = _character_set(content, separators)
     wanted = PYTHON_ENCODINGS.get(named.upper(), "") if named else "utf-8"
     if named and not wanted:
-        findings.warn(Place(segment="MSH", field=18), "the character set is not one we know", value=named[:40])
+        findings.warn(Place(segment="MSH", field=18), "the character set is not one we know", value=shown(named))
     for encoding in dict.fromkeys((wanted or "utf-8", "utf-8")):
         try:
             return content.decode(encoding), encoding
@@ -356,53 +405,31 @@ def _text(content: bytes, separators: Separators, findings: Findings) -> tuple[s
     return content.decode("iso8859-1"), "iso8859-1"
 
 
-def _character_set(content: bytes, separators: Separators) -> str:
-    line = re.split(rb"[\r\n]", content, maxsplit=1)[0]
-    fields = line.split(separators.field.encode("ascii"), 18)
+def _character_set(first_line: bytes, separators: Separators) -> str:
+    fields = first_line.split(separators.field.encode("ascii"), 18)
     if len(fields) < 18:
         return ""
-    return fields[17].decode("ascii", errors="replace").split(separators.repetition, 1)[0].strip()
+    name = fields[17].decode("ascii", errors="replace")
+    return (name.split(separators.repetition, 1)[0] if separators.repetition else name).strip()
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str, separators: Separators) -> list[str]:
     if "\n" in text:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
+    if f"\rMSH{separators.field}" in text:
+        raise _unreadable("one message holds one MSH", occurrence=2)
     return [line for line in text.split("\r") if line]
 
 
-def _header(line: str, separators: Separators, encoding: str) -> Header:
-    fields = line.split(separators.field)
-    fields += [""] * (18 - len(fields))
-
-    def code(position: int, component: int = 0) -> str:
-        parts = fields[position - 1].split(separators.component)
-        return parts[component].strip() if component < len(parts) else ""
-
-    return Header(
-        separators=separators,
-        encoding=encoding,
-        sending_application_raw=fields[2],
-        sending_facility_raw=fields[3],
-        receiving_application_raw=fields[4],
-        receiving_facility_raw=fields[5],
-        sent_at=code(7),
-        message_code=code(9),
-        trigger=code(9, 1),
-        control_id_raw=fields[9].strip(),
-        processing_id=code(11),
-        version=code(12),
-        accept_acknowledgement=code(15),
-        application_acknowledgement=code(16),
-        character_set=fields[17],
-    )
-
-
-def _segment_lines(lines: list[str], separators: Separators, limits: Limits, findings: Findings) -> list[str]:
+def _segment_lines(
+    lines: list[str], characters: int, separators: Separators, limits: Limits, findings: Findings
+) -> list[str]:
     if len(lines) > limits.segments:
         raise _unreadable(f"a message holds at most {limits.segments} segments", value=str(len(lines)), too_long=True)
-    if max(map(len, lines)) > limits.field_characters:
+    if characters > limits.field_characters:  # or else no field can be too long
         _refuse_long_fields(lines, separators, limits)
-    kept = [line for line in lines if _is_segment(line, separators.field)]
+    field = separators.field
+    kept = [line for line in lines if (line[3:4] == field and line[:3] in USUAL_SEGMENTS) or _is_segment(line, field)]
     if len(kept) < len(lines):
         findings.warn(
             Place(segment="MSH"),
@@ -410,8 +437,6 @@ def _segment_lines(lines: list[str], separators: Separators, limits: Limits, fin
             ErrorCode.SEGMENT_SEQUENCE,
             value=f"{len(lines) - len(kept)} lines",
         )
-    if sum(line.startswith("MSH") for line in kept) > 1:
-        raise _unreadable("one message holds one MSH", occurrence=2)
     return kept
 
 
