@@ -1,0 +1,49 @@
+"""Will it help to try again?
+
+A reader meets two kinds of trouble. The world is in the way (a server down, a conflict, a full queue): the same work is tried
+again with growing pauses and nothing is ever skipped. Or the event itself cannot be worked on (unreadable, a rule that raises,
+a value that the table refuses): trying again changes nothing, so its key is parked and the rest goes on.
+
+Source: PostgreSQL manual, appendix "Error codes": class 22 data exception, 23 integrity constraint violation.
+"""
+
+from __future__ import annotations
+
+import random
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from shared.kernel.errors import Conflict, DomainError
+from shared.runtime.availability import Unavailable, is_outage
+from shared.runtime.command import TooBusy
+
+_DATA_CLASSES = ("22", "23")
+
+
+def is_worth_retrying(error: BaseException) -> bool:
+    """False when the same event would fail again in the same way."""
+    if isinstance(error, DomainError):
+        return isinstance(error, Conflict | TooBusy | Unavailable)
+    if isinstance(error, asyncpg.PostgresError):
+        # A missing table or right is a broken installation, not a bad event.
+        return not (error.sqlstate or "").startswith(_DATA_CLASSES)
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # asyncpg's own DataError: a value of the wrong type
+    return isinstance(error, OSError | TimeoutError | KafkaError) or is_outage(error)
+
+
+class Pause:
+    """How long to wait before the next attempt: doubling from 50 ms to 5 s, with jitter so that replicas do not march."""
+
+    def __init__(self, first_seconds: float = 0.05, most_seconds: float = 5.0) -> None:
+        self._first, self._most = first_seconds, most_seconds
+        self._next = first_seconds
+
+    def next_seconds(self) -> float:
+        seconds = self._next
+        self._next = min(self._next * 2, self._most)
+        return seconds * random.uniform(0.5, 1.0)
+
+    def reset(self) -> None:
+        self._next = self._first

@@ -1,0 +1,156 @@
+"""How does an event lead to commands, at least once and with one effect?
+
+A page of events is reacted to with many source streams at once, so that the group committer has something to group, and in order
+within each stream. A command's id is derived from policy, event and ordinal: a page that is read again after a crash repeats
+commands that the store already knows. The position moves after the page.
+
+A refusal is a fact: it becomes `ReactionRefused` in a stream of its own, named after the refused command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from opentelemetry import propagate, trace
+
+from shared.events.envelope import Recorded, Stored
+from shared.events.platform import ReactionRefused
+from shared.kernel.decider import Decider
+from shared.kernel.errors import DomainError
+from shared.kernel.identifiers import derived_id
+from shared.runtime.command import Aggregate, Cause, Commands
+from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.policy import Policy, Reaction
+
+STREAMS_AT_ONCE = 64
+
+Decode: TypeAlias = Callable[[Stored], Recorded[Any]]
+Refusal: TypeAlias = Callable[[DomainError], ReactionRefused]
+Park: TypeAlias = Callable[[Stored, Exception], Awaitable[None]]
+
+_tracer = trace.get_tracer(__name__)
+
+
+# --- a refusal is a fact ----------------------------------------------------------------------------------------------
+
+
+def _record_refusal(refused: ReactionRefused, is_recorded: bool) -> Sequence[ReactionRefused]:
+    return [] if is_recorded else [refused]
+
+
+def _is_recorded(_before: bool, _event: ReactionRefused) -> bool:
+    return True
+
+
+reaction_refused: Aggregate = Aggregate(
+    name="reaction-refused",
+    decider=Decider(decide=_record_refusal, evolve=_is_recorded, initial=False),
+)
+
+
+class Reactions:
+    """Sends reactions to the service's own command runtime, and records what is refused."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def send(self, reaction: Reaction, cause: Cause, refusal: Refusal) -> None:
+        """Raises what is worth retrying (conflict, full queue, outage); any other refusal is recorded."""
+        try:
+            await self._commands.handle(reaction.aggregate, reaction.key, reaction.command, cause)
+        except DomainError as error:
+            if is_worth_retrying(error):
+                raise
+            recording = replace(cause, command_id=derived_id(cause.command_id, "refused"), fingerprint=b"")
+            await self._commands.handle(reaction_refused, str(cause.command_id), refusal(error), recording)
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------
+
+
+class PolicySink:
+    """What a reader does with the events that a policy wants."""
+
+    def __init__(self, policy: Policy, commands: Commands, decode: Decode, *, streams_at_once: int = STREAMS_AT_ONCE):
+        self.policy = policy
+        self._reactions = Reactions(commands)
+        self._decode = decode
+        self._room = asyncio.Semaphore(streams_at_once)
+
+    async def take(self, events: Sequence[Stored], park: Park) -> None:
+        """React to a page. Returns when every event has had its effect or its key was given to `park`."""
+        by_stream: dict[str, list[Stored]] = {}
+        for stored in events:
+            by_stream.setdefault(stored.key, []).append(stored)
+        async with asyncio.TaskGroup() as group:
+            for run in by_stream.values():
+                group.create_task(self._one_stream(run, park))
+
+    async def react_to(self, stored: Stored) -> None:
+        """All reactions to one event, in order. Raises as `react` and the commands do."""
+        recorded = self._decode(stored)
+        context = propagate.extract({"traceparent": stored.traceparent}) if stored.traceparent else None
+        with _tracer.start_as_current_span(
+            f"react {self.policy.name}", context=context, kind=trace.SpanKind.CONSUMER, attributes=_attributes(stored)
+        ):
+            for ordinal, reaction in enumerate(await self.policy.react(recorded)):
+                cause = self._cause(recorded, reaction, ordinal)
+                await self._reactions.send(reaction, cause, partial(self._refusal, stored, reaction))
+
+    async def _one_stream(self, run: Sequence[Stored], park: Park) -> None:
+        async with self._room:
+            for index, stored in enumerate(run):
+                error = await self._until_done(stored)
+                if error is not None:
+                    for later in run[index:]:
+                        await park(later, error)
+                    return
+
+    async def _until_done(self, stored: Stored) -> Exception | None:
+        """None once every reaction has had its effect; the error when the event can never be worked on."""
+        pause = Pause()
+        while True:
+            try:
+                await self.react_to(stored)
+            except Exception as error:  # noqa: BLE001  the classification decides: wait, or park on the record
+                if not is_worth_retrying(error):
+                    return error
+                await asyncio.sleep(pause.next_seconds())
+            else:
+                return None
+
+    def _cause(self, recorded: Recorded[Any], reaction: Reaction, ordinal: int) -> Cause:
+        return Cause(
+            tenant=recorded.tenant,
+            actor=f"policy:{self.policy.name}",
+            command_id=command_id_of(self.policy.name, recorded.event_id, ordinal),
+            correlation_id=recorded.stored.correlation_id,
+            causation_id=str(recorded.event_id),
+            occurred_at=reaction.occurred_at or recorded.occurred_at,
+        )
+
+    def _refusal(self, stored: Stored, reaction: Reaction, error: DomainError) -> ReactionRefused:
+        return ReactionRefused(
+            policy=self.policy.name,
+            cause_event_id=str(stored.event_id),
+            cause_type=stored.type,
+            cause_stream=stored.stream,
+            aggregate=reaction.aggregate.name,
+            key=reaction.key,
+            code=error.code,
+            message=error.message,
+        )
+
+
+def command_id_of(policy: str, event_id: UUID, ordinal: int) -> UUID:
+    """The id of a policy's n-th command for an event: the same for ever, so a repeat has one effect."""
+    return derived_id(policy, str(event_id), ordinal)
+
+
+def _attributes(stored: Stored) -> dict[str, str | int]:
+    return {"ledgerline.event.id": str(stored.event_id), "ledgerline.event.type": stored.type}
