@@ -142,9 +142,12 @@ class ClaimScrubbed(Event, frozen=True, kw_only=True):
 
 
 class ClaimHeld(Event, frozen=True, kw_only=True):
+    """The claim waits, by name of the reason; one that a person holds is released by a person only."""
+
     claim_id: str
-    reason: str
+    reason: str  # edits-failed, no-trading-partner, cannot-be-written, or a person's own
     findings: tuple[Finding, ...] = ()
+    held_by: str = ""  # empty: the edits
 
 
 class ClaimReleased(Event, frozen=True, kw_only=True):
@@ -311,7 +314,9 @@ class ClaimAdjudicated(Event, frozen=True, kw_only=True):
     is_reversal: bool = False
     ordinal: int = 1  # of the answer in its remittance
     answer: PriorAdjudication | None = None  # verbatim, for the payers that follow; absent on a reversal
-    reversed_denial_ids: tuple[str, ...] = ()  # denials that a reversal makes void
+    reverses_remittance_id: str = ""  # on a reversal: the answer that no longer stands
+    reverses_ordinal: int = 0
+    reversed_denial_ids: tuple[str, ...] = ()  # its denials
 
 
 class ClaimDenied(Event, frozen=True, kw_only=True):
@@ -403,7 +408,7 @@ class ClaimVoided(Event, frozen=True, kw_only=True):
 
 class ClaimClosed(Event, frozen=True, kw_only=True):
     claim_id: str
-    reason: Literal["paid", "nothing-due", "next-payer", "patient", "denied-final", "voided", "written-off"]
+    reason: Literal["paid", "nothing-due", "next-payer", "patient", "denied-final", "voided", "replaced", "written-off"]
 
 
 class DenialOpened(Event, frozen=True, kw_only=True):

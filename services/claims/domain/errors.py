@@ -1,0 +1,161 @@
+"""Why may a command about claims, batches or denials be refused? Each code is stable: clients and work queues key on it."""
+
+from __future__ import annotations
+
+from shared.kernel.errors import DomainError, NotFound
+
+
+class ClaimUnknown(NotFound):
+    """There is no such claim."""
+
+    code = "claim-unknown"
+
+
+class ClaimIsBeingSent(DomainError):
+    """The claim is bound to an interchange that is being written: wait until it was sent or came back."""
+
+    code = "claim-is-being-sent"
+
+
+class ClaimAlreadySent(DomainError):
+    """The claim was sent and not rejected: it is replaced or voided by another claim, never changed."""
+
+    code = "claim-already-sent"
+
+
+class ClaimNotWaiting(DomainError):
+    """The claim does not wait to be sent in this version."""
+
+    code = "claim-not-waiting"
+
+
+class ClaimNotInBatch(DomainError):
+    """The claim is not bound to this batch."""
+
+    code = "claim-not-in-batch"
+
+
+class ClaimNotSubmitted(DomainError):
+    """The claim was never sent, so that nobody can have answered it."""
+
+    code = "claim-not-submitted"
+
+
+class ClaimIsVoided(DomainError):
+    """The claim was voided: it takes part in nothing any more."""
+
+    code = "claim-voided"
+
+
+class ClaimNotAnswered(DomainError):
+    """The payer has not answered the claim: it cannot be closed."""
+
+    code = "claim-not-answered"
+
+
+class DenialStillOpen(DomainError):
+    """The claim is closed with its last denial, not before."""
+
+    code = "denial-still-open"
+
+
+class ClaimNotHeld(DomainError):
+    """Only a held or rejected claim can be released."""
+
+    code = "claim-not-held"
+
+
+class ClaimHasErrors(DomainError):
+    """The edits find errors that must be mended before the claim is released."""
+
+    code = "claim-has-errors"
+
+
+class ClaimSuperseded(DomainError):
+    """Another claim already replaces this one; go on with that."""
+
+    code = "claim-superseded"
+
+
+class TooManyReplacements(DomainError):
+    """A claim is replaced nine times at most: the tenth would take the number of another payer's claim."""
+
+    code = "too-many-replacements"
+
+
+class AnswerUnknown(DomainError):
+    """No answer of this remittance is recorded on the claim."""
+
+    code = "answer-unknown"
+
+
+class NextPayerUnknown(DomainError):
+    """The account has no coverage of that rank."""
+
+    code = "next-payer-unknown"
+
+
+class PartnerUnknown(NotFound):
+    """No such trading partner is listed."""
+
+    code = "partner-unknown"
+
+
+class PartnerMalformed(DomainError):
+    """The partner's envelope data cannot be written into an ISA segment."""
+
+    code = "partner-malformed"
+
+
+class BatchEmpty(DomainError):
+    """None of these claims still has to be put in a batch."""
+
+    code = "batch-empty"
+
+
+class BatchUnknown(NotFound):
+    """No interchange with this control number was sent to this partner."""
+
+    code = "batch-unknown"
+
+
+class BatchAlreadyStored(DomainError):
+    """The bytes of this batch are stored: they are sent as they are, never written again."""
+
+    code = "batch-already-stored"
+
+
+class BatchAlreadyAbandoned(DomainError):
+    """This batch was given up before anything was written."""
+
+    code = "batch-abandoned"
+
+
+class DenialUnknown(NotFound):
+    """There is no such denial."""
+
+    code = "denial-unknown"
+
+
+class DenialAlreadyResolved(DomainError):
+    """The denial is finished: an outcome is recorded."""
+
+    code = "denial-already-resolved"
+
+
+class DenialAssignedToAnother(DomainError):
+    """Somebody else works on this denial until the day named."""
+
+    code = "denial-assigned-to-another"
+
+
+class AppealOutOfOrder(DomainError):
+    """An appeal goes one level at a time, and the next waits for the decision on the last."""
+
+    code = "appeal-out-of-order"
+
+
+class NoAppealOpen(DomainError):
+    """There is no appeal of this level to decide."""
+
+    code = "no-appeal-open"
