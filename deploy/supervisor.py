@@ -1,0 +1,232 @@
+"""What keeps the system running on one machine?
+
+`ledgerline up` starts this program and leaves it behind. It starts the database and, on the kafka feed, the brokers, then the processes
+of Ledgerline and the sandbox clearinghouse, and starts again whatever dies. Its own end, however it comes, ends its children: each
+holds the other end of a pipe. The database and the brokers are stopped on the way out, and survive a supervisor that is killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.state import CHECKOUT, State, load
+from shared.events.registry import SERVICES
+from shared.runtime.clock import FileClock
+from shared.runtime.native import kafka, postgres
+from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, migrate, prepare_roles
+
+DATABASES = (*SERVICES, "gateway", "vault", "documents")
+KAFKA_POM = CHECKOUT / "deploy" / "kafka" / "pom.xml"
+KAFKA_JARS = CHECKOUT / ".deploy" / "kafka"
+TENANT = "demo"
+_PAUSE_SECONDS_MAX = 5.0
+_STOP_SECONDS = 20.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Child:
+    """One process that is started again when it dies."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    pause_seconds: float = 0.0
+    next_start_at: float = field(default=0.0)
+
+    def start(self, folder: Path) -> None:
+        with (folder / "logs" / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,  # closed by the kernel when we die, and so the child's sign to end
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                cwd=CHECKOUT,
+                start_new_session=True,
+            )
+        self.started_at = time.monotonic()
+        (folder / "run" / f"{self.name}.pid").write_text(str(self.process.pid))
+
+    def watch(self, folder: Path) -> None:
+        """Start it again when it is gone, after a pause that grows while it keeps dying young."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.next_start_at:
+                self.start(folder)
+        elif self.process.poll() is not None:
+            lived = now - self.started_at
+            self.pause_seconds = 0.1 if lived > 10 else min(max(self.pause_seconds, 0.1) * 2, _PAUSE_SECONDS_MAX)
+            self.next_start_at = now + self.pause_seconds
+            self.process = None
+
+    def ask_to_end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        if self.process is None:
+            return
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+# --- settings of the children -----------------------------------------------------------------------------------------
+
+
+def password_of(folder: Path, role: str) -> str:
+    """The password of a database role, made up once and kept readable by us only."""
+    kept = folder / "secrets" / f"{role}.password"
+    if not kept.exists():
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return kept.read_text()
+
+
+def environment_of(folder: Path, state: State, kafka_bootstrap: str = "") -> dict[str, str]:
+    """The settings of every process of this installation."""
+    return {
+        "LEDGERLINE_MODE": "embedded",
+        "LEDGERLINE_HOME": str(folder),
+        "LEDGERLINE_FEED": state.feed,
+        "LEDGERLINE_CLOCK": state.clock,
+        "LEDGERLINE_HTTP_PORT": str(state.port),
+        "LEDGERLINE_MLLP_PORT": str(state.mllp_port),
+        "LEDGERLINE_MLLP_TENANT": TENANT,
+        "LEDGERLINE_DATABASE_PORT": str(state.postgres_port),
+        "LEDGERLINE_DATABASE_OWNER_PASSWORD": password_of(folder, OWNER),
+        "LEDGERLINE_DATABASE_APP_PASSWORD": password_of(folder, APP),
+        "LEDGERLINE_DATABASE_FEED_PASSWORD": password_of(folder, FEED),
+        "LEDGERLINE_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "LEDGERLINE_KAFKA_REPLICAS": str(max(state.brokers, 1)),
+        "LEDGERLINE_KAFKA_PARTITIONS": "3",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def service_ports(state: State) -> dict[str, int]:
+    """Where each service listens when it is a process of its own (the kafka feed)."""
+    return {service: state.port + 1 + index for index, service in enumerate(SERVICES)}
+
+
+def children_of(folder: Path, state: State, environment: Mapping[str, str]) -> list[Child]:
+    python = sys.executable
+    sandbox = Child(
+        name="sandbox",
+        command=[python, "-m", "deploy.sandbox", "--state", str(folder / "sandbox")]
+        + (["--clock-file", str(folder / "clock")] if state.clock == "driven" else []),
+        environment=environment,
+    )
+    if state.feed == "postgres":
+        everything = Child(name="ledgerline", command=[python, "-m", "deploy.serve", "all"], environment=environment)
+        return [everything, sandbox]
+    services = [
+        Child(name=name, command=[python, "-m", "deploy.serve", name], environment=environment) for name in SERVICES
+    ]
+    front = Child(name="front", command=[python, "-m", "deploy.serve", "front"], environment=environment)
+    return [*services, front, sandbox]
+
+
+# --- the database -----------------------------------------------------------------------------------------------------
+
+
+async def prepare_databases(server: postgres.RunningPostgres, folder: Path) -> None:
+    """Roles, one database a service, and the schema of this version in each. Raises NewerState by name."""
+    await prepare_roles(server.dsn(), {role: password_of(folder, role) for role in (OWNER, APP, FEED)})
+    for name in DATABASES:
+        await create_database(server.dsn(), f"ledgerline_{name}")
+    for service in SERVICES:
+        await migrate(server.dsn(f"ledgerline_{service}"), service)
+
+
+# --- life -------------------------------------------------------------------------------------------------------------
+
+
+class Supervisor:
+    def __init__(self, folder: Path, state: State) -> None:
+        self._folder = folder
+        self._state = state
+        self._is_ending = False
+        self._children: list[Child] = []
+        self._brokers: kafka.RunningKafka | None = None
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises what keeps the system from starting."""
+        for name in ("logs", "run"):
+            (self._folder / name).mkdir(exist_ok=True)
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+        if self._state.clock == "driven":
+            FileClock(self._folder / "clock", datetime.now(UTC))
+        try:
+            self._start_stores()
+            self._children = children_of(self._folder, self._state, self._environment())
+            while not self._is_ending:
+                self._watch()
+                time.sleep(0.1)
+        finally:
+            self._stop_all()
+
+    def _end(self, _signal: int, _frame: object) -> None:
+        self._is_ending = True
+
+    def _environment(self) -> dict[str, str]:
+        bootstrap = self._brokers.bootstrap_servers if self._brokers else ""
+        return environment_of(self._folder, self._state, bootstrap)
+
+    def _start_stores(self) -> None:
+        server = postgres.start(self._folder / "postgres", port=self._state.postgres_port)
+        asyncio.run(prepare_databases(server, self._folder))
+        if self._state.feed == "kafka":
+            distribution = kafka.prepare(KAFKA_POM, KAFKA_JARS)
+            self._brokers = kafka.start(self._folder / "kafka", distribution, nodes=self._state.brokers)
+
+    def _watch(self) -> None:
+        if not postgres.is_running(self._folder / "postgres"):
+            postgres.start(self._folder / "postgres", port=self._state.postgres_port)
+        if self._brokers is not None:
+            for node in self._brokers.nodes:
+                if not node.is_running:
+                    self._brokers.start_node(node)
+        for child in self._children:
+            child.watch(self._folder)
+
+    def _stop_all(self) -> None:
+        for child in self._children:
+            child.ask_to_end()
+        for child in self._children:
+            child.end()
+        if self._state.feed == "kafka":
+            kafka.stop(self._folder / "kafka")
+        postgres.stop(self._folder / "postgres")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Keeps the system running on one machine.")
+    parser.add_argument("home", type=Path)
+    folder = parser.parse_args().home
+    state = load(folder)
+    if state is None:
+        parser.error(f"{folder} holds no state")
+    Supervisor(folder, state).run()
+
+
+if __name__ == "__main__":
+    main()
