@@ -17,8 +17,8 @@ from shared.codecs.hl7v2.findings import ErrorCode, Findings, Place
 from shared.codecs.hl7v2.guarantor import Guarantor, read_guarantors
 from shared.codecs.hl7v2.message import Message
 from shared.codecs.hl7v2.person import Person, read_person
-from shared.codecs.hl7v2.values import Moment
 from shared.codecs.hl7v2.visit import Visit, read_visit
+from shared.codecs.moments import Moment
 
 
 class AccountAction(StrEnum):

@@ -14,8 +14,9 @@ from shared.codecs.hl7v2.guarantor import Guarantor, read_guarantors
 from shared.codecs.hl7v2.message import Message, Segment
 from shared.codecs.hl7v2.person import Person, read_person
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import Identifier, Moment
+from shared.codecs.hl7v2.values import Identifier
 from shared.codecs.hl7v2.visit import Visit, read_visit
+from shared.codecs.moments import Moment
 
 
 class AdmissionAction(StrEnum):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from shared.codecs.code_systems import Code, CodeSystem, looks_like_diagnosis, procedure_system_by_form
 from shared.codecs.hl7v2.coverage import Coverage, read_coverages
 from shared.codecs.hl7v2.diagnosis import (
     CodedProcedure,
@@ -24,16 +25,9 @@ from shared.codecs.hl7v2.guarantor import Guarantor, read_guarantors
 from shared.codecs.hl7v2.message import Message
 from shared.codecs.hl7v2.person import Person, read_person
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import (
-    Code,
-    CodeSystem,
-    Moment,
-    PatientLocation,
-    Provider,
-    looks_like_diagnosis,
-    procedure_system_by_form,
-)
+from shared.codecs.hl7v2.values import PatientLocation, Provider
 from shared.codecs.hl7v2.visit import Visit, read_visit
+from shared.codecs.moments import Moment
 
 
 class TransactionKind(StrEnum):

@@ -7,18 +7,12 @@ Traps seen in real feeds: SNOMED where a claim needs ICD-10-CM, ICD-9-CM years a
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.codecs.code_systems import Code, CodeSystem, diagnosis_system_by_form, procedure_system_by_form
 from shared.codecs.hl7v2.findings import ErrorCode, Findings, shown
 from shared.codecs.hl7v2.message import Segment
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import (
-    Code,
-    CodeSystem,
-    Moment,
-    Provider,
-    code_system_of,
-    diagnosis_system_by_form,
-    procedure_system_by_form,
-)
+from shared.codecs.hl7v2.values import Provider, code_system_of
+from shared.codecs.moments import Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

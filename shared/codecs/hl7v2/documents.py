@@ -22,7 +22,8 @@ from shared.codecs.hl7v2.findings import ErrorCode, Finding, Findings, Place, Re
 from shared.codecs.hl7v2.message import Header, Message
 from shared.codecs.hl7v2.reader import SegmentReader
 from shared.codecs.hl7v2.scheduling import APPOINTMENT_ACTIONS, Appointment, read_appointment
-from shared.codecs.hl7v2.values import Moment, moment_of
+from shared.codecs.hl7v2.values import moment_of
+from shared.codecs.moments import Moment
 
 Document: TypeAlias = Admission | IdentityChange | Appointment | Charges | AccountUpdate
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from shared.codecs.hl7v2.findings import ErrorCode, Findings
 from shared.codecs.hl7v2.message import Segment
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import ABSENT, Address, Identifier, Moment, PersonName, Said
+from shared.codecs.hl7v2.values import ABSENT, Address, Identifier, PersonName, Said
+from shared.codecs.moments import Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

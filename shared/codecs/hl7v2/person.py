@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from shared.codecs.hl7v2.findings import ErrorCode, Findings
 from shared.codecs.hl7v2.message import Segment
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import Address, Identifier, Moment, PersonName, Said, Unsaid
+from shared.codecs.hl7v2.values import Address, Identifier, PersonName, Said, Unsaid
+from shared.codecs.moments import Moment
 
 MEDICAL_RECORD_TYPES = ("MR", "MRN", "PI", "PT", "U", "PE", "")  # in the order in which they are preferred
 NOT_A_RECORD_TYPES = ("SS", "DL", "PPN", "NI", "MC", "MA", "MB", "BC", "AN", "VN")

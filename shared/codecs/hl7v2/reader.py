@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from shared.codecs.code_systems import Code, CodeSystem
 from shared.codecs.hl7v2.findings import ErrorCode, Findings, shown
 from shared.codecs.hl7v2.message import Composite, Segment
 from shared.codecs.hl7v2.values import (
@@ -17,10 +18,7 @@ from shared.codecs.hl7v2.values import (
     DELETED,
     Address,
     Authority,
-    Code,
-    CodeSystem,
     Identifier,
-    Moment,
     PatientLocation,
     PersonName,
     Provider,
@@ -28,6 +26,7 @@ from shared.codecs.hl7v2.values import (
     code_system_of,
     moment_of,
 )
+from shared.codecs.moments import Moment
 from shared.kernel.identifiers import is_npi
 from shared.kernel.money import parse_cents
 

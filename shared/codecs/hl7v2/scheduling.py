@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from shared.codecs.code_systems import Code
 from shared.codecs.hl7v2.coverage import Coverage, read_coverages
 from shared.codecs.hl7v2.findings import ErrorCode, Findings, Place
 from shared.codecs.hl7v2.message import Message, Segment
 from shared.codecs.hl7v2.person import Person, read_person
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import Authority, Code, Identifier, Moment, PatientLocation, Provider
+from shared.codecs.hl7v2.values import Authority, Identifier, PatientLocation, Provider
 from shared.codecs.hl7v2.visit import Visit, read_visit
+from shared.codecs.moments import Moment
 
 
 class AppointmentAction(StrEnum):

@@ -1,15 +1,17 @@
 """What do the data types of HL7 v2 mean: a moment, an identifier, a name, an address, a code, an amount?
 
-Source: HL7 v2.8 chapter 2A (DTM, CX, XPN, XAD, XTN, XCN, CWE, CP, PL, DR), tables 0203, 0396; CMS and NCHS for the
-shapes of codes. In a snapshot message an empty field says "no change" and `""` says "delete"; `Said` keeps them apart.
+Source: HL7 v2.8 chapter 2A (DTM, CX, XPN, XAD, XTN, XCN, CWE, CP, PL, DR), tables 0203, 0396.
+In a snapshot message an empty field says "no change" and `""` says "delete"; `Said` keeps them apart.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from enum import Enum, StrEnum
+from datetime import date, time
+from enum import Enum
 from typing import Final, Literal, TypeAlias, TypeVar
 
+from shared.codecs.code_systems import CodeSystem
+from shared.codecs.moments import Moment
 from shared.kernel.identifiers import is_npi
 
 T = TypeVar("T")
@@ -28,24 +30,6 @@ Said: TypeAlias = T | Literal[Unsaid.ABSENT, Unsaid.DELETED]
 def said_or_none(said: Said[T]) -> T | None:
     """The value, or None for a reader who needs no difference between absent and deleted."""
     return None if isinstance(said, Unsaid) else said
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A date, with a time and an offset from UTC only where the sender gave them."""
-
-    on: date
-    clock: time | None = None
-    offset_minutes: int | None = None
-
-    def instant(self, local: tzinfo = UTC) -> datetime:
-        """In UTC. `local` is the sender's zone, for moments without an offset; a bare date is its midnight."""
-        zone = local if self.offset_minutes is None else timezone(timedelta(minutes=self.offset_minutes))
-        aware = datetime.combine(self.on, self.clock or time(), zone)
-        try:
-            return aware.astimezone(UTC)
-        except OverflowError:  # the first and the last day of the calendar
-            return aware.replace(tzinfo=UTC)
 
 
 _MOMENT = re.compile(
@@ -167,21 +151,6 @@ class PatientLocation:
     floor: str = ""
 
 
-class CodeSystem(StrEnum):
-    CPT = "CPT"
-    HCPCS = "HCPCS"
-    ICD_10_CM = "ICD-10-CM"
-    ICD_10_PCS = "ICD-10-PCS"
-    ICD_9_CM = "ICD-9-CM"
-    SNOMED = "SNOMED"
-    NDC = "NDC"
-    CVX = "CVX"
-    LOINC = "LOINC"
-    LOCAL = "LOCAL"
-    OTHER = "OTHER"  # named, and not one of these
-    UNSTATED = "UNSTATED"
-
-
 CODE_SYSTEMS = {  # HL7 table 0396 and what senders write instead, without dashes, dots, blanks and underscores
     "C4": CodeSystem.CPT,
     "CPT": CodeSystem.CPT,
@@ -229,46 +198,3 @@ def code_system_of(name: str) -> CodeSystem:
         return CodeSystem.UNSTATED
     plain = name.upper().strip()
     return CODE_SYSTEMS.get(plain) or CODE_SYSTEMS.get(re.sub(r"[-_. ]", "", plain)) or CodeSystem.OTHER
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """CWE: a code counts only together with its system. `code` is as sent; `bare` is how claims print it."""
-
-    code: str
-    system: CodeSystem
-    system_sent: str = ""
-    text: str = ""
-
-    @property
-    def bare(self) -> str:
-        """ICD codes without the dot."""
-        is_icd = self.system in (CodeSystem.ICD_10_CM, CodeSystem.ICD_9_CM, CodeSystem.ICD_10_PCS)
-        return self.code.replace(".", "").upper() if is_icd else self.code
-
-
-_CPT = re.compile(r"\d{4}[0-9FTU]", re.ASCII)
-_HCPCS = re.compile(r"[A-V]\d{4}", re.ASCII)
-_ICD_10_CM = re.compile(r"[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?", re.ASCII)
-_ICD_9_CM_DOTTED = re.compile(r"(?:\d{3}|V\d\d)\.\d{1,2}|E\d{3}\.\d", re.ASCII)
-_ICD_10_CM_DOTTED = re.compile(r"[A-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}", re.ASCII)
-_ICD_9_CM_PLAIN = re.compile(r"\d{3}\.?\d{0,2}", re.ASCII)
-
-
-def procedure_system_by_form(code: str) -> CodeSystem:
-    """Where no system is named, CPT and HCPCS Level II codes differ by their letters."""
-    if _CPT.fullmatch(code):
-        return CodeSystem.CPT
-    return CodeSystem.HCPCS if _HCPCS.fullmatch(code) else CodeSystem.UNSTATED
-
-
-def diagnosis_system_by_form(code: str) -> CodeSystem:
-    """Where no system is named, ICD-10-CM begins with a letter and ICD-9-CM mostly does not."""
-    if _ICD_10_CM.fullmatch(code):
-        return CodeSystem.ICD_10_CM
-    return CodeSystem.ICD_9_CM if _ICD_9_CM_PLAIN.fullmatch(code) else CodeSystem.UNSTATED
-
-
-def looks_like_diagnosis(code: str) -> bool:
-    """A dotted ICD code: no charge or procedure code has this form."""
-    return bool(_ICD_9_CM_DOTTED.fullmatch(code) or _ICD_10_CM_DOTTED.fullmatch(code))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from shared.codecs.hl7v2.findings import ErrorCode, Findings
 from shared.codecs.hl7v2.message import Segment
 from shared.codecs.hl7v2.reader import SegmentReader
-from shared.codecs.hl7v2.values import ABSENT, Identifier, Moment, PatientLocation, Provider, Said
+from shared.codecs.hl7v2.values import ABSENT, Identifier, PatientLocation, Provider, Said
+from shared.codecs.moments import Moment
 
 PATIENT_CLASSES = frozenset("EIOPRBCNU")
 

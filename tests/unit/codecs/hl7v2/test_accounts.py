@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
+from shared.codecs.code_systems import CodeSystem
 from shared.codecs.hl7v2.accounts import AccountAction, AccountUpdate
-from shared.codecs.hl7v2.values import CodeSystem, Moment
+from shared.codecs.moments import Moment
 from tests.unit.codecs.hl7v2.messages import PID, PV1, msh, places, reading
 
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from shared.codecs.code_systems import CodeSystem
 from shared.codecs.hl7v2.charges import Charges, Transaction, TransactionKind
 from shared.codecs.hl7v2.documents import Kind, classify, read_document
 from shared.codecs.hl7v2.findings import ErrorCode, Finding
 from shared.codecs.hl7v2.message import parse
-from shared.codecs.hl7v2.values import CodeSystem
 from tests.unit.codecs.hl7v2.messages import DFT, PID, hl7, msh, places
 
 

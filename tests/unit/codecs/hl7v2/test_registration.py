@@ -8,7 +8,8 @@ from shared.codecs.hl7v2.admission import Admission, AdmissionAction, IdentityAc
 from shared.codecs.hl7v2.documents import Kind, classify
 from shared.codecs.hl7v2.findings import ErrorCode
 from shared.codecs.hl7v2.message import parse
-from shared.codecs.hl7v2.values import ABSENT, DELETED, Address, Authority, Identifier, Moment, PersonName, said_or_none
+from shared.codecs.hl7v2.values import ABSENT, DELETED, Address, Authority, Identifier, PersonName, said_or_none
+from shared.codecs.moments import Moment
 from tests.unit.codecs.hl7v2.messages import PID, PV1, hl7, msh, places, reading
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.codecs.hl7v2.findings import ErrorCode
 from shared.codecs.hl7v2.scheduling import Appointment, AppointmentAction
-from shared.codecs.hl7v2.values import Moment
+from shared.codecs.moments import Moment
 from tests.unit.codecs.hl7v2.messages import PID, msh, places, reading
 
 START = Moment(on=date(2026, 3, 9), clock=time(9, 30), offset_minutes=-300)

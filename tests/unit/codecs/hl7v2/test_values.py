@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
 
-from shared.codecs.hl7v2.values import Authority, CodeSystem, Moment, Provider, code_system_of, moment_of
+from shared.codecs.code_systems import CodeSystem
+from shared.codecs.hl7v2.values import Authority, Provider, code_system_of, moment_of
+from shared.codecs.moments import Moment
 
 
 @pytest.mark.parametrize(
