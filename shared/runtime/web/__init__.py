@@ -1,0 +1,41 @@
+"""How do programs talk to a service? HTTP and JSON, one way for all services.
+
+router = APIRouter(prefix="/remittances", tags=["remittances"])
+
+@router.get("")
+async def list_remittances(
+    who: Annotated[Caller, Depends(caller("payments:read-remittances"))],
+    limit: Limit = 50, cursor: Cursor = None,
+) -> Page[RemittanceRow]: ...
+
+@router.post("", status_code=201)
+async def take_in(
+    body: TakeIn, cause: Annotated[Cause, Depends(cause_of("payments:receive-remittance"))]
+) -> Done:
+    return done(await commands.handle(remittance, key, command, cause))
+"""
+
+from shared.runtime.identity import Caller
+from shared.runtime.web.application import create_app
+from shared.runtime.web.events import events_router
+from shared.runtime.web.paging import After, Cursor, Limit, Page
+from shared.runtime.web.problems import Problem
+from shared.runtime.web.requests import Done, caller, cause, cause_of, done, idempotency_key, identity
+
+__all__ = [
+    "After",
+    "Caller",
+    "Cursor",
+    "Done",
+    "Limit",
+    "Page",
+    "Problem",
+    "caller",
+    "cause",
+    "cause_of",
+    "create_app",
+    "done",
+    "events_router",
+    "idempotency_key",
+    "identity",
+]
