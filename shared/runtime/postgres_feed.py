@@ -1,0 +1,206 @@
+"""How does a reader follow the stores themselves, on one machine without a broker?
+
+It reads each service's events in commit order, as a role that may select events and nothing else. This is the only code that
+opens another service's database.
+
+Nothing is passed by: pages end below the horizon (`feed_head` in the schema says why none can appear below it later).
+
+Watermark. A reader at the head may say "all that was recorded up to w has been read" for the largest w such that no event
+still to come is recorded at or before it.
+- With a real clock an append is refused when its stamp is more than 5 seconds behind the database's clock at the moment at
+  which it has registered as a writer (append_batch). `feed_head` reads that clock (read_at), then lists the registered writers.
+  An event that is not below the horizon comes from a writer that registers after read_at, or from one that is listed. The
+  former stamps no earlier than read_at - 5 s. The latter was not listed at some earlier reading, so it registered after that
+  one: it stamps no earlier than that reading - 5 s. A writer listed at the first reading of all may be any age, so until it is
+  gone there is no watermark. (`recorded_at` may be later than the stamp, never earlier.)
+- A driven clock stands still while anything is at work, so an event still to come is stamped at its present moment or later:
+  w is one microsecond before that moment, read before the horizon, and only while no writer is listed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from shared.events.envelope import START, Position, Stored
+from shared.runtime.clock import Clock
+from shared.runtime.feed import Page, Partition
+from shared.runtime.store.event_store import stored_from
+
+_STAMP_AGE_MAX = timedelta(seconds=5)  # as in append_batch
+_POLL_SECONDS = 0.02
+_POLL_IDLE_SECONDS = 0.05
+_SETTINGS = {"default_transaction_isolation": "read committed", "application_name": "ledgerline-feed"}
+
+PAGE = (
+    "select * from events e"
+    " where (e.epoch, e.tx, e.pos) > ($1::smallint, $2::xid8, $3::bigint)"
+    " and (e.epoch, e.tx, e.pos) < ($4::smallint, $5::xid8, 0::bigint)"
+    " order by e.epoch, e.tx, e.pos limit $6"
+)
+_LAST = "select e.epoch, e.tx, e.pos from events e order by e.epoch desc, e.tx desc, e.pos desc limit 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """How far a service's events could be read at one moment."""
+
+    epoch: int
+    horizon: int
+    last: Position  # of the last event below the horizon
+    watermark: datetime | None
+
+
+class PostgresFeed:
+    """Implements `shared.runtime.feed.Feed` over the stores. `dsns`: by service, as the feed role."""
+
+    def __init__(self, dsns: Mapping[str, str], clock: Clock, *, connections_max: int = 4) -> None:
+        self._stores = {
+            service: _StoreReader(service, dsn, clock, connections_max=connections_max) for service, dsn in dsns.items()
+        }
+
+    async def partitions(self, service: str) -> Sequence[Partition]:
+        return (Partition(service, 0),)
+
+    async def read(self, partition: Partition, cursor: str | None, limit: int, wait_seconds: float = 0.0) -> Page:
+        """The next events behind the cursor, which is a position as text."""
+        after = Position.parse(cursor) if cursor else START
+        return await self._stores[partition.service].read(after, limit, wait_seconds)
+
+    async def covering(self, service: str, position: Position | None) -> Mapping[Partition, Position]:
+        if position is None:
+            position = await self._stores[service].last()
+        return {} if position is None or position == START else {Partition(service, 0): position}
+
+    async def close(self) -> None:
+        for store in self._stores.values():
+            await store.close()
+
+
+class _StoreReader:
+    """One service's store as the feed sees it. All readers of a process that wait at its head share one poll."""
+
+    def __init__(self, service: str, dsn: str, clock: Clock, *, connections_max: int) -> None:
+        self._service = service
+        self._dsn = dsn
+        self._clock = clock
+        self._connections_max = connections_max
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self._one_reading = asyncio.Lock()
+        self._writers = _Writers()
+        self._latest: _Head | None = None
+        self._next_poll: asyncio.Task[_Head] | None = None
+        self._pause = _POLL_SECONDS
+
+    async def read(self, after: Position, limit: int, wait_seconds: float) -> Page:
+        if self._latest is not None and self._latest.last > after:  # catching up needs no new reading for every page
+            events = await self._events(after, self._latest, limit)
+            if events:
+                return _page(after, events, head=None)
+        give_up_at = asyncio.get_running_loop().time() + wait_seconds
+        head = await self._read_head()
+        while head.last <= after and asyncio.get_running_loop().time() < give_up_at:
+            head = await self._wait_for_poll()
+        events = await self._events(after, head, limit) if head.last > after else []
+        return _page(after, events, head=head if len(events) < limit else None)
+
+    async def last(self) -> Position | None:
+        """Of the last event that is committed, also above the horizon."""
+        row = await (await self._connections()).fetchrow(_LAST)
+        return None if row is None else Position(row["epoch"], row["tx"], row["pos"])
+
+    async def close(self) -> None:
+        if self._next_poll is not None:
+            self._next_poll.cancel()
+            await asyncio.gather(self._next_poll, return_exceptions=True)
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def _events(self, after: Position, head: _Head, limit: int) -> list[Stored]:
+        rows = await (await self._connections()).fetch(PAGE, *after, head.epoch, head.horizon, limit)
+        return [stored_from(self._service, row) for row in rows]
+
+    async def _wait_for_poll(self) -> _Head:
+        if self._next_poll is None or self._next_poll.done():
+            self._next_poll = asyncio.create_task(self._poll(), name=f"{self._service}.feed-poll")
+        return await asyncio.shield(self._next_poll)
+
+    async def _poll(self) -> _Head:
+        last = self._latest.last if self._latest else START
+        await asyncio.sleep(self._pause)
+        head = await self._read_head()
+        self._pause = _POLL_SECONDS if head.last > last else min(self._pause * 1.25, _POLL_IDLE_SECONDS)
+        return head
+
+    async def _read_head(self) -> _Head:
+        pool = await self._connections()
+        async with self._one_reading:  # the watermark compares each reading with the one before
+            business_now = self._clock.now()
+            row = await pool.fetchrow("select * from feed_head()")
+            oldest = self._writers.oldest_registration(row["read_at"], row["writers"])
+            self._latest = _Head(
+                epoch=row["at_epoch"],
+                horizon=row["horizon"],
+                last=START if row["last_tx"] is None else Position(row["last_epoch"], row["last_tx"], row["last_pos"]),
+                watermark=self._watermark(business_now, oldest, has_writers=bool(row["writers"])),
+            )
+            return self._latest
+
+    def _watermark(self, business_now: datetime, oldest: datetime | None, *, has_writers: bool) -> datetime | None:
+        if self._clock.kind == "driven":
+            return None if has_writers else business_now - timedelta(microseconds=1)
+        return None if oldest is None else oldest - _STAMP_AGE_MAX - timedelta(microseconds=1)
+
+    async def _connections(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._dsn,
+                    min_size=1,
+                    max_size=self._connections_max,
+                    server_settings=_SETTINGS,
+                    reset=_nothing_to_reset,
+                )
+            return self._pool
+
+
+class _Writers:
+    """Since when, at the latest reading, the listed writers may have been registered."""
+
+    def __init__(self) -> None:
+        self._registered_after: dict[str, datetime | None] = {}  # None: any time
+        self._read_at: datetime | None = None
+
+    def oldest_registration(self, read_at: datetime, listed: Sequence[str]) -> datetime | None:
+        """No writer whose events are still to come registered before this. None: that is not known."""
+        before = self._read_at
+        self._registered_after = {writer: self._registered_after.get(writer, before) for writer in listed}
+        self._read_at = read_at
+        oldest = read_at
+        for registered_after in self._registered_after.values():
+            if registered_after is None:
+                return None
+            oldest = min(oldest, registered_after)
+        return oldest
+
+
+def _page(after: Position, events: list[Stored], *, head: _Head | None) -> Page:
+    """`head` when the page ends there; None when there is more, or may be."""
+    position = events[-1].position if events else after
+    return Page(
+        events=events,
+        cursor=str(position),
+        position=position,
+        is_head=head is not None,
+        watermark=head.watermark if head else None,
+    )
+
+
+async def _nothing_to_reset(connection: Any) -> None:
+    return None

@@ -1,0 +1,1 @@
+"""The event store of one service: what was decided, once, in order, for ever."""
