@@ -8,7 +8,7 @@ What has no word here is kept as `others` of the nearest thing that owns it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
@@ -35,6 +35,7 @@ from shared.codecs.x12.elements import (
     write_party,
 )
 from shared.codecs.x12.envelope import NOWHERE, Envelope, Place, TransactionSet, read_transactions
+from shared.codecs.x12.hierarchy import Beginning, read_beginning, top_and_levels, write_beginning
 from shared.codecs.x12.problems import Problems, X12Error
 from shared.codecs.x12.tokenizer import STANDARD, Dialect, Limits, Segment, Source
 from shared.codecs.x12.values import cents_text
@@ -179,10 +180,7 @@ class ClaimBatch(Struct, frozen=True, kw_only=True):
 
     envelope: Envelope
     control_number: str  # ST02
-    reference: str  # BHT03: comes back in the 277CA
-    created_at: datetime  # BHT04 and BHT05, to the second
-    purpose: str = "00"  # BHT02: 00 original, 18 reissue
-    transaction_type: str = "CH"  # BHT06
+    beginning: Beginning  # BHT: the reference comes back in the 277CA; purpose 00 original, 18 reissue; type CH
     submitter: Party  # NM1*41 with at least one PER
     receiver: Party  # NM1*40
     claims: tuple[ProfessionalClaim, ...]
@@ -208,54 +206,24 @@ def read_837p(source: Source, problems: Problems | None = None, limits: Limits |
 def batch_of(transaction: TransactionSet) -> ClaimBatch:
     """The claims of a transaction set that has been read already."""
     problems = Problems(transaction.problems)
-    top, *levels = loops(transaction.body, _starts_level)
+    top, levels = top_and_levels(transaction)
     heading, *parties = loops(top, starts_with("NM1"))
     others: list[Segment] = []
     sides: dict[str, Party] = {}
     for block in parties:
         sides[block[0][1]] = read_party(block, problems, others)
-    bht = beginning_of(transaction, problems)
+    beginning = read_beginning(transaction, problems)
     return ClaimBatch(
         envelope=transaction.envelope,
         control_number=transaction.control_number,
-        purpose=bht[2],
-        reference=bht[3],
-        created_at=read_moment(bht, problems),
-        transaction_type=bht[6],
+        beginning=beginning,
         submitter=sides.get("41", Party(role="41")),
         receiver=sides.get("40", Party(role="40")),
         claims=tuple(_claims(levels, problems)),
-        others=(*(segment for segment in heading if segment is not bht), *others),
+        others=(*heading, *others),
         problems=tuple(problems),
         place=transaction.place,
     )
-
-
-def beginning_of(transaction: TransactionSet, problems: Problems) -> Segment:
-    """The BHT of a set, or an empty one with a problem."""
-    opening = transaction.segments[0]
-    for segment in transaction.segments[1:3]:
-        if segment.id == "BHT":
-            return segment
-    problems.add(opening, 0, "the set begins with BHT", found="")
-    return Segment(opening.number, ("BHT",))
-
-
-def read_moment(bht: Segment, problems: Problems) -> datetime:
-    """BHT04 and BHT05. X12 has no time zone; we write and read UTC."""
-    day, time = bht[4], (bht[5] + "000000")[:6]
-    try:
-        if day.isdigit() and time.isdigit() and len(day) == 8:
-            return datetime.strptime(day + time, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    if len(bht.elements) > 1:
-        problems.add(bht, 4, "BHT04 is CCYYMMDD and BHT05 is HHMM or HHMMSS")
-    return datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _starts_level(segment: Segment) -> bool:
-    return segment.elements[0] == "HL"
 
 
 def _claims(levels: Sequence[Sequence[Segment]], problems: Problems) -> Iterator[ProfessionalClaim]:
@@ -535,8 +503,7 @@ def write_837p(batches: Sequence[ClaimBatch], dialect: Dialect = STANDARD) -> by
 
 
 def _body(writer: SegmentWriter, batch: ClaimBatch) -> Iterator[str]:
-    day, time = f"{batch.created_at:%Y%m%d}", f"{batch.created_at:%H%M%S}"
-    yield writer.segment("BHT", "0019", batch.purpose, batch.reference, day, time, batch.transaction_type)
+    yield write_beginning(writer, "0019", batch.beginning)
     yield from map(writer.copy, batch.others)
     yield from write_party(writer, batch.submitter)
     yield from write_party(writer, batch.receiver)

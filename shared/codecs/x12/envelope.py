@@ -249,7 +249,7 @@ class _Walker:
         self._check_guide(segment, version)
         return SetHeader(
             kind=kind_of(segment[1], guide),
-            envelope=_envelope(self.interchange or _NO_SEGMENT, self.group or _NO_SEGMENT, self.problems),
+            envelope=envelope_of(self.interchange or _NO_SEGMENT, self.group or _NO_SEGMENT, self.problems),
             set_id=segment[1],
             control_number=segment[2],
             guide=guide,
@@ -324,7 +324,8 @@ class _Walker:
             self.problems.add(segment, 3, rule, expected=version, severity="warning")
 
 
-def _envelope(isa: Segment, gs: Segment, problems: Problems) -> Envelope:
+def envelope_of(isa: Segment, gs: Segment, problems: Problems) -> Envelope:
+    """The routing that ISA and GS say."""
     return Envelope(
         sender_qualifier=isa[5],
         sender_id=isa[6],

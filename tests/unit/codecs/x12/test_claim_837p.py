@@ -23,6 +23,7 @@ from shared.codecs.x12.claim_837p import (
 )
 from shared.codecs.x12.elements import Address, Adjustment, Dated, Party, Procedure, Reference
 from shared.codecs.x12.envelope import Envelope, read_transactions
+from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.tokenizer import Dialect, read_segments
 from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE
@@ -237,8 +238,13 @@ batches = st.builds(
         )
     ),
     control_number=st.just("0001"),
-    reference=words,
-    created_at=st.just(datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)),
+    beginning=st.builds(
+        Beginning,
+        purpose=st.just("00"),
+        reference=words,
+        created_at=st.just(datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)),
+        transaction_type=st.just("CH"),
+    ),
     submitter=parties("41", is_person=False),
     receiver=parties("40", is_person=False),
     claims=st.lists(claims, max_size=3).flatmap(lambda some: st.just(tuple(some + some[:1]))),

@@ -1,0 +1,121 @@
+"""How do HL levels nest: payer above provider above subscriber above dependent?
+
+Source: ASC X12N 005010, HL segments: HL01 counts from 1 in each set, HL02 names the parent, HL04 is 1 with children.
+Typed documents are flat: each item carries the levels above it, and the writer gathers neighbours that share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count, groupby
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from shared.codecs.x12.envelope import TransactionSet
+from shared.codecs.x12.problems import Problems
+from shared.codecs.x12.tokenizer import Segment
+from shared.codecs.x12.writer import SegmentWriter
+
+Item = TypeVar("Item")
+
+
+class Step(Struct, Generic[Item], frozen=True):
+    """One level of a hierarchy: its HL03, what makes two items share it (None: the item has no such level), and what
+    is written of it."""
+
+    code: str
+    key: Callable[[Item], Any]
+    write: Callable[[Item], Iterator[str]]
+
+
+def write_levels(
+    writer: SegmentWriter, items: Sequence[Item], steps: Sequence[Step[Item]], leaf: Callable[[Item], Iterator[str]]
+) -> Iterator[str]:
+    """HL levels for the items in their order, and each item's own segments under its deepest level."""
+    yield from _level(writer, items, steps, leaf, numbers=count(1), parent="")
+
+
+def _level(
+    writer: SegmentWriter,
+    items: Sequence[Item],
+    steps: Sequence[Step[Item]],
+    leaf: Callable[[Item], Iterator[str]],
+    *,
+    numbers: Iterator[int],
+    parent: str,
+) -> Iterator[str]:
+    step, deeper = steps[0], steps[1:]
+
+    def shared(item: Item) -> tuple[Any, bool]:
+        return step.key(item), bool(deeper) and deeper[0].key(item) is not None
+
+    for (_, has_children), members in groupby(items, key=shared):
+        same = list(members)
+        number = str(next(numbers))
+        yield writer.segment("HL", number, parent, step.code, "1" if has_children else "0")
+        yield from step.write(same[0])
+        if has_children:
+            yield from _level(writer, same, deeper, leaf, numbers=numbers, parent=number)
+            continue
+        for item in same:
+            yield from leaf(item)
+
+
+class Beginning(Struct, frozen=True, kw_only=True):
+    """BHT: what kind of message, with which reference, from when."""
+
+    purpose: str  # BHT02
+    reference: str  # BHT03
+    created_at: datetime  # BHT04 and BHT05, to the second; X12 has no time zone, we write and read UTC
+    transaction_type: str  # BHT06
+
+
+def read_beginning(transaction: TransactionSet, problems: Problems) -> Beginning:
+    """The BHT of a set; an empty one with a problem when it is missing."""
+    opening = transaction.segments[0]
+    bht = next((segment for segment in transaction.segments[1:3] if segment.id == "BHT"), None)
+    if bht is None:
+        problems.add(opening, 0, "the set begins with BHT", found="")
+        bht = Segment(opening.number, ("BHT",))
+    created_at = _moment(bht, problems)
+    return Beginning(purpose=bht[2], reference=bht[3], created_at=created_at, transaction_type=bht[6])
+
+
+def _moment(bht: Segment, problems: Problems) -> datetime:
+    day, time = bht[4], (bht[5] + "000000")[:6]
+    try:
+        if day.isdigit() and time.isdigit() and len(day) == 8:
+            return datetime.strptime(day + time, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    if len(bht.elements) > 1:
+        problems.add(bht, 4, "BHT04 is CCYYMMDD and BHT05 is HHMM or HHMMSS")
+    return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def write_beginning(writer: SegmentWriter, structure: str, beginning: Beginning) -> str:
+    return writer.segment(
+        "BHT",
+        structure,
+        beginning.purpose,
+        beginning.reference,
+        f"{beginning.created_at:%Y%m%d}",
+        f"{beginning.created_at:%H%M%S}",
+        beginning.transaction_type,
+    )
+
+
+def top_and_levels(transaction: TransactionSet) -> tuple[list[Segment], list[list[Segment]]]:
+    """What stands before the first HL (without BHT), and the segments of each HL."""
+    top: list[Segment] = []
+    levels: list[list[Segment]] = []
+    for segment in transaction.body:
+        if segment.elements[0] == "HL":
+            levels.append([segment])
+        elif levels:
+            levels[-1].append(segment)
+        elif segment.elements[0] != "BHT":
+            top.append(segment)
+    return top, levels
