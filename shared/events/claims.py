@@ -39,6 +39,7 @@ class PartnerListed(Event, frozen=True, kw_only=True):
     receiver_id: str  # ISA08, GS03
     usage: Literal["P", "T"] = "P"  # ISA15
     claims_per_batch_max: int = 500
+    claims_per_set_max: int = 1  # a 999 rejects whole ST/SE sets: one claim a set never takes others with it
 
 
 class ServicesBilled(Struct, frozen=True, kw_only=True, omit_defaults=True):

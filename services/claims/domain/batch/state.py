@@ -1,0 +1,46 @@
+"""What must be remembered of one interchange until it is answered?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from shared.events.claims import (
+    BatchAbandoned,
+    BatchedClaim,
+    BatchEvent,
+    InterchangeAcknowledged,
+    InterchangeSent,
+    InterchangeStored,
+    InterchangeUnanswered,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    stored: InterchangeStored | None = None
+    is_abandoned: bool = False
+    is_sent: bool = False
+    is_acknowledged: bool = False
+    rejected_claim_ids: frozenset[str] = frozenset()
+
+    @property
+    def claims(self) -> tuple[BatchedClaim, ...]:
+        return tuple(claim for one in self.stored.sets for claim in one.claims) if self.stored else ()
+
+
+def evolve(batch: Batch, event: BatchEvent) -> Batch:
+    match event:
+        case InterchangeStored():
+            return replace(batch, stored=event)
+        case BatchAbandoned():
+            return replace(batch, is_abandoned=True)
+        case InterchangeSent():
+            return replace(batch, is_sent=True)
+        case InterchangeAcknowledged():
+            rejected = batch.rejected_claim_ids.union(event.rejected_claim_ids)
+            return replace(batch, is_acknowledged=True, rejected_claim_ids=rejected)
+        case InterchangeUnanswered():
+            return batch
+        case _:
+            assert_never(event)

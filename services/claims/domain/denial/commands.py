@@ -1,0 +1,99 @@
+"""What can be done about a denial? `by` is the person who does it, `on` the business date."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+
+from shared.events.base import Sealed
+from shared.kernel.identifiers import account_of_claim
+
+AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned"]
+DenialOutcome: TypeAlias = Literal["paid", "written-off", "patient", "corrected-claim", "not-workable"]
+ContactOutcome: TypeAlias = Literal[
+    "payer-reprocesses", "payer-needs-information", "information-sent", "payer-upholds", "no-answer", "other"
+]
+
+
+def denial_id_of(*, claim_id: str, remittance_id: str, group: str, reason: str) -> str:
+    """The same refusal has the same id however often it is told; the id begins with the claim's."""
+    told = "\x1f".join((claim_id, remittance_id, group, reason)).encode()
+    return f"{claim_id}-{hashlib.sha256(told).hexdigest()[:12].upper()}"
+
+
+def claim_of_denial(denial_id: str) -> str:
+    return denial_id.partition("-")[0]
+
+
+def account_of_denial(denial_id: str) -> str:
+    return account_of_claim(denial_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDenial:
+    denial_id: str
+    claim_id: str
+    account_id: str
+    payer_id: str
+    remittance_id: str
+    denied_cents: int
+    group: str
+    reason: str
+    remarks: tuple[str, ...] = ()
+    line_ids: tuple[str, ...] = ()
+    denied_on: date
+    appeal_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignDenial:
+    assignee: str
+    on: date
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteDenial:
+    by: str
+    on: date
+    outcome_code: ContactOutcome
+    reference_number: str = ""
+    next_action_on: date | None = None
+    note: Sealed[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAppeal:
+    by: str
+    on: date
+    level: int
+    due_on: date | None = None  # when the payer's decision is due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideAppeal:
+    level: int
+    outcome: AppealOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveDenial:
+    by: str
+    on: date
+    outcome: DenialOutcome
+    recovered_cents: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseDenial:
+    """The payer took the answer back that denied it."""
+
+    remittance_id: str  # of the reversal
+
+
+DenialCommand: TypeAlias = (
+    OpenDenial | AssignDenial | NoteDenial | FileAppeal | DecideAppeal | ResolveDenial | ReverseDenial
+)
