@@ -290,6 +290,8 @@ class ResponsibilityTransferred(Event, frozen=True, kw_only=True):
     amount_cents: int
     reason: str
     since_on: date  # the receiving party's responsibility begins
+    remittance_id: str = ""  # of the answer that moved it, or that was reversed
+    ordinal: int = 0
     postings: tuple[Posting, ...]
 
 

@@ -143,8 +143,8 @@ class Posting(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leg of a money event. The legs of one event sum to zero.
 
     Accounts: `receivable:unassigned`, `receivable:payer:1`, `receivable:payer:2`, `receivable:payer:3`, `receivable:patient`,
-    `receivable:agency`, `charges`, `cash`, `contractual`, `write-off:<reason>`, `unapplied`, `allocated`, `suspense`, `provider-adjustment:<reference>`, `refunds`,
-    `interest`, `bad-debt`, `charity`.
+    `receivable:agency`, `charges`, `cash`, `contractual`, `write-off:<reason>`, `unapplied`, `allocated`, `suspense`,
+    `provider-adjustment:<reference>`, `refunds`, `interest`, `bad-debt`, `charity`.
     """
 
     account: str

@@ -1,0 +1,126 @@
+"""What may one ask of a claim's account?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+
+from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
+from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostCharges:
+    """Take a release of charges into the ledger; a later one restates all lines. Answers that waited are applied."""
+
+    account_id: str
+    encounter_id: str
+    patient_id: str
+    release: int
+    service_on: date
+    lines: tuple[LedgerLine, ...]
+    posted_on: date
+    matrix: PostingMatrix = POSTING_MATRIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotePayers:
+    """Eligibility said who is responsible, in order. No payers: the patient."""
+
+    account_id: str
+    patient_id: str
+    payers: tuple[AccountPayer, ...]
+    noted_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostClaimPayment:
+    """One claim of a balanced 835."""
+
+    answer: ClaimAnswer
+    matrix: PostingMatrix = POSTING_MATRIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryHeldAnswer:
+    """A person mended what was wrong around a held answer."""
+
+    answer: ClaimAnswer
+    matrix: PostingMatrix = POSTING_MATRIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseClaimPayment:
+    """Unpost one answer: its cash goes back to suspense, and it stands among the held."""
+
+    remittance_id: str
+    ordinal: int
+    reversed_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyPatientPayment:
+    account_id: str
+    patient_id: str
+    payment_id: str
+    allocation: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAdjustment:
+    account_id: str
+    adjustment_id: str
+    party: str
+    reason: str
+    amount_cents: int
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveAdjustment:
+    adjustment_id: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseAdjustment:
+    adjustment_id: str
+    reversed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueRefund:
+    account_id: str
+    refund_id: str
+    to_party: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveToAgency:
+    account_id: str
+    placement_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnFromAgency:
+    account_id: str
+    placement_id: str
+
+
+ClaimAccountCommand: TypeAlias = (
+    PostCharges
+    | NotePayers
+    | PostClaimPayment
+    | RetryHeldAnswer
+    | ReverseClaimPayment
+    | ApplyPatientPayment
+    | RequestAdjustment
+    | ApproveAdjustment
+    | ReverseAdjustment
+    | IssueRefund
+    | MoveToAgency
+    | ReturnFromAgency
+)

@@ -1,0 +1,694 @@
+"""What does a payer's answer, a patient's payment or a person's decision do to one claim's account?
+
+Sources: ASC X12N 005010X221A1 (835), balancing and reversal; domain-facts sections 2, 3, 6, 7; the posting matrix of
+`matrix.py`. Pure: no clock, no I/O. Every event's postings sum to zero, so charge = paid + adjusted + owed, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Literal, assert_never
+
+from services.payments.domain import ledger
+from services.payments.domain.claim_account.adjudication import Effect, doubts_about, effects_of
+from services.payments.domain.claim_account.answer import (
+    FORWARDED,
+    NO_ANSWER,
+    PROCESSED_AS,
+    REVERSAL,
+    WITHOUT_MONEY,
+    AnswerKey,
+    broken_equations,
+    key_of,
+    warning,
+    warnings_of,
+)
+from services.payments.domain.claim_account.commands import (
+    ApplyPatientPayment,
+    ApproveAdjustment,
+    ClaimAccountCommand,
+    IssueRefund,
+    MoveToAgency,
+    NotePayers,
+    PostCharges,
+    PostClaimPayment,
+    RequestAdjustment,
+    RetryHeldAnswer,
+    ReturnFromAgency,
+    ReverseAdjustment,
+    ReverseClaimPayment,
+)
+from services.payments.domain.claim_account.matrix import PostingMatrix
+from services.payments.domain.claim_account.state import AdjustmentAsked, ClaimAccount, PostedAnswer, evolve
+from services.payments.domain.errors import (
+    AccountUnknown,
+    AdjustmentAlreadyDecided,
+    AdjustmentNotApproved,
+    AdjustmentUnknown,
+    AnswerNotHeld,
+    AnswerNotPosted,
+    AnswerStillHeld,
+    ExceedsBalance,
+    ExceedsCredit,
+    NotAnAmount,
+    NothingToPlace,
+    NotWithAgency,
+    SamePerson,
+)
+from shared.events.payments import (
+    AccountMovedToAgency,
+    AccountReturnedFromAgency,
+    AdjustmentApproved,
+    AdjustmentRequested,
+    AdjustmentReversed,
+    ChargesPosted,
+    ClaimAccountEvent,
+    ClaimAnswer,
+    ClaimAnswerNoted,
+    ClaimDeniedByPayer,
+    ClaimPaymentPosted,
+    ClaimPaymentReversed,
+    ClaimPaymentUnapplied,
+    PayersKnown,
+    PaymentApplied,
+    PaymentNotTaken,
+    RefundIssued,
+    RemittanceClaimHeld,
+    ResponsibilityTransferred,
+)
+from shared.events.values import DocumentReference, Finding, Posting
+from shared.kernel.decider import Decider
+
+
+def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[ClaimAccountEvent]:
+    match command:
+        case PostCharges():
+            return _post_charges(command, account)
+        case NotePayers():
+            return _note_payers(command, account)
+        case PostClaimPayment():
+            return _post_claim_payment(command, account)
+        case RetryHeldAnswer():
+            return _retry(command, account)
+        case ReverseClaimPayment():
+            return _unpost(command, account)
+        case ApplyPatientPayment():
+            return _apply_patient_payment(command, account)
+        case RequestAdjustment():
+            return _request_adjustment(command, account)
+        case ApproveAdjustment():
+            return _approve_adjustment(command, account)
+        case ReverseAdjustment():
+            return _reverse_adjustment(command, account)
+        case IssueRefund():
+            return _issue_refund(command, account)
+        case MoveToAgency():
+            return _move_to_agency(command, account)
+        case ReturnFromAgency():
+            return _return_from_agency(command, account)
+        case _:
+            assert_never(command)
+
+
+# Charges and who is responsible for them
+
+
+def _post_charges(command: PostCharges, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if command.release <= account.release:
+        return []  # This release, or a newer one, is already in the ledger.
+    before = {line_id: line.charged_cents for line_id, line in account.lines.items()}
+    now = {line.line_id: line.charged_cents for line in command.lines}
+    change = {line_id: now.get(line_id, 0) - before.get(line_id, 0) for line_id in {**before, **now}}
+    posted = ChargesPosted(
+        account_id=command.account_id,
+        encounter_id=command.encounter_id,
+        patient_id=command.patient_id,
+        release=command.release,
+        service_on=command.service_on,
+        lines=command.lines,
+        charged_cents=sum(now.values()),
+        postings=ledger.moved_by_line(change, debit=ledger.receivable(account.first_party), credit=ledger.CHARGES),
+    )
+    story = _Story(account).then([posted])
+    if story.account.is_self_pay:
+        story.then(_transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.posted_on))
+    for answer in account.waiting:
+        story.then(_take(answer, story.account, command.matrix, cash=ledger.UNAPPLIED))
+    return story.events
+
+
+def _note_payers(command: NotePayers, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    payers = tuple(sorted(command.payers, key=lambda each: each.rank))
+    if payers == account.payers:
+        return []
+    first = ledger.payer(payers[0].rank) if payers else ledger.UNASSIGNED
+    known = PayersKnown(
+        account_id=command.account_id,
+        patient_id=command.patient_id,
+        payers=payers,
+        postings=_all_moved(account, _movable_without_reason(account) - {first}, first),
+    )
+    story = _Story(account).then([known])
+    if not payers:
+        story.then(_transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.noted_on))
+    elif account.is_self_pay and not account.answers:
+        story.then(_transfer_all(story.account, ledger.PATIENT, first, "coverage-found", command.noted_on))
+    return story.events
+
+
+def _movable_without_reason(account: ClaimAccount) -> set[str]:
+    """Before any payer has answered, charges follow whoever comes first. Afterwards each amount has its own reason."""
+    if account.answers:
+        return {ledger.UNASSIGNED}
+    return {party for party in account.parties if party not in (ledger.PATIENT, ledger.AGENCY)}
+
+
+# A payer's answer
+
+
+def _post_claim_payment(command: PostClaimPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if key_of(command.answer) in account.heard:
+        return []  # Payers resend files. The same answer twice is no news.
+    return _take(command.answer, account, command.matrix, cash=ledger.SUSPENSE)
+
+
+def _retry(command: RetryHeldAnswer, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    answer = command.answer
+    if key_of(answer) not in account.held:
+        raise AnswerNotHeld("this answer is not held", remittance_id=answer.remittance_id, ordinal=answer.ordinal)
+    events = _take(answer, account, command.matrix, cash=ledger.SUSPENSE)
+    for event in events:
+        if isinstance(event, RemittanceClaimHeld):
+            raise AnswerStillHeld("what was wrong still is", rule=event.findings[0].rule)
+    return events
+
+
+def _take(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, *, cash: str) -> list[ClaimAccountEvent]:
+    """`cash` is where the money lies until now: in suspense, or unapplied while there were no charges."""
+    if broken := broken_equations(answer):
+        return [_held(answer, broken, cash)]
+    if answer.status in WITHOUT_MONEY:
+        return [_noted(answer)]
+    if not account.has_charges:
+        return [_unapplied(answer)]
+    if answer.status == REVERSAL:
+        return _reverse_as_told(answer, account, cash)
+    return _post(answer, account, matrix, cash)
+
+
+def _post(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, cash: str) -> list[ClaimAccountEvent]:
+    rank, doubts = _who_answered(answer, account)
+    next_rank = account.next_rank_after(rank)
+    if not next_rank and answer.status in FORWARDED:
+        next_rank = rank + 1  # The payer knows of a next one that we do not.
+        doubts.append(warning("forwarded-to-unknown-payer", "claim CLP02", "forwarded to a payer not on the account"))
+    story = _Story(account).then(_drawn_to(rank, answer, account))
+    effects = effects_of(answer, story.account, rank=rank, has_next=next_rank > 0, matrix=matrix)
+    story.then([_posted(answer, account, effects, rank, next_rank, cash, doubts, matrix)])
+    story.then(_shares(answer, account, effects, ledger.payer(rank), _party_after(next_rank)))
+    story.then(_denials(answer, account, effects, rank))
+    return story.events
+
+
+def _who_answered(answer: ClaimAnswer, account: ClaimAccount) -> tuple[int, list[Finding]]:
+    """The payer by its id if we know it, otherwise by its own word (CLP02), otherwise the next one in line."""
+    payers = account.payers or ()
+    doubts = [*warnings_of(answer)]
+    told = PROCESSED_AS.get(answer.status)
+    by_id = [each.rank for each in payers if {each.electronic_id, each.payer_id} & {*answer.payer_identifiers} - {""}]
+    answered = {each.rank for each in account.answers.values()}
+    silent = [each.rank for each in payers if each.rank not in answered]
+    if not by_id:
+        rank = told or next(iter(silent), 1)
+        if rank not in [each.rank for each in payers]:
+            doubts.append(warning("payer-not-on-account", "claim CLP02", "no such payer on the account", answer.status))
+    elif told in by_id:
+        rank = told
+    else:
+        rank = next((each for each in by_id if each not in answered), by_id[0])
+        if told:
+            message = f"the payer says rank {told}, the account has it as {rank}"
+            doubts.append(warning("payer-rank-differs", "claim CLP02", message, answer.status))
+    return rank, [*doubts, *doubts_about(answer, account, rank=rank)]
+
+
+def _drawn_to(rank: int, answer: ClaimAnswer, account: ClaimAccount) -> Iterator[ClaimAccountEvent]:
+    """A payer answers for what nobody, or by mistake the patient, was said to owe: the amount is that payer's first."""
+    reason = "answered-by-payer"
+    yield from _transfer_all(account, ledger.UNASSIGNED, ledger.payer(rank), reason, answer.payment_on)
+    if account.is_self_pay and not account.answers:
+        yield from _transfer_all(account, ledger.PATIENT, ledger.payer(rank), reason, answer.payment_on)
+
+
+def _posted(
+    answer: ClaimAnswer,
+    account: ClaimAccount,
+    effects: Sequence[Effect],
+    rank: int,
+    next_rank: int,
+    cash: str,
+    doubts: Sequence[Finding],
+    matrix: PostingMatrix,
+) -> ClaimPaymentPosted:
+    owed = ledger.receivable(ledger.payer(rank))
+    debited = {"paid": cash, "contractual": ledger.CONTRACTUAL}
+    return ClaimPaymentPosted(
+        account_id=account.account_id,
+        claim_id=answer.claim_id,
+        remittance_id=answer.remittance_id,
+        ordinal=answer.ordinal,
+        payer_rank=rank,
+        payer_id=next((each.payer_id for each in account.payers or () if each.rank == rank), ""),
+        claim_status=answer.status,
+        charged_cents=answer.charged_cents,
+        paid_cents=answer.paid_cents,
+        contractual_cents=_total(effects, "contractual"),
+        patient_responsibility_cents=_total(effects, "share"),
+        denied_cents=sum(cents for cents, _ in _denied(effects).values()),
+        next_rank=next_rank if _total(effects, "share") else 0,
+        payer_control_number=answer.payer_control_number,
+        payment_on=answer.payment_on,
+        forwarded=answer.status in FORWARDED,
+        adjustments=answer.adjustments,
+        lines=answer.lines,
+        postings=tuple(
+            leg
+            for effect in effects
+            if effect.outcome in debited
+            for leg in ledger.moved_by_line(effect.by_line, debit=debited[effect.outcome], credit=owed)
+        ),
+        source=answer.source,
+        findings=tuple(doubts),
+        matrix_version=matrix.version,
+    )
+
+
+def _shares(
+    answer: ClaimAnswer, account: ClaimAccount, effects: Sequence[Effect], from_party: str, to_party: str
+) -> Iterator[ClaimAccountEvent]:
+    """What is not this payer's goes to the next one, or to the patient: one event a reason, so each cent has its why."""
+    by_reason: dict[str, dict[str, int]] = {}
+    for effect in effects:
+        if effect.outcome == "share":
+            lines = by_reason.setdefault(_reason_of(effect), {})
+            for line_id, cents in effect.by_line.items():
+                lines[line_id] = lines.get(line_id, 0) + cents
+    for reason, by_line in by_reason.items():
+        yield from _transfer(account, by_line, from_party, to_party, reason, answer.payment_on, key_of(answer))
+
+
+_PATIENT_REASONS = {"PR-1": "deductible", "PR-2": "coinsurance", "PR-3": "copay"}
+
+
+def _reason_of(effect: Effect) -> str:
+    told = f"{effect.group}-{effect.reason}"
+    return _PATIENT_REASONS.get(told, told)
+
+
+def _party_after(next_rank: int) -> str:
+    return ledger.payer(next_rank) if next_rank else ledger.PATIENT
+
+
+def _denials(
+    answer: ClaimAnswer, account: ClaimAccount, effects: Sequence[Effect], rank: int
+) -> Iterator[ClaimAccountEvent]:
+    """By money and codes, never by CLP02 alone: what is neither paid, contractual nor another's. It stays open here."""
+    payer_id = next((each.payer_id for each in account.payers or () if each.rank == rank), "")
+    for (group, reason), (cents, told) in _denied(effects).items():
+        yield ClaimDeniedByPayer(
+            account_id=account.account_id,
+            claim_id=answer.claim_id,
+            remittance_id=answer.remittance_id,
+            ordinal=answer.ordinal,
+            payer_rank=rank,
+            payer_id=payer_id,
+            denied_cents=cents,
+            group=group,
+            reason=reason,
+            remarks=tuple(dict.fromkeys([*answer.remarks, *(remark for each in told for remark in each.remarks)])),
+            line_ids=tuple(dict.fromkeys(each.named_line for each in told if each.named_line)),
+            payment_on=answer.payment_on,
+        )
+
+
+def _denied(effects: Iterable[Effect]) -> dict[tuple[str, str], tuple[int, list[Effect]]]:
+    """Denied cents by group and reason; what nets to nothing or to more payment is no denial."""
+    told: dict[tuple[str, str], list[Effect]] = {}
+    for effect in effects:
+        if effect.outcome == "denied":
+            told.setdefault((effect.group, effect.reason), []).append(effect)
+    sums = {code: sum(each.amount_cents for each in those) for code, those in told.items()}
+    return {code: (cents, told[code]) for code, cents in sums.items() if cents > 0}
+
+
+def _total(effects: Iterable[Effect], outcome: str) -> int:
+    return sum(effect.amount_cents for effect in effects if effect.outcome == outcome)
+
+
+# An answer that is not posted
+
+
+def _held(answer: ClaimAnswer, findings: Sequence[Finding], cash: str) -> RemittanceClaimHeld:
+    back = answer.paid_cents if cash == ledger.UNAPPLIED else 0
+    return RemittanceClaimHeld(
+        account_id=answer.account_id,
+        claim_id=answer.claim_id,
+        remittance_id=answer.remittance_id,
+        ordinal=answer.ordinal,
+        paid_cents=answer.paid_cents,
+        findings=tuple(findings),
+        source=answer.source,
+        postings=ledger.moved(back, debit=ledger.UNAPPLIED, credit=ledger.SUSPENSE),
+    )
+
+
+def _noted(answer: ClaimAnswer) -> ClaimAnswerNoted:
+    return ClaimAnswerNoted(
+        account_id=answer.account_id,
+        claim_id=answer.claim_id,
+        remittance_id=answer.remittance_id,
+        ordinal=answer.ordinal,
+        claim_status=answer.status,
+        forwarded=answer.status in FORWARDED,
+        source=answer.source,
+    )
+
+
+def _unapplied(answer: ClaimAnswer) -> ClaimPaymentUnapplied:
+    return ClaimPaymentUnapplied(
+        account_id=answer.account_id,
+        claim_id=answer.claim_id,
+        remittance_id=answer.remittance_id,
+        ordinal=answer.ordinal,
+        paid_cents=answer.paid_cents,
+        answer=answer,
+        postings=ledger.moved(answer.paid_cents, debit=ledger.SUSPENSE, credit=ledger.UNAPPLIED),
+        source=answer.source,
+    )
+
+
+# Taking an answer back
+
+
+def _reverse_as_told(answer: ClaimAnswer, account: ClaimAccount, cash: str) -> list[ClaimAccountEvent]:
+    original = _original_of(answer, account)
+    if original is None:
+        message = "a reversal names an answer that was posted: same claim, same control number, negated amounts"
+        finding = Finding(rule="reversal-without-original", place="claim CLP02", message=message, value=answer.status)
+        return [_held(answer, [finding], cash)]
+    taken_back = _taken_back(original, key_of(answer), cash, on=answer.payment_on, source=answer.source)
+    return [taken_back, *_transfers_back(original, account, answer.payment_on)]
+
+
+def _original_of(reversal: ClaimAnswer, account: ClaimAccount) -> PostedAnswer | None:
+    """The oldest answer in force with the negated amounts, and the same payer's claim number where both give one."""
+    named = {reversal.payer_control_number, reversal.original_payer_control_number} - {""}
+    for answer in account.answers.values():
+        posted = answer.posted
+        is_negated = (posted.charged_cents, posted.paid_cents) == (-reversal.charged_cents, -reversal.paid_cents)
+        if is_negated and (not named or not posted.payer_control_number or posted.payer_control_number in named):
+            return answer
+    return None
+
+
+def _unpost(command: ReverseClaimPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    key = AnswerKey(command.remittance_id, command.ordinal)
+    original = account.answers.get(key)
+    if original is None:
+        raise AnswerNotPosted("this answer is not posted", remittance_id=key.remittance_id, ordinal=key.ordinal)
+    on, source = command.reversed_on, original.posted.source
+    taken_back = _taken_back(original, key, ledger.SUSPENSE, on=on, source=source, reason="unposted")
+    return [taken_back, *_transfers_back(original, account, on)]
+
+
+def _taken_back(
+    original: PostedAnswer,
+    key: AnswerKey,
+    cash: str,
+    *,
+    on: date,
+    source: DocumentReference,
+    reason: Literal["payer", "unposted"] = "payer",
+) -> ClaimPaymentReversed:
+    posted = original.posted
+    return ClaimPaymentReversed(
+        account_id=posted.account_id,
+        claim_id=posted.claim_id,
+        remittance_id=key.remittance_id,
+        ordinal=key.ordinal,
+        reverses_remittance_id=posted.remittance_id,
+        reverses_ordinal=posted.ordinal,
+        payer_rank=posted.payer_rank,
+        paid_cents=-posted.paid_cents,
+        contractual_cents=-posted.contractual_cents,
+        denied_cents=original.denied_cents,
+        payment_on=on,
+        reason=reason,
+        postings=ledger.mirrored(posted.postings, instead_of=(ledger.SUSPENSE, ledger.UNAPPLIED), use=cash),
+        source=source,
+    )
+
+
+def _transfers_back(original: PostedAnswer, account: ClaimAccount, on: date) -> Iterator[ClaimAccountEvent]:
+    for share in original.transfers:
+        by_line = ledger.by_line(share.postings, (ledger.receivable(share.to_party),))
+        yield from _transfer(account, by_line, share.to_party, share.from_party, "reversed", on, original.key)
+
+
+# Moving what is owed
+
+
+def _transfer_all(
+    account: ClaimAccount, from_party: str, to_party: str, reason: str, since_on: date
+) -> Iterator[ClaimAccountEvent]:
+    """Everything that a party owes, and its credits the other way."""
+    yield from _transfer(account, account.owed_by_line(from_party), from_party, to_party, reason, since_on)
+
+
+def _transfer(
+    account: ClaimAccount,
+    by_line: Mapping[str, int],
+    from_party: str,
+    to_party: str,
+    reason: str,
+    since_on: date,
+    of_answer: AnswerKey = NO_ANSWER,
+) -> Iterator[ClaimAccountEvent]:
+    """One event for what is positive, and one the other way round for what is negative."""
+    given = {line_id: cents for line_id, cents in by_line.items() if cents > 0}
+    returned = {line_id: -cents for line_id, cents in by_line.items() if cents < 0}
+    for lines, giver, taker in ((given, from_party, to_party), (returned, to_party, from_party)):
+        if lines:
+            yield ResponsibilityTransferred(
+                account_id=account.account_id,
+                patient_id=account.patient_id,
+                from_party=giver,
+                to_party=taker,
+                amount_cents=sum(lines.values()),
+                reason=reason,
+                since_on=since_on,
+                remittance_id=of_answer.remittance_id,
+                ordinal=of_answer.ordinal,
+                postings=ledger.moved_by_line(lines, debit=ledger.receivable(taker), credit=ledger.receivable(giver)),
+            )
+
+
+def _all_moved(account: ClaimAccount, from_parties: Iterable[str], to_party: str) -> tuple[Posting, ...]:
+    return tuple(
+        leg
+        for party in sorted(from_parties)
+        for leg in ledger.moved_by_line(
+            account.owed_by_line(party), debit=ledger.receivable(to_party), credit=ledger.receivable(party)
+        )
+    )
+
+
+# A patient's money
+
+
+def _apply_patient_payment(command: ApplyPatientPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if (command.payment_id, command.allocation) in account.taken_allocations:
+        return []
+    of_patient = _taken_from(account, ledger.PATIENT, command.amount_cents)
+    of_agency = _taken_from(account, ledger.AGENCY, command.amount_cents - sum(of_patient.values()))
+    taken = sum(of_patient.values()) + sum(of_agency.values())
+    whose = {
+        "account_id": command.account_id,
+        "patient_id": command.patient_id,
+        "payment_id": command.payment_id,
+    }
+    events: list[ClaimAccountEvent] = []
+    if taken:
+        legs = [(ledger.PATIENT, of_patient), (ledger.AGENCY, of_agency)]
+        postings = tuple(
+            leg
+            for party, by_line in legs
+            for leg in ledger.moved_by_line(by_line, debit=ledger.ALLOCATED, credit=ledger.receivable(party))
+        )
+        applied = PaymentApplied(**whose, allocation=command.allocation, amount_cents=taken, postings=postings)
+        events.append(applied)
+    if rest := command.amount_cents - taken:
+        events.append(PaymentNotTaken(**whose, allocation=command.allocation, amount_cents=rest))
+    return events
+
+
+def _taken_from(account: ClaimAccount, party: str, amount_cents: int) -> dict[str, int]:
+    """As much of an amount as the party owes, line by line in their order; a credit on one line is not taken from."""
+    room = {line_id: cents for line_id, cents in account.owed_by_line(party).items() if cents > 0}
+    owed = max(0, account.owed_by(party))
+    return ledger.spread(min(amount_cents, owed), room) if owed else {}
+
+
+# Decisions of people
+
+
+def _request_adjustment(command: RequestAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    _must_have_charges(account)
+    if command.adjustment_id in account.adjustments:
+        return []
+    _must_owe(account, command.party, command.amount_cents)
+    return [
+        AdjustmentRequested(
+            account_id=command.account_id,
+            adjustment_id=command.adjustment_id,
+            party=command.party,
+            reason=command.reason,
+            amount_cents=command.amount_cents,
+            requested_by=command.requested_by,
+        )
+    ]
+
+
+def _approve_adjustment(command: ApproveAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    adjustment = _adjustment(account, command.adjustment_id)
+    asked = adjustment.asked
+    if adjustment.status != "requested":
+        raise AdjustmentAlreadyDecided("this adjustment is decided", adjustment_id=asked.adjustment_id)
+    if command.approved_by == asked.requested_by:
+        raise SamePerson("an adjustment needs a second person", adjustment_id=asked.adjustment_id)
+    _must_owe(account, asked.party, asked.amount_cents)
+    taken = _taken_from(account, asked.party, asked.amount_cents)
+    return [
+        AdjustmentApproved(
+            account_id=asked.account_id,
+            adjustment_id=asked.adjustment_id,
+            party=asked.party,
+            reason=asked.reason,
+            amount_cents=asked.amount_cents,
+            approved_by=command.approved_by,
+            postings=ledger.moved_by_line(
+                taken, debit=ledger.written_off(asked.reason), credit=ledger.receivable(asked.party)
+            ),
+        )
+    ]
+
+
+def _reverse_adjustment(command: ReverseAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    adjustment = _adjustment(account, command.adjustment_id)
+    asked = adjustment.asked
+    if adjustment.status != "approved":
+        raise AdjustmentNotApproved("only an approved adjustment is taken back", adjustment_id=asked.adjustment_id)
+    return [
+        AdjustmentReversed(
+            account_id=asked.account_id,
+            adjustment_id=asked.adjustment_id,
+            party=asked.party,
+            reason=asked.reason,
+            amount_cents=asked.amount_cents,
+            reversed_by=command.reversed_by,
+            postings=ledger.mirrored(adjustment.postings),
+        )
+    ]
+
+
+def _issue_refund(command: IssueRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    _must_have_charges(account)
+    if command.refund_id in account.refunds:
+        return []
+    credit = -account.owed_by(command.to_party)
+    if command.amount_cents <= 0:
+        raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
+    if command.amount_cents > credit:
+        raise ExceedsCredit("more than was paid too much", credit_cents=max(0, credit))
+    credits = {line_id: -cents for line_id, cents in account.owed_by_line(command.to_party).items() if cents < 0}
+    return [
+        RefundIssued(
+            account_id=command.account_id,
+            refund_id=command.refund_id,
+            to_party=command.to_party,
+            amount_cents=command.amount_cents,
+            postings=ledger.moved_by_line(
+                ledger.spread(command.amount_cents, credits),
+                debit=ledger.receivable(command.to_party),
+                credit=ledger.REFUNDS,
+            ),
+        )
+    ]
+
+
+def _move_to_agency(command: MoveToAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if account.placement_id == command.placement_id:
+        return []
+    amount = account.owed_by(ledger.PATIENT)
+    if amount <= 0:
+        raise NothingToPlace("the patient owes nothing on this account", account_id=command.account_id)
+    return [
+        AccountMovedToAgency(
+            account_id=command.account_id,
+            placement_id=command.placement_id,
+            amount_cents=amount,
+            postings=_all_moved(account, [ledger.PATIENT], ledger.AGENCY),
+        )
+    ]
+
+
+def _return_from_agency(command: ReturnFromAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if account.placement_id != command.placement_id:
+        raise NotWithAgency("the account is not placed under this number", placement_id=command.placement_id)
+    return [
+        AccountReturnedFromAgency(
+            account_id=command.account_id,
+            placement_id=command.placement_id,
+            amount_cents=account.owed_by(ledger.AGENCY),
+            postings=_all_moved(account, [ledger.AGENCY], ledger.PATIENT),
+        )
+    ]
+
+
+def _must_have_charges(account: ClaimAccount) -> None:
+    if not account.has_charges:
+        raise AccountUnknown("no charges were posted to this account")
+
+
+def _must_owe(account: ClaimAccount, party: str, amount_cents: int) -> None:
+    if amount_cents <= 0:
+        raise NotAnAmount("an adjustment is a positive amount", amount_cents=amount_cents)
+    owed = account.owed_by(party)
+    if amount_cents > owed:
+        raise ExceedsBalance("more than the party owes", party=party, owed_cents=owed, amount_cents=amount_cents)
+
+
+def _adjustment(account: ClaimAccount, adjustment_id: str) -> AdjustmentAsked:
+    if adjustment_id not in account.adjustments:
+        raise AdjustmentUnknown("nobody asked for this adjustment", adjustment_id=adjustment_id)
+    return account.adjustments[adjustment_id]
+
+
+class _Story:
+    """Events decided one after the other, each on what the ones before it led to."""
+
+    def __init__(self, account: ClaimAccount) -> None:
+        self.account = account
+        self.events: list[ClaimAccountEvent] = []
+
+    def then(self, events: Iterable[ClaimAccountEvent]) -> _Story:
+        for event in events:
+            self.events.append(event)
+            self.account = evolve(self.account, event)
+        return self
+
+
+claim_account: Decider[ClaimAccountCommand, ClaimAccountEvent, ClaimAccount] = Decider(
+    decide=decide, evolve=evolve, initial=ClaimAccount()
+)

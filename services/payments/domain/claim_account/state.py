@@ -1,0 +1,231 @@
+"""What must a claim's account remember to decide?
+
+What each party owes on each line, which answers were heard and what they did, and what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Literal, assert_never
+
+from services.payments.domain import ledger
+from services.payments.domain.claim_account.answer import AnswerKey, key_of
+from shared.events.payments import (
+    AccountMovedToAgency,
+    AccountPayer,
+    AccountReturnedFromAgency,
+    AdjustmentApproved,
+    AdjustmentRequested,
+    AdjustmentReversed,
+    ChargesPosted,
+    ClaimAccountEvent,
+    ClaimAnswer,
+    ClaimAnswerNoted,
+    ClaimDeniedByPayer,
+    ClaimPaymentPosted,
+    ClaimPaymentReversed,
+    ClaimPaymentUnapplied,
+    LedgerLine,
+    PayersKnown,
+    PaymentApplied,
+    PaymentNotTaken,
+    RefundIssued,
+    RemittanceClaimHeld,
+    ResponsibilityTransferred,
+)
+from shared.events.values import Posting
+
+RECEIVABLE = "receivable:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedAnswer:
+    """A payer's answer and everything that it moved, so that it can be taken back exactly."""
+
+    posted: ClaimPaymentPosted
+    transfers: tuple[ResponsibilityTransferred, ...] = ()
+    denied_cents: int = 0
+
+    @property
+    def key(self) -> AnswerKey:
+        return AnswerKey(self.posted.remittance_id, self.posted.ordinal)
+
+    @property
+    def rank(self) -> int:
+        return self.posted.payer_rank
+
+    @property
+    def paid_by_line(self) -> dict[str, int]:
+        return ledger.by_line(self.posted.postings, (ledger.SUSPENSE, ledger.UNAPPLIED))
+
+    @property
+    def contractual_by_line(self) -> dict[str, int]:
+        return ledger.by_line(self.posted.postings, (ledger.CONTRACTUAL,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustmentAsked:
+    asked: AdjustmentRequested
+    status: Literal["requested", "approved", "reversed"] = "requested"
+    postings: tuple[Posting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAccount:
+    account_id: str = ""
+    encounter_id: str = ""
+    patient_id: str = ""
+    service_on: date | None = None
+    release: int = 0
+    lines: Mapping[str, LedgerLine] = field(default_factory=dict)
+    payers: tuple[AccountPayer, ...] | None = None  # None: nobody has said
+    owed: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (party, line) to cents; negative is a credit
+    answers: Mapping[AnswerKey, PostedAnswer] = field(default_factory=dict)  # posted and not taken back
+    heard: frozenset[AnswerKey] = frozenset()  # whatever became of them
+    held: frozenset[AnswerKey] = frozenset()
+    waiting: tuple[ClaimAnswer, ...] = ()  # answers that came before the charges
+    taken_allocations: frozenset[tuple[str, int]] = frozenset()
+    adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
+    refunds: frozenset[str] = frozenset()
+    placement_id: str = ""
+
+    @property
+    def has_charges(self) -> bool:
+        return self.release > 0
+
+    @property
+    def is_self_pay(self) -> bool:
+        return self.payers == ()
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everybody who owes or is owed something, in the order in which they came to it."""
+        return tuple(dict.fromkeys(party for party, _ in self.owed))
+
+    @property
+    def first_party(self) -> str:
+        """To whom new charges go: the first payer; nobody, when there is none or nobody has said."""
+        return ledger.payer(self.payers[0].rank) if self.payers else ledger.UNASSIGNED
+
+    def owed_by(self, party: str) -> int:
+        return sum(cents for (whose, _), cents in self.owed.items() if whose == party)
+
+    def owed_by_line(self, party: str) -> dict[str, int]:
+        """What a party owes on each line, every line of the charges first and in their order."""
+        by_line = dict.fromkeys(self.lines, 0)
+        for (whose, line_id), cents in self.owed.items():
+            if whose == party:
+                by_line[line_id] = cents
+        return by_line
+
+    def next_rank_after(self, rank: int) -> int:
+        """The payer that comes after this one; 0 when the patient does."""
+        return min((each.rank for each in self.payers or () if each.rank > rank), default=0)
+
+    def answers_up_to(self, rank: int) -> tuple[PostedAnswer, ...]:
+        """The answers in force of this payer and of those before it."""
+        return tuple(each for each in self.answers.values() if each.rank <= rank)
+
+
+def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
+    match event:
+        case ChargesPosted():
+            return replace(
+                _moved(account, event.postings),
+                account_id=event.account_id,
+                encounter_id=event.encounter_id,
+                patient_id=event.patient_id,
+                service_on=event.service_on,
+                release=event.release,
+                lines={line.line_id: line for line in event.lines},
+            )
+        case PayersKnown():
+            return replace(_moved(account, event.postings), patient_id=event.patient_id, payers=event.payers)
+        case ClaimPaymentPosted():
+            return _answered(_moved(account, event.postings), PostedAnswer(posted=event))
+        case ClaimAnswerNoted():
+            return _heard(account, AnswerKey(event.remittance_id, event.ordinal))
+        case RemittanceClaimHeld():
+            key = AnswerKey(event.remittance_id, event.ordinal)
+            return replace(_heard(account, key), held=account.held | {key})
+        case ClaimDeniedByPayer():
+            return _denied(account, event)
+        case ClaimPaymentReversed():
+            return _taken_back(_moved(account, event.postings), event)
+        case ClaimPaymentUnapplied():
+            heard = _heard(account, key_of(event.answer))
+            return replace(heard, waiting=(*heard.waiting, event.answer))
+        case ResponsibilityTransferred():
+            return _transferred(_moved(account, event.postings), event)
+        case PaymentApplied() | PaymentNotTaken():
+            postings = event.postings if isinstance(event, PaymentApplied) else ()
+            taken = account.taken_allocations | {(event.payment_id, event.allocation)}
+            return replace(_moved(account, postings), taken_allocations=taken)
+        case AdjustmentRequested():
+            return _adjustment(account, AdjustmentAsked(asked=event))
+        case AdjustmentApproved():
+            asked = account.adjustments[event.adjustment_id]
+            decided = replace(asked, status="approved", postings=event.postings)
+            return _adjustment(_moved(account, event.postings), decided)
+        case AdjustmentReversed():
+            undone = replace(account.adjustments[event.adjustment_id], status="reversed")
+            return _adjustment(_moved(account, event.postings), undone)
+        case RefundIssued():
+            return replace(_moved(account, event.postings), refunds=account.refunds | {event.refund_id})
+        case AccountMovedToAgency():
+            return replace(_moved(account, event.postings), placement_id=event.placement_id)
+        case AccountReturnedFromAgency():
+            return replace(_moved(account, event.postings), placement_id="")
+        case _:
+            assert_never(event)
+
+
+def _moved(account: ClaimAccount, postings: Iterable[Posting]) -> ClaimAccount:
+    owed = dict(account.owed)
+    for leg in postings:
+        if leg.account.startswith(RECEIVABLE):
+            key = (leg.account.removeprefix(RECEIVABLE), leg.line_id)
+            owed[key] = owed.get(key, 0) + leg.amount_cents
+    return replace(account, owed={key: cents for key, cents in owed.items() if cents})
+
+
+def _heard(account: ClaimAccount, key: AnswerKey) -> ClaimAccount:
+    """It no longer waits and is no longer held, whatever becomes of it."""
+    return replace(
+        account,
+        heard=account.heard | {key},
+        held=account.held - {key},
+        waiting=tuple(each for each in account.waiting if key_of(each) != key),
+    )
+
+
+def _answered(account: ClaimAccount, answer: PostedAnswer) -> ClaimAccount:
+    return replace(_heard(account, answer.key), answers={**account.answers, answer.key: answer})
+
+
+def _denied(account: ClaimAccount, event: ClaimDeniedByPayer) -> ClaimAccount:
+    answer = account.answers[AnswerKey(event.remittance_id, event.ordinal)]
+    return _answered(account, replace(answer, denied_cents=answer.denied_cents + event.denied_cents))
+
+
+def _transferred(account: ClaimAccount, event: ResponsibilityTransferred) -> ClaimAccount:
+    """A share that an answer made is remembered with the answer."""
+    answer = account.answers.get(AnswerKey(event.remittance_id, event.ordinal))
+    if answer is None:
+        return account
+    return _answered(account, replace(answer, transfers=(*answer.transfers, event)))
+
+
+def _taken_back(account: ClaimAccount, event: ClaimPaymentReversed) -> ClaimAccount:
+    original = AnswerKey(event.reverses_remittance_id, event.reverses_ordinal)
+    left = {key: answer for key, answer in account.answers.items() if key != original}
+    account = replace(_heard(account, AnswerKey(event.remittance_id, event.ordinal)), answers=left)
+    if event.reason == "unposted":
+        return replace(account, held=account.held | {original})
+    return account
+
+
+def _adjustment(account: ClaimAccount, adjustment: AdjustmentAsked) -> ClaimAccount:
+    return replace(account, adjustments={**account.adjustments, adjustment.asked.adjustment_id: adjustment})

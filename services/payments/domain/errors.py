@@ -1,0 +1,105 @@
+"""Why may a request about money be refused?"""
+
+from __future__ import annotations
+
+from shared.kernel.errors import DomainError, NotFound
+
+
+class AccountUnknown(NotFound):
+    """No charges were ever posted to this account."""
+
+
+class SamePerson(DomainError):
+    """An adjustment needs a second person."""
+
+    code = "same-person"
+
+
+class AdjustmentUnknown(NotFound):
+    """Nobody asked for an adjustment of this number."""
+
+
+class AdjustmentAlreadyDecided(DomainError):
+    code = "adjustment-already-decided"
+
+
+class AdjustmentNotApproved(DomainError):
+    """Only an approved adjustment can be taken back."""
+
+    code = "adjustment-not-approved"
+
+
+class ExceedsBalance(DomainError):
+    """More than the party owes; a credit is never written off."""
+
+    code = "exceeds-balance"
+
+
+class ExceedsCredit(DomainError):
+    """More than the party paid too much."""
+
+    code = "exceeds-credit"
+
+
+class NothingToPlace(DomainError):
+    """The patient owes nothing on this account."""
+
+    code = "nothing-to-place"
+
+
+class NotWithAgency(DomainError):
+    code = "not-with-agency"
+
+
+class AnswerNotPosted(DomainError):
+    """There is no posted answer of this remittance and ordinal to take back."""
+
+    code = "answer-not-posted"
+
+
+class AnswerNotHeld(DomainError):
+    """There is no held answer of this remittance and ordinal to try again."""
+
+    code = "answer-not-held"
+
+
+class AnswerStillHeld(DomainError):
+    """Tried again, and what was wrong still is. `facts` has the rule."""
+
+    code = "answer-still-held"
+
+
+class NotAnAmount(DomainError):
+    """An amount must be positive."""
+
+    code = "not-an-amount"
+
+
+class AllocationsExceedPayment(DomainError):
+    code = "allocations-exceed-payment"
+
+
+class AllocationUnknown(NotFound):
+    """The payment was never allocated so."""
+
+
+class PaymentNumberReused(DomainError):
+    """The same payment number came with another amount, method or day."""
+
+    code = "payment-number-reused"
+
+
+class DepositAlreadyRecorded(DomainError):
+    """The bank already showed another amount or day under this trace number."""
+
+    code = "deposit-already-recorded"
+
+
+class RemittanceUnknown(NotFound):
+    """The remittance was not received."""
+
+
+class ClaimNotInRemittance(DomainError):
+    """The remittance has no claim with this ordinal."""
+
+    code = "claim-not-in-remittance"

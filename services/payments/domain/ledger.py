@@ -1,0 +1,96 @@
+"""How does an amount move from one account of the ledger to another?
+
+Double entry: every move is a debit (positive) and a credit (negative) of the same cents, so whatever is made of moves sums
+to zero. A move that belongs to a charge line says so on both legs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shared.events.values import Posting
+
+CHARGES = "charges"
+CASH = "cash"
+SUSPENSE = "suspense"  # a payer's cash that no claim has taken yet
+UNAPPLIED = "unapplied"  # cash without an account
+ALLOCATED = "allocated"  # a patient's cash on its way to an account
+CONTRACTUAL = "contractual"
+REFUNDS = "refunds"
+INTEREST = "interest"
+
+UNASSIGNED = "unassigned"
+PATIENT = "patient"
+AGENCY = "agency"
+
+
+def payer(rank: int) -> str:
+    """The party that a payer of this rank is."""
+    return f"payer:{rank}"
+
+
+def receivable(party: str) -> str:
+    """The ledger account of what a party owes."""
+    return f"receivable:{party}"
+
+
+def written_off(reason: str) -> str:
+    """The account of a write-off: bad debt and charity have their own, others are kept apart by reason."""
+    return reason if reason in ("bad-debt", "charity") else f"write-off:{reason}"
+
+
+def moved(amount_cents: int, *, debit: str, credit: str, line_id: str = "") -> tuple[Posting, ...]:
+    """The two legs of one move; none for nothing."""
+    if amount_cents == 0:
+        return ()
+    return (
+        Posting(account=debit, amount_cents=amount_cents, line_id=line_id),
+        Posting(account=credit, amount_cents=-amount_cents, line_id=line_id),
+    )
+
+
+def moved_by_line(by_line: Mapping[str, int], *, debit: str, credit: str) -> tuple[Posting, ...]:
+    """The legs of one move for each line."""
+    return tuple(
+        leg for line_id, cents in by_line.items() for leg in moved(cents, debit=debit, credit=credit, line_id=line_id)
+    )
+
+
+def mirrored(postings: Iterable[Posting], *, instead_of: tuple[str, ...] = (), use: str = "") -> tuple[Posting, ...]:
+    """The same legs with the other sign; legs on `instead_of` stand on `use`."""
+    return tuple(
+        Posting(
+            account=use if leg.account in instead_of else leg.account,
+            amount_cents=-leg.amount_cents,
+            line_id=leg.line_id,
+        )
+        for leg in postings
+    )
+
+
+def by_line(postings: Iterable[Posting], accounts: Iterable[str]) -> dict[str, int]:
+    """What the postings sum to on some accounts, for each line."""
+    wanted = frozenset(accounts)
+    sums: dict[str, int] = {}
+    for leg in postings:
+        if leg.account in wanted:
+            sums[leg.line_id] = sums.get(leg.line_id, 0) + leg.amount_cents
+    return sums
+
+
+def spread(amount_cents: int, room: dict[str, int]) -> dict[str, int]:
+    """An amount laid on lines in their order, up to the room on each; what is over stands on the last line.
+
+    So the parts are whole cents and always sum to the amount. Without lines everything stands on no line.
+    """
+    parts: dict[str, int] = {}
+    left = amount_cents
+    for line_id, cents in room.items():
+        part = min(left, cents) if left > 0 and cents > 0 else 0
+        if part:
+            parts[line_id] = part
+            left -= part
+    if left:
+        last = next(reversed(room), "")
+        parts[last] = parts.get(last, 0) + left
+    return parts
