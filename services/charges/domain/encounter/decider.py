@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import assert_never
 
+from msgspec import structs
+
 from services.charges.domain.encounter.commands import (
     CancelEncounter,
     Charge,
@@ -263,6 +265,8 @@ def _override(command: OverrideEdit, encounter: Encounter) -> Sequence[Encounter
 def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
     if encounter.opened is None or encounter.is_cancelled or not encounter.charges:
         return []
+    if all(charge.units_left == 0 for charge in encounter.charges.values()):
+        return _nothing_left(encounter)
     priced = _priced(command, encounter)
     encounter = encounter.state_with(priced)
     findings = failed_edits(encounter, command.knowledge, command.today)
@@ -272,6 +276,13 @@ def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterE
     if encounter.released is not None and _bills_the_same(released, encounter.released):
         return priced
     return [*priced, released]
+
+
+def _nothing_left(encounter: Encounter) -> list[EncounterEvent]:
+    """Everything was credited. What was released before is restated as nothing; what never was is not billed."""
+    if encounter.released is None or not encounter.released.lines:
+        return []
+    return [structs.replace(encounter.released, release=encounter.release + 1, lines=(), charged_cents=0)]
 
 
 def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
@@ -322,9 +333,7 @@ def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
         for number, charge in enumerate(encounter.charges.values(), start=1)
         if charge.units_left > 0
     )
-    charges = [charge for charge in encounter.charges.values() if charge.units_left > 0] or [
-        *encounter.charges.values()
-    ]
+    charges = [charge for charge in encounter.charges.values() if charge.units_left > 0]
     rendering = command.knowledge.provider(rendering_reference(charges[0], encounter))
     facility = command.knowledge.facility(encounter.facility_reference)
     assert rendering is not None and facility is not None
