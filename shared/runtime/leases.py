@@ -23,7 +23,10 @@ _ACQUIRE = """
 insert into readers as r (reader, service, partition, owner, epoch, lease_until)
 values ($1, $2, $3, $4, 1, clock_timestamp() + $5)
 on conflict (reader, service, partition) do update
-   set owner = $4, epoch = r.epoch + 1, lease_until = clock_timestamp() + $5, updated_at = clock_timestamp()
+   set owner = $4, epoch = r.epoch + 1, lease_until = clock_timestamp() + $5, updated_at = clock_timestamp(),
+       state = case when r.owner <> $4 -- it ran out: its owner died or hung
+                    then r.state || jsonb_build_object('crashes', coalesce((r.state->>'crashes')::integer, 0) + 1)
+                    else r.state end
  where r.owner is null or r.owner = $4 or r.lease_until < clock_timestamp()
 returning *"""
 _MINE = "reader = $1 and service = $2 and partition = $3 and owner = $4 and epoch = $5"

@@ -10,12 +10,13 @@ A refusal is a fact: it becomes `ReactionRefused` in a stream of its own, named 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import asyncpg
 from opentelemetry import propagate, trace
 
 from shared.events.envelope import Recorded, Stored
@@ -23,15 +24,16 @@ from shared.events.platform import ReactionRefused
 from shared.kernel.decider import Decider
 from shared.kernel.errors import DomainError
 from shared.kernel.identifiers import derived_id
+from shared.runtime.codec import EventCodec
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.held import Held, Place
+from shared.runtime.parked import BehindParked, WorkerCrashed, park, parked_keys, split_parked
 from shared.runtime.policy import Policy, Reaction
 
 STREAMS_AT_ONCE = 64
 
-Decode: TypeAlias = Callable[[Stored], Recorded[Any]]
 Refusal: TypeAlias = Callable[[DomainError], ReactionRefused]
-Park: TypeAlias = Callable[[Stored, Exception], Awaitable[None]]
 
 _tracer = trace.get_tracer(__name__)
 
@@ -74,26 +76,44 @@ class Reactions:
 
 
 class PolicySink:
-    """What a reader does with the events that a policy wants."""
+    """Takes pages of events that a policy wants: reacts to them, then moves the position."""
 
-    def __init__(self, policy: Policy, commands: Commands, decode: Decode, *, streams_at_once: int = STREAMS_AT_ONCE):
+    def __init__(
+        self, policy: Policy, codec: EventCodec, commands: Commands, *, streams_at_once: int = STREAMS_AT_ONCE
+    ) -> None:
         self.policy = policy
+        self._codec = codec
         self._reactions = Reactions(commands)
-        self._decode = decode
         self._room = asyncio.Semaphore(streams_at_once)
 
-    async def take(self, events: Sequence[Stored], park: Park) -> None:
-        """React to a page. Returns when every event has had its effect or its key was given to `park`."""
+    async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
+        """Return when every event has had its effect or its key is parked. Raises Fenced; anything done is harmless again."""
+        free, failed = split_parked(events, parked_keys(held.state))
+        if suspect is not None and suspect in free:
+            free.remove(suspect)
+            failed.append((suspect, WorkerCrashed()))
+        failed += await self.react_to_all(free)
+        async with held.moving(place) as connection:
+            if failed:
+                await park(connection, held, failed)
+
+    async def apply(self, _connection: asyncpg.Connection, events: Sequence[Stored]) -> None:
+        """React to events of one stream, in order, as a replay does. Raises what an event is to blame for."""
+        for stored in events:
+            await self.react_to(stored)
+
+    async def react_to_all(self, events: Sequence[Stored]) -> list[tuple[Stored, Exception]]:
+        """React to a page, many streams at once. Returns the events whose keys must be parked."""
         by_stream: dict[str, list[Stored]] = {}
         for stored in events:
             by_stream.setdefault(stored.key, []).append(stored)
         async with asyncio.TaskGroup() as group:
-            for run in by_stream.values():
-                group.create_task(self._one_stream(run, park))
+            runs = [group.create_task(self._one_stream(run)) for run in by_stream.values()]
+        return [failed for run in runs for failed in run.result()]
 
     async def react_to(self, stored: Stored) -> None:
         """All reactions to one event, in order. Raises as `react` and the commands do."""
-        recorded = self._decode(stored)
+        recorded = self._codec.decode(stored)
         context = propagate.extract({"traceparent": stored.traceparent}) if stored.traceparent else None
         with _tracer.start_as_current_span(
             f"react {self.policy.name}", context=context, kind=trace.SpanKind.CONSUMER, attributes=_attributes(stored)
@@ -102,14 +122,13 @@ class PolicySink:
                 cause = self._cause(recorded, reaction, ordinal)
                 await self._reactions.send(reaction, cause, partial(self._refusal, stored, reaction))
 
-    async def _one_stream(self, run: Sequence[Stored], park: Park) -> None:
+    async def _one_stream(self, run: Sequence[Stored]) -> list[tuple[Stored, Exception]]:
         async with self._room:
             for index, stored in enumerate(run):
                 error = await self._until_done(stored)
                 if error is not None:
-                    for later in run[index:]:
-                        await park(later, error)
-                    return
+                    return [(stored, error), *((later, BehindParked()) for later in run[index + 1 :])]
+        return []
 
     async def _until_done(self, stored: Stored) -> Exception | None:
         """None once every reaction has had its effect; the error when the event can never be worked on."""

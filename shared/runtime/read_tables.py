@@ -17,18 +17,11 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from shared.runtime.folding import TENANT, ColumnShape, quoted
 from shared.runtime.projection import Projection
+from shared.runtime.store.migrate import APP, OWNER
 
-OWNER = "ledgerline_owner"
-APP = "ledgerline_app"
 NEXT = "__next"
 _OLD = "__old"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-_BOOK = f"""
-CREATE TABLE IF NOT EXISTS projections (
-  name text PRIMARY KEY, version integer NOT NULL, shape text NOT NULL, installed_at timestamptz NOT NULL DEFAULT now());
-GRANT SELECT ON projections TO {APP};
-"""
 
 
 class ShapeChanged(Exception):
@@ -37,7 +30,6 @@ class ShapeChanged(Exception):
 
 async def installed_version(connection: asyncpg.Connection, projection: Projection) -> int | None:
     """The version whose tables are in place; None when there are none. Raises ShapeChanged."""
-    await connection.execute(_BOOK)
     found = await connection.fetchrow("SELECT version, shape FROM projections WHERE name = $1", projection.name)
     if found is None:
         return None

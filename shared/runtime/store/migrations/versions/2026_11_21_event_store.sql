@@ -151,6 +151,7 @@ create trigger events_are_append_only before update or delete or truncate on eve
 -- serialization_failure for the whole batch, and sees the winner's row the next time.
 --
 -- It runs as the owner: the application itself may not write events, so none can be written without the lock.
+-- "offset 0" keeps each lookup a probe of its index for each command, whatever the planner knew when the plan was made.
 create function append_batch(
   p_tenant       text,
   p_stamped_at   timestamptz, -- by the real clock, when the batch was formed; null for a driven one
@@ -188,8 +189,6 @@ create function append_batch(
 ) language plpgsql security definer
 set search_path = public, pg_temp
 set enable_seqscan = off      -- the plans are kept, and the first are made while the tables are still empty
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 declare
   met       record;
@@ -208,10 +207,9 @@ begin
   outcomes := array_fill(0::smallint, array[n]);
 
   for met in
-    select c.n, m.stream, m.version, m.events, m.epoch, m.tx, m.pos,
-           m.fingerprint = c_fingerprint[c.n] and m.stream = c_stream[c.n] as is_same
-      from unnest(c_id) with ordinality as c (id, n)
-      join commands m on m.tenant = p_tenant and m.command_id = c.id
+    select c.n, m.version, m.events, m.epoch, m.tx, m.pos, m.fingerprint = c.fingerprint and m.stream = c.stream as is_same
+      from unnest(c_id, c_fingerprint, c_stream) with ordinality as c (id, fingerprint, stream, n)
+     cross join lateral (select * from commands x where x.tenant = p_tenant and x.command_id = c.id offset 0) m
   loop
     outcomes[met.n] := case when met.is_same then 2 else 3 end;
     repeats := coalesce(repeats, '{}') || jsonb_build_object(met.n, jsonb_build_object(
@@ -220,16 +218,15 @@ begin
   end loop;
 
   for met in
-    select c.n, s.version, s.last_hash, s.last_epoch, s.last_tx
-      from unnest(c_stream) with ordinality as c (stream, n)
-      join streams s on s.tenant = p_tenant and s.stream = c.stream
-     order by s.stream
-       for update of s
+    select c.n, c.events, s.last_epoch, s.last_tx, s.version = c.expected and s.last_hash = c.previous as is_there
+      from unnest(c_stream, c_expected, c_events, c_previous) -- which come sorted by stream
+           with ordinality as c (stream, expected, events, previous, n)
+     cross join lateral (select * from streams x where x.tenant = p_tenant and x.stream = c.stream offset 0 for update) s
   loop
     is_seen[met.n] := true;
     if outcomes[met.n] <> 0 then
       continue;
-    elsif met.version <> c_expected[met.n] or met.last_hash <> c_previous[met.n] then
+    elsif not met.is_there then
       outcomes[met.n] := 1;
     elsif met.last_epoch = at_epoch and met.last_tx > pg_current_xact_id() then
       outcomes[met.n] := 5;
@@ -245,7 +242,8 @@ begin
     for met in
       select k.command, k.kind, b.stream
         from unnest(k_command, k_kind, k_value) as k (command, kind, value)
-        join business_keys b on b.tenant = p_tenant and b.kind = k.kind and b.value = k.value
+       cross join lateral (
+         select * from business_keys x where x.tenant = p_tenant and x.kind = k.kind and x.value = k.value offset 0) b
        where outcomes[k.command] = 0 and b.stream <> c_stream[k.command]
     loop
       outcomes[met.command] := 4;
@@ -258,9 +256,10 @@ begin
   select array_agg(nextval('event_pos')) into positions from generate_series(1, cardinality(e_id));
 
   insert into commands (tenant, command_id, fingerprint, stream, version, events, epoch, tx, pos, recorded_at)
-  select p_tenant, c.id, c_fingerprint[c.n], c_stream[c.n], c_expected[c.n] + c_events[c.n], c_events[c.n],
-         at_epoch, at_tx, positions[c_last_event[c.n]], c_recorded_at[c.n]
-    from unnest(c_id) with ordinality as c (id, n)
+  select p_tenant, c.id, c.fingerprint, c.stream, c.expected + c.events, c.events,
+         at_epoch, at_tx, positions[c.last_event], c.recorded_at
+    from unnest(c_id, c_fingerprint, c_stream, c_expected, c_events, c_last_event, c_recorded_at)
+         with ordinality as c (id, fingerprint, stream, expected, events, last_event, recorded_at, n)
    where outcomes[c.n] = 0
    order by c.id
   on conflict do nothing;
@@ -278,24 +277,27 @@ begin
     on conflict do nothing;
     if exists (
       select from unnest(k_command, k_kind, k_value) as k (command, kind, value)
-        join business_keys b on b.tenant = p_tenant and b.kind = k.kind and b.value = k.value
+       cross join lateral (
+         select * from business_keys x where x.tenant = p_tenant and x.kind = k.kind and x.value = k.value offset 0) b
        where outcomes[k.command] = 0 and b.stream <> c_stream[k.command]
     ) then
       raise exception 'a business key was claimed twice at once' using errcode = 'serialization_failure';
     end if;
   end if;
 
-  update streams s
-     set version = s.version + c_events[c.n], last_hash = c_hash[c.n], last_recorded_at = c_recorded_at[c.n],
-         last_tx = at_tx, last_epoch = at_epoch
-    from unnest(c_stream) with ordinality as c (stream, n)
-   where s.tenant = p_tenant and s.stream = c.stream
-     and outcomes[c.n] = 0 and c_expected[c.n] > 0 and c_events[c.n] > 0;
   insert into streams (tenant, stream, version, last_hash, last_recorded_at, last_tx, last_epoch)
-  select p_tenant, c.stream, c_events[c.n], c_hash[c.n], c_recorded_at[c.n], at_tx, at_epoch
-    from unnest(c_stream) with ordinality as c (stream, n)
-   where outcomes[c.n] = 0 and c_expected[c.n] = 0 and c_events[c.n] > 0
-   order by c.stream; -- a stream begun twice at once is a unique_violation, told like serialization_failure
+  select p_tenant, c.stream, c.events, c.hash, c.recorded_at, at_tx, at_epoch
+    from unnest(c_stream, c_expected, c_events, c_hash, c_recorded_at)
+         with ordinality as c (stream, expected, events, hash, recorded_at, n)
+   where outcomes[c.n] = 0 and c.events > 0 and c.expected = 0; -- begun twice at once: unique_violation, and tried again
+  insert into streams (tenant, stream, version, last_hash, last_recorded_at, last_tx, last_epoch)
+  select p_tenant, c.stream, c.expected + c.events, c.hash, c.recorded_at, at_tx, at_epoch
+    from unnest(c_stream, c_expected, c_events, c_hash, c_recorded_at)
+         with ordinality as c (stream, expected, events, hash, recorded_at, n)
+   where outcomes[c.n] = 0 and c.events > 0 and c.expected > 0
+  on conflict (tenant, stream) do update -- always: the head is there and locked, and this always goes by the index
+     set version = excluded.version, last_hash = excluded.last_hash, last_recorded_at = excluded.last_recorded_at,
+         last_tx = excluded.last_tx, last_epoch = excluded.last_epoch;
 
   insert into events (
     epoch, tx, pos, tenant, stream, version, event_id, type, occurred_at, recorded_at,

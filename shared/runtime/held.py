@@ -1,0 +1,266 @@
+"""What does this process read, and up to where?
+
+The rows of `leases.py` as a process lives with them. A position moves in the transaction that writes what was read
+(`Held.moving`). Where a page held nothing of interest it moves in memory only (`Held.skip_to`), and the `Keeper` writes all such
+moves of the process, with the renewals, in one statement: a hundred quiet readers cost one small write a second, not a hundred.
+
+An owner that dies on a page leaves a lease that runs out. Who takes it over counts that; after a few such deaths the events are
+tried one by one, each attempt counted before it is made, so that the one that kills is found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from shared.events.envelope import Position
+from shared.runtime.faults import is_worth_retrying
+from shared.runtime.feed import Partition
+from shared.runtime.leases import Fenced, Lease, Leases
+
+BEAT_SECONDS = 0.25
+WATERMARK_SECONDS = 1.0  # how old a written watermark may be
+TAKE_OVER_SECONDS = 1.0  # how often a process looks for leases that ran out
+CRASHES_MAX = 2  # owners that may die on a page before its events are tried one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a reader stands in a partition."""
+
+    cursor: str | None
+    position: Position
+    watermark: datetime | None
+
+
+# Judged on the row as it is when it is written, so that a move by the reader itself in this moment is never undone.
+_IS_AHEAD = "(r.position_epoch, r.position_tx, r.position_pos) <= (h.e, h.tx, h.pos)"
+_BEAT = f"""
+WITH held AS (
+  SELECT h.* FROM unnest($3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[],
+                         $8::smallint[], $9::bigint[], $10::bigint[], $11::timestamptz[])
+         AS h (reader, service, partition, epoch, cursor, e, tx, pos, watermark)
+    JOIN readers r USING (reader, service, partition)
+   WHERE r.epoch = h.epoch AND r.owner = $1
+   FOR UPDATE OF r SKIP LOCKED)  -- one that is locked is being written by its own reader, which renews it
+UPDATE readers r
+   SET lease_until = clock_timestamp() + $2, updated_at = clock_timestamp(),
+       cursor = CASE WHEN {_IS_AHEAD} THEN h.cursor ELSE r.cursor END,
+       position_epoch = CASE WHEN {_IS_AHEAD} THEN h.e ELSE r.position_epoch END,
+       position_tx = CASE WHEN {_IS_AHEAD} THEN h.tx ELSE r.position_tx END,
+       position_pos = CASE WHEN {_IS_AHEAD} THEN h.pos ELSE r.position_pos END,
+       watermark = CASE WHEN {_IS_AHEAD} THEN greatest(r.watermark, h.watermark) ELSE r.watermark END
+  FROM held h
+ WHERE (r.reader, r.service, r.partition, r.epoch) = (h.reader, h.service, h.partition, h.epoch)
+"""
+_MOVE = """
+UPDATE readers
+   SET cursor = $5, position_epoch = $6, position_tx = $7, position_pos = $8,
+       watermark = greatest(watermark, $9), lease_until = clock_timestamp() + $10, updated_at = clock_timestamp()
+ WHERE reader = $1 AND service = $2 AND partition = $3 AND epoch = $4
+RETURNING state
+"""
+_STATE = "UPDATE readers SET state = $4 WHERE reader = $1 AND service = $2 AND partition = $3"
+_LOST = """
+SELECT h.n FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[]) WITH ORDINALITY AS h (reader, service, partition, epoch, n)
+ WHERE NOT EXISTS (SELECT FROM readers r WHERE r.reader = h.reader AND r.service = h.service AND r.partition = h.partition
+                                           AND r.epoch = h.epoch)
+"""
+
+
+class Held:
+    """One partition that this process reads for one reader. Used by one task at a time."""
+
+    def __init__(self, pool: asyncpg.Pool, lease: Lease, duration: timedelta) -> None:
+        self.lease = lease
+        self.reader = lease.reader
+        self.partition = lease.partition
+        self.epoch = lease.epoch
+        self.place = Place(
+            cursor=lease.progress.cursor, position=lease.progress.position, watermark=lease.progress.watermark
+        )
+        self.state = lease.progress.state
+        self.is_held = True
+        self.goes_carefully = int(self.state.get("crashes", 0)) >= CRASHES_MAX
+        self._pool = pool
+        self._duration = duration
+        self._written = self.place
+        self._written_at = time.monotonic()
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return (self.reader, *self.partition)
+
+    @asynccontextmanager
+    async def moving(self, place: Place) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction that moves the position to `place`, for everything that must be written with it.
+
+        Its first statement locks the row and checks the epoch; `state` is then what the row says. Raises Fenced. When it
+        raises anything else, it is unknown whether it was committed: take the lease again to find out.
+        """
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                self.state = msgspec.json.decode(await self._move(connection, place))
+                await self._forget_attempts(connection)
+                yield connection
+            self._is_at(place)
+
+    def skip_to(self, place: Place) -> None:
+        """Move past events that lead to nothing. It is written soon, by `Leases.run` or with the next page."""
+        self.place = place
+
+    async def write_state(self, connection: asyncpg.Connection, state: Mapping[str, Any]) -> None:
+        """Replace the row's state, in the transaction of `moving`."""
+        await connection.execute(_STATE, *self.key, msgspec.json.encode(state).decode())
+        self.state = state
+
+    async def count_attempt(self, event_id: UUID) -> int:
+        """Note, durably and before it is made, that an event is tried on its own. Returns which attempt it is."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            self.state = msgspec.json.decode(await self._move(connection, self.place))
+            trying = self.state.get("trying", {})
+            attempt = int(trying["attempt"]) + 1 if trying.get("event") == str(event_id) else 1
+            await self.write_state(connection, {**self.state, "trying": {"event": str(event_id), "attempt": attempt}})
+            return attempt
+
+    @property
+    def is_to_be_written(self) -> bool:
+        """Whether the row is behind this by a position or a worthwhile piece of time, or must be renewed."""
+        age_seconds = time.monotonic() - self._written_at
+        if age_seconds > self._duration.total_seconds() / 3 or self.place.position != self._written.position:
+            return True
+        return age_seconds > WATERMARK_SECONDS and self.place != self._written
+
+    def is_written(self, place: Place) -> None:
+        """The row says so now."""
+        self._written, self._written_at = place, time.monotonic()
+
+    async def _move(self, connection: asyncpg.Connection, place: Place) -> str:
+        state = await connection.fetchval(
+            _MOVE, *self.key, self.epoch, place.cursor, *place.position, place.watermark, self._duration
+        )
+        if state is None:
+            self.is_held = False
+            raise Fenced(f"{self.reader} of {self.partition.service}/{self.partition.number}")
+        return str(state)
+
+    async def _forget_attempts(self, connection: asyncpg.Connection) -> None:
+        """A page was taken in, so nobody died of it. While going carefully, earlier deaths still count."""
+        over = {"trying"} if self.goes_carefully else {"trying", "crashes"}
+        if over & self.state.keys():
+            await self.write_state(connection, {name: self.state[name] for name in self.state.keys() - over})
+
+    def _is_at(self, place: Place) -> None:
+        if place.watermark is None:
+            place = replace(place, watermark=self.place.watermark)
+        self.place = place
+        self.is_written(place)
+
+
+class Keeper:
+    """What one process holds in one service's database. `owner` names the process, uniquely."""
+
+    def __init__(self, pool: asyncpg.Pool, owner: str, *, seconds: float = 15.0) -> None:
+        self.owner = owner
+        self.leases = Leases(pool, owner, seconds=seconds)
+        self._pool = pool
+        self._duration = timedelta(seconds=seconds)
+        self._held: dict[tuple[str, str, int], Held] = {}
+        self._wanted: dict[tuple[str, str, int], asyncio.Future[Held]] = {}
+
+    async def acquire(self, reader: str, partition: Partition) -> Held:
+        """The lease, as soon as nobody else has it. `run` must be running for one that is taken now."""
+        key = (reader, *partition)
+        if (held := await self.try_acquire(reader, partition)) is not None:
+            return held
+        self._wanted[key] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._wanted[key]
+        finally:
+            self._wanted.pop(key, None)
+
+    async def try_acquire(self, reader: str, partition: Partition) -> Held | None:
+        """The lease, with the position as it is written, unless another owner has it. One's own is taken afresh."""
+        lease = await self.leases.acquire(reader, partition)
+        if lease is None:
+            return None
+        held = Held(self._pool, lease, self._duration)
+        if (before := self._held.get(held.key)) is not None:
+            before.is_held = False
+        self._held[held.key] = held
+        return held
+
+    async def release(self, held: Held) -> None:
+        """Give the lease back, so that another process need not wait until it runs out."""
+        held.is_held = False
+        self._held.pop(held.key, None)
+        await self.leases.release(held.lease)
+
+    async def run(self) -> None:
+        """Renew what is held, write what was skipped, take what became free. Until cancelled."""
+        next_take = 0.0
+        while True:
+            try:
+                await self.beat()
+                if self._wanted and time.monotonic() >= next_take:
+                    next_take = time.monotonic() + TAKE_OVER_SECONDS
+                    await self._take_wanted()
+            except Exception as error:
+                if not is_worth_retrying(error):
+                    raise
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def close(self) -> None:
+        """Write what was skipped and give everything back."""
+        await self.beat()
+        for held in list(self._held.values()):
+            await self.release(held)
+
+    async def beat(self) -> None:
+        """Renew what is due and write what was skipped, in one statement."""
+        due = [(held, held.place) for held in self._held.values() if held.is_held and held.is_to_be_written]
+        if not due:
+            return
+        keys = _columns([held.key for held, _ in due])
+        epochs = [held.epoch for held, _ in due]
+        places = [place for _, place in due]
+        await self._pool.execute(
+            _BEAT,
+            self.owner,
+            self._duration,
+            *keys,
+            epochs,
+            [place.cursor for place in places],
+            *_columns([place.position for place in places]),
+            [place.watermark for place in places],
+        )
+        lost = {row["n"] - 1 for row in await self._pool.fetch(_LOST, *keys, epochs)}
+        for index, (held, place) in enumerate(due):
+            if index in lost:
+                held.is_held = False
+                self._held.pop(held.key, None)
+            else:
+                held.is_written(place)
+
+    async def _take_wanted(self) -> None:
+        for key, future in list(self._wanted.items()):
+            held = await self.try_acquire(key[0], Partition(key[1], key[2]))
+            if held is None:
+                continue
+            if future.done():
+                await self.release(held)
+            else:
+                future.set_result(held)
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,152 @@
+"""How does a page of events become rows, exactly once?
+
+Decode what is wanted, let the projection say what changes, fold to one change per key, and write rows and position in one
+transaction. A projector that was stopped and wakes up finds its epoch gone and writes nothing.
+
+An event that cannot be decoded, or on which `apply` raises, parks its key. When the database refuses a value, the page is halved
+until the event to blame is found; everything else of the page is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+from opentelemetry import trace
+
+from shared.events.envelope import Stored
+from shared.runtime.codec import EventCodec
+from shared.runtime.faults import is_worth_retrying
+from shared.runtime.folding import Fold, TableWriter, writers_for
+from shared.runtime.held import Held, Place
+from shared.runtime.parked import WorkerCrashed, park, parked_keys, split_parked
+from shared.runtime.projection import Change, Projection
+
+_TENANT = "SELECT set_config('app.tenant', $1, true)"
+_tracer = trace.get_tracer(__name__)
+
+Failed = list[tuple[Stored, Exception]]
+
+
+class _ParkedChanged(Exception):
+    """A key was replayed or dismissed since the page was folded."""
+
+
+class ProjectionSink:
+    """Takes pages of one projection in."""
+
+    def __init__(self, projection: Projection, codec: EventCodec) -> None:
+        self.projection = projection
+        self._codec = codec
+        self._writers: Mapping[str, TableWriter] = writers_for(projection.tables)
+
+    async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
+        """Write the page's rows and the position together, once. Raises Fenced and what is worth retrying."""
+        attributes: dict[str, str | int] = {
+            "ledgerline.reader": held.reader,
+            "ledgerline.service": held.partition.service,
+            "ledgerline.partition": held.partition.number,
+            "ledgerline.events": len(events),
+        }
+        with _tracer.start_as_current_span(f"project {self.projection.name}", attributes=attributes):
+            while True:
+                try:
+                    return await self._take(held, place, events, suspect)
+                except _ParkedChanged:
+                    continue  # the row was read again with the failed attempt
+
+    async def apply(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> None:
+        """Write the rows of these events, in the caller's transaction. Raises what an event is to blame for."""
+        fold = Fold()
+        for stored in events:
+            fold.take(stored.tenant, self._changes(stored))
+        await self.write(connection, fold)
+
+    async def write(self, connection: asyncpg.Connection, fold: Fold) -> None:
+        """One statement for each tenant, table and column set, keys in order."""
+        for tenant in sorted(fold.tenants):
+            await connection.execute(_TENANT, tenant)
+            for table, rows in sorted(fold.tenants[tenant].items()):
+                for statement in self._writers[table].statements(tenant, rows):
+                    await connection.execute(statement.sql, *statement.parameters)
+
+    def fold(self, events: Sequence[Stored]) -> tuple[Fold, Failed]:
+        """The page folded, and the events whose keys must be parked."""
+        fold, failed, stopped = Fold(), Failed(), set[str]()
+        for stored in events:
+            if stored.key in stopped:
+                failed += split_parked([stored], stopped)[1]
+                continue
+            try:
+                changes = self._changes(stored)
+            except Exception as error:  # noqa: BLE001  the projection is pure: whatever it raises, it will raise again
+                failed.append((stored, error))
+                stopped.add(stored.key)
+            else:
+                fold.take(stored.tenant, changes)
+        return fold, failed
+
+    def _changes(self, stored: Stored) -> list[Change]:
+        changes = list(self.projection.apply(self._codec.decode(stored)))
+        for change in changes:
+            if change.table not in self._writers:
+                raise ValueError(f"{self.projection.name} has no table {change.table}")
+        return changes
+
+    async def _take(self, held: Held, place: Place, events: Sequence[Stored], suspect: Stored | None) -> None:
+        keys = parked_keys(held.state)
+        free, failed = split_parked(events, keys)
+        if suspect is not None and suspect in free:
+            free.remove(suspect)
+            failed.append((suspect, WorkerCrashed()))
+        try:
+            fold, unfit = self.fold(free)
+            await self._write_page(held, place, keys, fold, failed + unfit)
+        except Exception as error:
+            if is_worth_retrying(error) or not _is_about_data(error):
+                raise
+            await self._write_page_with_care(held, place, keys, free, failed)
+
+    async def _write_page(self, held: Held, place: Place, keys: frozenset[str], fold: Fold, failed: Failed) -> None:
+        async with held.moving(place) as connection:
+            if parked_keys(held.state) != keys:
+                raise _ParkedChanged
+            await self.write(connection, fold)
+            if failed:
+                await park(connection, held, failed)
+
+    async def _write_page_with_care(
+        self, held: Held, place: Place, keys: frozenset[str], events: Sequence[Stored], failed: Failed
+    ) -> None:
+        """The same in halves, each under a savepoint, to find the event that the database refuses."""
+        async with held.moving(place) as connection:
+            if parked_keys(held.state) != keys:
+                raise _ParkedChanged
+            stopped: set[str] = set()
+            await self._write_halves(connection, events, failed, stopped)
+            await park(connection, held, failed)
+
+    async def _write_halves(
+        self, connection: asyncpg.Connection, events: Sequence[Stored], failed: Failed, stopped: set[str]
+    ) -> None:
+        events, behind = split_parked(events, stopped)
+        failed += behind
+        if not events:
+            return
+        try:
+            async with connection.transaction():
+                await self.apply(connection, events)
+        except Exception as error:
+            if is_worth_retrying(error):
+                raise
+            if len(events) == 1:
+                failed.append((events[0], error))
+                stopped.add(events[0].key)
+                return
+            middle = len(events) // 2
+            await self._write_halves(connection, events[:middle], failed, stopped)
+            await self._write_halves(connection, events[middle:], failed, stopped)
+
+
+def _is_about_data(error: Exception) -> bool:
+    return isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | ValueError | TypeError | OverflowError)

@@ -1,0 +1,223 @@
+"""How does the log reach a read model, a policy, a timer or Kafka?
+
+One loop for all: take the lease of a partition, read a page behind its position, give what is wanted to a sink, go on. The sink
+moves the position: in the transaction of its rows, or after its effects. A page without anything wanted moves it in memory.
+
+Trouble in the world is waited out, and the lease taken again, which reads the position as it was written. What the event itself is
+to blame for, the sink parks by key; see `parked.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from shared.events.base import EventType
+from shared.events.envelope import Stored
+from shared.runtime.codec import EventCodec, UnknownEventType
+from shared.runtime.command import Commands
+from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.feed import Feed, Page, Partition
+from shared.runtime.held import Held, Keeper, Place
+from shared.runtime.leases import Fenced
+from shared.runtime.policy import Policy, Timers
+from shared.runtime.policy_runner import PolicySink
+from shared.runtime.progress import Progress, ReaderStatus
+from shared.runtime.projection import Projection
+from shared.runtime.projector import ProjectionSink
+from shared.runtime.timer_runner import plan_of
+
+PAGE_EVENTS = 5_000
+ATTEMPTS_MAX = 2  # times that a process may die on one event before its key is parked
+WAIT_SECONDS = 1.0  # how long one read waits for news; the watermark of a quiet partition moves as often
+
+_log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """What becomes of the events that a reader wants."""
+
+    async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
+        """Take a page in and move the reader to `place`. What it does before it raises may be done again.
+
+        `suspect` is one of the events, on which processes have died: it is not to be tried again.
+        """
+        ...
+
+
+class Selection:
+    """Which events of a service a reader wants. A type that this code does not know is wanted: its key will be parked."""
+
+    def __init__(self, codec: EventCodec, types: Iterable[EventType] | None) -> None:
+        self._codec = codec
+        self._types = None if types is None else frozenset(types)
+        self._known: dict[str, bool] = {}
+
+    def wanted(self, events: Sequence[Stored]) -> Sequence[Stored]:
+        """Those that matter, in order."""
+        if self._types is None:
+            return events
+        known = self._known
+        try:
+            return [stored for stored in events if known[stored.type]]
+        except KeyError:
+            for name in {stored.type for stored in events}:
+                known[name] = self._is_wanted(name)
+            return [stored for stored in events if known[stored.type]]
+
+    def _is_wanted(self, name: str) -> bool:
+        assert self._types is not None
+        try:
+            return self._codec.type_of(name) in self._types
+        except UnknownEventType:
+            return True
+
+
+class Reader:
+    """Reads one partition for one sink, for as long as it runs."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        partition: Partition,
+        feed: Feed,
+        keeper: Keeper,
+        progress: Progress,
+        selection: Selection,
+        sink: Sink,
+        page_events: int = PAGE_EVENTS,
+    ) -> None:
+        self.name = name
+        self.partition = partition
+        self._feed = feed
+        self._keeper = keeper
+        self._progress = progress
+        self._selection = selection
+        self._sink = sink
+        self._page_events = page_events
+        self._carefully = 0  # events taken one by one
+
+    async def run(self) -> None:
+        """Follow the partition until cancelled, whatever happens on the way."""
+        pause = Pause()
+        while True:
+            try:
+                held = await self._keeper.acquire(self.name, self.partition)
+                self._tell(held)
+                await self._follow(held, pause)
+            except Fenced:
+                _log.info("lease lost", extra={"reader": self.name, "partition": str(self.partition)})
+            except Exception as error:  # noqa: BLE001  a reader never dies: it says why it stands and tries again
+                _log.log(
+                    logging.WARNING if is_worth_retrying(error) else logging.ERROR,
+                    "reader will try again",
+                    extra={"reader": self.name, "partition": str(self.partition), "error": type(error).__name__},
+                    exc_info=not is_worth_retrying(error),
+                )
+                await asyncio.sleep(pause.next_seconds())
+
+    async def step(self, held: Held, *, wait_seconds: float = 0.0) -> Page:
+        """Read one page and take it in."""
+        limit = 1 if held.goes_carefully else self._page_events
+        page = await self._feed.read(self.partition, held.place.cursor, limit, wait_seconds=wait_seconds)
+        place = Place(cursor=page.cursor, position=page.position, watermark=page.watermark)
+        wanted = self._selection.wanted(page.events)
+        if not wanted:
+            held.skip_to(place)
+        elif held.goes_carefully:
+            await self._take_carefully(held, place, wanted[0])
+        else:
+            await self._sink.take(held, place, wanted)
+        self._tell(held)
+        return page
+
+    async def _take_carefully(self, held: Held, place: Place, stored: Stored) -> None:
+        """One event on its own, its attempt counted before it is made: processes have died hereabouts."""
+        attempt = await held.count_attempt(stored.event_id)
+        await self._sink.take(held, place, [stored], suspect=stored if attempt > ATTEMPTS_MAX else None)
+        self._carefully += 1
+        if self._carefully >= self._page_events:
+            held.goes_carefully, self._carefully = False, 0
+
+    async def catch_up(self, held: Held) -> None:
+        """Take in all there is now."""
+        while not (await self.step(held)).is_head:
+            pass
+
+    async def _follow(self, held: Held, pause: Pause) -> None:
+        while held.is_held:
+            await self.step(held, wait_seconds=WAIT_SECONDS)
+            pause.reset()
+
+    def _tell(self, held: Held) -> None:
+        self._progress.note(
+            ReaderStatus(
+                name=self.name,
+                partition=self.partition,
+                position=held.place.position,
+                watermark=held.place.watermark,
+                owner=self._keeper.owner,
+            )
+        )
+
+
+class Readers:
+    """All readers of one service in one process: makes a `Reader` for each partition and keeps them running."""
+
+    def __init__(self, *, feed: Feed, keeper: Keeper, progress: Progress, codec: EventCodec) -> None:
+        self.feed = feed
+        self.keeper = keeper
+        self.progress = progress
+        self.codec = codec
+
+    async def of(
+        self,
+        name: str,
+        reads: Mapping[str, Sequence[EventType] | None],
+        sink: Callable[[Partition], Sink],
+        *,
+        page_events: int = PAGE_EVENTS,
+    ) -> list[Reader]:
+        """One reader for each partition of the services that are read (None: every type)."""
+        return [
+            Reader(
+                name=name,
+                partition=partition,
+                feed=self.feed,
+                keeper=self.keeper,
+                progress=self.progress,
+                selection=Selection(self.codec, types),
+                sink=sink(partition),
+                page_events=page_events,
+            )
+            for service, types in reads.items()
+            for partition in await self.feed.partitions(service)
+        ]
+
+    async def for_projection(self, projection: Projection) -> list[Reader]:
+        """The readers behind a read model. Its tables must be installed."""
+        sink = ProjectionSink(projection, self.codec)
+        return await self.of(projection.name, projection.reads, lambda partition: sink)
+
+    async def for_policy(self, policy: Policy, commands: Commands) -> list[Reader]:
+        sink = PolicySink(policy, self.codec, commands)
+        return await self.of(policy.name, policy.reads, lambda partition: sink)
+
+    async def for_timers(self, timers: Timers) -> list[Reader]:
+        """The readers that set, move and cancel timers; a `TimerRunner` fires them."""
+        return await self.for_projection(plan_of(timers))
+
+    async def run(self, readers: Iterable[Reader]) -> None:
+        """Run the readers and renew their leases, until cancelled; then give the leases back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.keeper.run(), name="leases")
+                for reader in readers:
+                    group.create_task(reader.run(), name=f"{reader.name} {reader.partition}")
+        finally:
+            with contextlib.suppress(OSError):
+                await self.keeper.close()
