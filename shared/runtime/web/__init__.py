@@ -16,13 +16,14 @@ async def take_in(
 """
 
 from shared.runtime.identity import Caller
-from shared.runtime.web.application import create_app
+from shared.runtime.web.application import FRAMEWORK_TELEMETRY_OFF, create_app
 from shared.runtime.web.events import events_router
 from shared.runtime.web.paging import After, Cursor, Limit, Page
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.requests import Done, caller, cause, cause_of, done, idempotency_key, identity
 
 __all__ = [
+    "FRAMEWORK_TELEMETRY_OFF",
     "After",
     "Caller",
     "Cursor",

@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import Scope
 
 from shared.runtime import telemetry
@@ -27,6 +28,16 @@ from shared.runtime.web.requests import identity
 Ready: TypeAlias = Callable[[], Awaitable[Mapping[str, bool]]]
 
 _PUBLIC = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"})
+
+
+# FastAPI's own spans and logs hold real paths, bodies and error texts; `edge.Recorded` records what may be told.
+FRAMEWORK_TELEMETRY_OFF: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 class OpenRoute(Exception):
@@ -57,6 +68,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         responses=RESPONSES,
+        telemetry=FRAMEWORK_TELEMETRY_OFF,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )

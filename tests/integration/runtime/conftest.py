@@ -1,0 +1,45 @@
+"""Databases as an installation has them: owned by the owner, used by the application role."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest_asyncio
+
+from shared.runtime.store.migrate import APP, OWNER, create_database, prepare_roles
+from shared.testing.infrastructure import PostgresServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """One database, as each role reaches it."""
+
+    owner: str
+    app: str
+    superuser: str
+
+
+Install = Callable[[str], Awaitable[Installed]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def install(postgres_server: PostgresServer) -> AsyncIterator[Install]:
+    """Makes an empty database that belongs to the owner; it is dropped when the test ends."""
+    await prepare_roles(postgres_server.dsn(), {OWNER: "owner", APP: "app"})
+    made: list[str] = []
+
+    async def make(prefix: str) -> Installed:
+        name = f"test_{prefix}_{secrets.token_hex(6)}"
+        await create_database(postgres_server.dsn(), name)
+        made.append(name)
+        return Installed(
+            owner=postgres_server.dsn(name, OWNER, password="owner"),
+            app=postgres_server.dsn(name, APP, password="app"),
+            superuser=postgres_server.dsn(name),
+        )
+
+    yield make
+    for name in made:
+        await postgres_server.drop(name)
