@@ -1,0 +1,224 @@
+"""What do callers of the charges service send, and what do they get?"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.events.values import Address, DocumentReference, Finding
+from shared.kernel.identifiers import is_npi
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+def _valid_npi(text: str) -> str:
+    if text and not is_npi(text):
+        raise ValueError("an NPI has ten digits and a valid check digit")
+    return text
+
+
+def _valid_units(text: str) -> str:
+    if text and Decimal(text) <= 0:
+        raise ValueError("units are more than zero")
+    return text
+
+
+Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._-]+$")]
+Text = Annotated[str, Field(min_length=1, max_length=120)]
+Npi = Annotated[str, Field(max_length=10), AfterValidator(_valid_npi)]
+Cents = Annotated[int, Field(ge=0, le=10**12, strict=True)]
+Units = Annotated[str, Field(pattern=r"^[0-9]{0,8}(\.[0-9]{1,3})?$", max_length=12), AfterValidator(_valid_units)]
+Code = Annotated[str, Field(min_length=1, max_length=30)]
+Reference = Annotated[str, Field(max_length=80)]
+
+
+class AddressBody(Body):
+    line_1: Text
+    line_2: str = ""
+    city: Text
+    state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    postal_code: Annotated[str, Field(pattern=r"^[0-9]{5}([0-9]{4})?$")]
+
+    def value(self) -> Address:
+        return Address(**self.model_dump())
+
+
+class OrganizationBody(Body):
+    name: Text
+    npi: Npi
+    tax_id: Annotated[str, Field(pattern=r"^[0-9]{9}$")]
+    taxonomy: Annotated[str, Field(pattern=r"^[0-9A-Z]{9}X$")]
+    address: AddressBody
+    phone: Annotated[str, Field(pattern=r"^[0-9]{10}$")]
+    contact: str = ""
+    aliases: tuple[Text, ...] = ()
+
+
+class ProviderBody(Body):
+    npi: Npi
+    last: Text
+    first: Text
+    taxonomy: Annotated[str, Field(pattern=r"^[0-9A-Z]{9}X$")]
+    organization_id: Id
+    aliases: tuple[Text, ...] = ()
+
+
+class FacilityBody(Body):
+    name: Text
+    place_of_service: Annotated[str, Field(pattern=r"^[0-9]{2}$")]
+    npi: Npi = ""
+    address: AddressBody
+    organization_id: Id
+    aliases: tuple[Text, ...] = ()
+
+
+class PriceBody(Body):
+    code: Code
+    amount_cents: Cents
+    procedure_code: Annotated[str, Field(max_length=5)] = ""
+    modifiers: tuple[Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")], ...] = ()
+
+
+class PriceListBody(Body):
+    effective_on: date
+    prices: Annotated[tuple[PriceBody, ...], Field(max_length=5000)]
+
+
+class SourceBody(Body):
+    """Where the raw message is kept, and the part of it that says this."""
+
+    document_id: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    place: Annotated[str, Field(max_length=80)] = ""
+
+    def value(self) -> DocumentReference:
+        return DocumentReference(document_id=self.document_id, place=self.place)
+
+
+class FindingBody(Body):
+    rule: Annotated[str, Field(max_length=200)]
+    place: Annotated[str, Field(max_length=80)]
+    message: Annotated[str, Field(max_length=300)]
+    value: Annotated[str, Field(max_length=80)] = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def as_finding(self) -> Finding:
+        return Finding(rule=self.rule, place=self.place, message=self.message, value=self.value, severity=self.severity)
+
+
+class OpenBody(Body):
+    encounter_id: Id
+    patient_id: Id
+    visit_class: Annotated[str, Field(max_length=2)] = ""
+    started_at: datetime | None = None
+    service_on: date | None = None
+    discharged_at: datetime | None = None
+    facility_reference: Reference = ""
+    attending_reference: Reference = ""
+    referring_reference: Reference = ""
+    source: SourceBody | None = None
+
+
+class ChargeBody(Body):
+    charge_id: Id
+    source_key: Annotated[str, Field(min_length=1, max_length=200)]
+    service_on: date
+    service_to_on: date | None = None
+    code: Code
+    code_system: Annotated[str, Field(max_length=80)] = ""
+    modifiers: Annotated[tuple[Annotated[str, Field(max_length=10)], ...], Field(max_length=10)] = ()
+    units: Units = "1"
+    charged_cents: Cents | None = None
+    diagnoses: Annotated[tuple[Code, ...], Field(max_length=30)] = ()
+    rendering_reference: Reference = ""
+    place_of_service: Annotated[str, Field(max_length=2)] = ""
+    national_drug_code: Annotated[str, Field(max_length=20)] = ""
+    findings: Annotated[tuple[FindingBody, ...], Field(max_length=50)] = ()
+    source: SourceBody | None = None
+
+
+class CreditBody(Body):
+    source_key: Annotated[str, Field(min_length=1, max_length=200)]
+    charge_id: Annotated[str, Field(max_length=80)] = ""
+    code: Annotated[str, Field(max_length=30)] = ""
+    service_on: date | None = None
+    modifiers: tuple[str, ...] = ()
+    units: Units = ""
+    credited_cents: Cents | None = None
+    reason: Text = "credited by the sender"
+    source: SourceBody | None = None
+
+
+class PostBody(Body):
+    patient_id: Id
+    charges: Annotated[tuple[ChargeBody, ...], Field(max_length=500)] = ()
+    credits: Annotated[tuple[CreditBody, ...], Field(max_length=500)] = ()
+    diagnoses: Annotated[tuple[Code, ...], Field(max_length=30)] = ()
+    coder: Annotated[str, Field(max_length=80)] = ""
+    source: SourceBody | None = None
+
+
+class DiagnosesBody(Body):
+    diagnoses: Annotated[tuple[Code, ...], Field(min_length=1, max_length=30)]
+    coder: Annotated[str, Field(max_length=80)] = ""
+    source: SourceBody | None = None
+
+
+class CancelBody(Body):
+    reason: Text
+    source: SourceBody | None = None
+
+
+class OverrideBody(Body):
+    rule: Annotated[str, Field(pattern=r"^[A-Z]{3}-[0-9]{3}$")]
+    reason: Text
+
+
+class EncounterRow(BaseModel):
+    encounter_id: str
+    account_id: str | None
+    patient_id: str | None
+    visit_class: str | None
+    service_on: date | None
+    state: str | None
+    held_reason: str | None
+    findings: list[dict[str, Any]] | None
+    diagnoses: list[str] | None
+    charge_count: int
+    late_count: int
+    release: int | None
+    released_cents: int | None
+    changed_at: datetime | None
+
+
+class ChargeLineRow(BaseModel):
+    charge_id: str
+    service_on: date | None
+    code: str | None
+    modifiers: list[str] | None
+    units: str | None
+    charged_cents: int | None
+    credited_cents: int
+    rendering_reference: str | None
+    is_late: bool | None
+
+
+class EncounterDetail(BaseModel):
+    encounter: EncounterRow
+    lines: list[ChargeLineRow]
+    positions: dict[str, str]
+
+
+class ListedItem(BaseModel):
+    kind: str
+    item_id: str
+    item: dict[str, Any]
+
+
+class Listing(BaseModel):
+    items: list[ListedItem]
+    positions: dict[str, str]

@@ -1,0 +1,208 @@
+"""Where does every visit stand: charged, held and why, released, cancelled?
+
+The same rows are the coding queue, the charge review, and the lists of missing and late charges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.events.charges import (
+    ChargeCaptured,
+    ChargeCredited,
+    ChargePriced,
+    ChargesHeld,
+    ChargesReleased,
+    DiagnosesCoded,
+    EncounterCancelled,
+    EncounterChanged,
+    EncounterOpened,
+)
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Change, Projection, Put
+
+_metadata = sa.MetaData()
+
+encounters = sa.Table(
+    "encounters",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("encounter_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text),
+    sa.Column("patient_id", sa.Text),
+    sa.Column("visit_class", sa.Text),
+    sa.Column("service_on", sa.Date),
+    sa.Column("opened_at", sa.DateTime(timezone=True)),
+    sa.Column("charge_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("late_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("state", sa.Text),  # open, held, released, cancelled
+    sa.Column("held_reason", sa.Text),
+    sa.Column("findings", JSONB),
+    sa.Column("diagnoses", JSONB),
+    sa.Column("release", sa.Integer),
+    sa.Column("released_cents", sa.BigInteger),
+    sa.Column("released_at", sa.DateTime(timezone=True)),
+    sa.Column("changed_at", sa.DateTime(timezone=True)),
+    sa.Index("encounters_by_state", "tenant", "state", "held_reason", "changed_at", "encounter_id"),
+)
+
+charge_lines = sa.Table(
+    "charge_lines",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("encounter_id", sa.Text, primary_key=True),
+    sa.Column("charge_id", sa.Text, primary_key=True),
+    sa.Column("service_on", sa.Date),
+    sa.Column("code", sa.Text),
+    sa.Column("modifiers", JSONB),
+    sa.Column("units", sa.Text),
+    sa.Column("charged_cents", sa.BigInteger),
+    sa.Column("credited_cents", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("rendering_reference", sa.Text),
+    sa.Column("is_late", sa.Boolean),
+    sa.Column("captured_at", sa.DateTime(timezone=True)),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterable[Change]:
+    event, at = recorded.event, recorded.recorded_at
+    match event:
+        case EncounterOpened():
+            yield _encounter(
+                event.encounter_id,
+                at,
+                account_id=event.account_id,
+                patient_id=event.patient_id,
+                visit_class=event.visit_class,
+                service_on=event.service_on,
+                opened_at=at,
+                state="open",
+            )
+        case EncounterChanged():
+            if event.visit_class:
+                yield _encounter(event.encounter_id, at, visit_class=event.visit_class)
+        case EncounterCancelled():
+            yield _encounter(event.encounter_id, at, state="cancelled", held_reason=None)
+        case ChargeCaptured():
+            added = {"charge_count": 1, "late_count": int(event.is_late)}
+            values = {"changed_at": at, "service_on": event.service_on}
+            yield Put(table="encounters", key=(event.encounter_id,), values=values, add=added)
+            yield _line(
+                event.encounter_id,
+                event.charge_id,
+                service_on=event.service_on,
+                code=event.code,
+                modifiers=list(event.modifiers),
+                units=event.units,
+                charged_cents=event.charged_cents,
+                rendering_reference=event.rendering_reference,
+                is_late=event.is_late,
+                captured_at=at,
+            )
+        case ChargePriced():
+            yield _line(
+                event.encounter_id, event.charge_id, charged_cents=event.charged_cents, code=event.procedure_code
+            )
+        case ChargeCredited():
+            key = (event.encounter_id, event.charge_id)
+            yield Put(table="charge_lines", key=key, add={"credited_cents": event.credited_cents})
+        case DiagnosesCoded():
+            yield _encounter(event.encounter_id, at, diagnoses=list(event.diagnoses))
+        case ChargesHeld():
+            yield _encounter(
+                event.encounter_id,
+                at,
+                state="held",
+                held_reason=event.reason,
+                findings=msgspec.to_builtins(event.findings),
+            )
+        case ChargesReleased():
+            yield _encounter(
+                event.encounter_id,
+                at,
+                state="released",
+                held_reason=None,
+                findings=[],
+                release=event.release,
+                released_cents=event.charged_cents,
+                released_at=at,
+            )
+        case _:
+            raise TypeError(f"{type(event).__name__} is not read here")
+
+
+def _encounter(encounter_id: str, at: datetime, **values: Any) -> Put:
+    return Put(table="encounters", key=(encounter_id,), values={"changed_at": at, **values})
+
+
+def _line(encounter_id: str, charge_id: str, **values: Any) -> Put:
+    return Put(table="charge_lines", key=(encounter_id, charge_id), values=values)
+
+
+projection = Projection(
+    name="charges.encounters",
+    version=1,
+    tables=(encounters, charge_lines),
+    reads={
+        "charges": (
+            EncounterOpened,
+            EncounterChanged,
+            EncounterCancelled,
+            ChargeCaptured,
+            ChargePriced,
+            ChargeCredited,
+            DiagnosesCoded,
+            ChargesHeld,
+            ChargesReleased,
+        )
+    },
+    apply=apply,
+)
+
+
+def by_state(state: str | None = None, held_reason: str | None = None) -> sa.Select[Any]:
+    """Encounters, of one state or held for one reason."""
+    statement = sa.select(encounters)
+    if state is not None:
+        statement = statement.where(encounters.c.state == state)
+    if held_reason is not None:
+        statement = statement.where(encounters.c.held_reason == held_reason)
+    return statement
+
+
+def held_for_names() -> sa.Select[Any]:
+    """Encounters that wait for something to be listed in the directory."""
+    reasons = ("unknown-provider", "unknown-facility", "no-price")
+    return sa.select(encounters.c.encounter_id).where(
+        encounters.c.state == "held", encounters.c.held_reason.in_(reasons)
+    )
+
+
+def without_charge(opened_before: datetime) -> sa.Select[Any]:
+    """Visits that were opened before a moment and have no charge: the list of missing charges."""
+    return sa.select(encounters).where(
+        encounters.c.charge_count == 0, encounters.c.state == "open", encounters.c.opened_at < opened_before
+    )
+
+
+def with_late_charges() -> sa.Select[Any]:
+    """Visits with charges that came after a release."""
+    return sa.select(encounters).where(encounters.c.late_count > 0)
+
+
+def one(encounter_id: str) -> sa.Select[Any]:
+    return sa.select(encounters).where(encounters.c.encounter_id == encounter_id)
+
+
+def lines_of(encounter_id: str) -> sa.Select[Any]:
+    return (
+        sa.select(charge_lines)
+        .where(charge_lines.c.encounter_id == encounter_id)
+        .order_by(charge_lines.c.service_on, charge_lines.c.charge_id)
+    )
