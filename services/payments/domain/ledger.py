@@ -34,6 +34,11 @@ def receivable(party: str) -> str:
     return f"receivable:{party}"
 
 
+def provider_adjustment(reference: str) -> str:
+    """The clearing account of one chain of provider adjustments; zero when the chain is closed."""
+    return f"provider-adjustment:{reference}"
+
+
 def written_off(reason: str) -> str:
     """The account of a write-off: bad debt and charity have their own, others are kept apart by reason."""
     return reason if reason in ("bad-debt", "charity") else f"write-off:{reason}"

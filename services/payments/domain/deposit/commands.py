@@ -1,0 +1,33 @@
+"""What may one ask of a deposit?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectDeposit:
+    """A remittance says that this amount comes through the bank."""
+
+    deposit_id: str
+    remittance_id: str
+    trace_number: str
+    payer_identifier: str
+    amount_cents: int
+    payment_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDeposit:
+    """The bank's line: CCD+ addenda trace, company id, amount."""
+
+    deposit_id: str
+    trace_number: str
+    payer_identifier: str
+    amount_cents: int
+    deposited_on: date
+
+
+DepositCommand: TypeAlias = ExpectDeposit | RecordDeposit

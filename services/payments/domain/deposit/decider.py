@@ -1,0 +1,96 @@
+"""Has the bank shown what the payer announced?
+
+Source: CAQH CORE EFT and ERA reassociation: TRN02 and TRN03 of the 835 are those of the bank's CCD+ addenda, and BPR02 is its
+amount. Either side may come first; they meet in one stream named after payer and trace number, so neither is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from services.payments.domain.deposit.commands import DepositCommand, ExpectDeposit, RecordDeposit
+from services.payments.domain.errors import DepositAlreadyRecorded, NotAnAmount
+from shared.events.payments import DepositEvent, DepositExpected, DepositReconciled, DepositRecorded
+from shared.kernel.decider import Decider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    expected: DepositExpected | None = None
+    recorded: DepositRecorded | None = None
+    is_reconciled: bool = False
+
+
+def decide(command: DepositCommand, deposit: Deposit) -> Sequence[DepositEvent]:
+    match command:
+        case ExpectDeposit():
+            return _expect(command, deposit)
+        case RecordDeposit():
+            return _record(command, deposit)
+        case _:
+            assert_never(command)
+
+
+def _expect(command: ExpectDeposit, deposit: Deposit) -> list[DepositEvent]:
+    if deposit.expected is not None:
+        return []  # A trace number announces one payment; another one under it is held with its remittance.
+    expected = DepositExpected(
+        deposit_id=command.deposit_id,
+        remittance_id=command.remittance_id,
+        trace_number=command.trace_number,
+        payer_identifier=command.payer_identifier,
+        amount_cents=command.amount_cents,
+        payment_on=command.payment_on,
+    )
+    return [expected, *_reconciled(evolve(deposit, expected))]
+
+
+def _record(command: RecordDeposit, deposit: Deposit) -> list[DepositEvent]:
+    if command.amount_cents <= 0:
+        raise NotAnAmount("a deposit is a positive amount", amount_cents=command.amount_cents)
+    recorded = DepositRecorded(
+        deposit_id=command.deposit_id,
+        trace_number=command.trace_number,
+        payer_identifier=command.payer_identifier,
+        amount_cents=command.amount_cents,
+        deposited_on=command.deposited_on,
+    )
+    if deposit.recorded is not None:
+        if (deposit.recorded.amount_cents, deposit.recorded.deposited_on) == (
+            recorded.amount_cents,
+            recorded.deposited_on,
+        ):
+            return []
+        raise DepositAlreadyRecorded("the bank showed another deposit under this trace number")
+    return [recorded, *_reconciled(evolve(deposit, recorded))]
+
+
+def _reconciled(deposit: Deposit) -> list[DepositEvent]:
+    """Both sides are known and name the same amount. Otherwise they stay apart, for somebody to see."""
+    expected, recorded = deposit.expected, deposit.recorded
+    if expected is None or recorded is None or expected.amount_cents != recorded.amount_cents:
+        return []
+    return [
+        DepositReconciled(
+            deposit_id=recorded.deposit_id,
+            remittance_id=expected.remittance_id,
+            amount_cents=recorded.amount_cents,
+        )
+    ]
+
+
+def evolve(deposit: Deposit, event: DepositEvent) -> Deposit:
+    match event:
+        case DepositExpected():
+            return replace(deposit, expected=event)
+        case DepositRecorded():
+            return replace(deposit, recorded=event)
+        case DepositReconciled():
+            return replace(deposit, is_reconciled=True)
+        case _:
+            assert_never(event)
+
+
+deposit: Decider[DepositCommand, DepositEvent, Deposit] = Decider(decide=decide, evolve=evolve, initial=Deposit())

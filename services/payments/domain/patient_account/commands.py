@@ -1,0 +1,54 @@
+"""What may one ask of the account in which a patient's payments are kept?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, NamedTuple, TypeAlias
+
+Method: TypeAlias = Literal["cash", "check", "card", "ach"]
+
+
+class AccountDue(NamedTuple):
+    """What the patient owes on one account, as far as whoever asks can see. Oldest responsibility first."""
+
+    account_id: str
+    due_cents: int
+
+
+class Named(NamedTuple):
+    """The payer of the money says which account it is for."""
+
+    account_id: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivePatientPayment:
+    payment_id: str
+    patient_id: str
+    amount_cents: int
+    method: Method
+    received_on: date
+    token: str = ""
+    named: tuple[Named, ...] = ()
+    due: tuple[AccountDue, ...] = ()  # for what nobody named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocateUnapplied:
+    """The patient came to owe something on this account: money that waits is for it."""
+
+    due: AccountDue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnAllocation:
+    """The account could not take all of it."""
+
+    payment_id: str
+    allocation: int
+    amount_cents: int
+
+
+PatientAccountCommand: TypeAlias = ReceivePatientPayment | AllocateUnapplied | ReturnAllocation

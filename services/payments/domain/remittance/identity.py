@@ -1,0 +1,31 @@
+"""Which remittance is it?
+
+Trace numbers are unique per payer only together with date and amount, so the remittance's id is made of the four: the same
+835 under another file name, envelope or key is the same remittance.
+Source: 005010X221A1 TRN02, TRN03, BPR16, BPR02.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from shared.kernel.identifiers import derived_id
+
+
+def remittance_id_of(*, payer_identifier: str, trace_number: str, payment_on: date, payment_cents: int) -> str:
+    """The id of the remittance that these four name."""
+    return str(derived_id("remittance", _plain(payer_identifier), _plain(trace_number), str(payment_on), payment_cents))
+
+
+def trace_of(*, payer_identifier: str, trace_number: str) -> str:
+    """What may stand for one payment only: a payer and its trace number."""
+    return f"{_plain(payer_identifier)}|{_plain(trace_number)}"
+
+
+def deposit_id_of(*, payer_identifier: str, trace_number: str) -> str:
+    """Remittance and bank name the same payment by payer and trace number, so both find the same deposit."""
+    return str(derived_id("deposit", _plain(payer_identifier), _plain(trace_number)))
+
+
+def _plain(text: str) -> str:
+    return text.strip().upper()

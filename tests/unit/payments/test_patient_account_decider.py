@@ -1,0 +1,118 @@
+"""Stories about a patient's money: for which account it is, and what comes back."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.payments.domain.patient_account.commands import (
+    AccountDue,
+    AllocateUnapplied,
+    Named,
+    ReceivePatientPayment,
+    ReturnAllocation,
+)
+from services.payments.domain.patient_account.decider import patient_account
+from shared.events.payments import AllocationReturned, PatientPaymentReceived, PaymentAllocated
+from shared.events.values import Posting
+from shared.testing.specification import Specification
+from tests.unit.payments.stories import balances
+
+spec = Specification(patient_account)
+
+
+def receive(
+    cents: int, *, named: tuple[Named, ...] = (), due: tuple[AccountDue, ...] = (), payment: str = "payment-1"
+) -> ReceivePatientPayment:
+    return ReceivePatientPayment(
+        payment_id=payment,
+        patient_id="patient-1",
+        amount_cents=cents,
+        method="card",
+        received_on=date(2026, 3, 2),
+        token="tok_1",
+        named=named,
+        due=due,
+    )
+
+
+def allocated(events: Any) -> list[tuple[str, int]]:
+    return [(each.account_id, each.amount_cents) for each in events if isinstance(each, PaymentAllocated)]
+
+
+def test_a_prepayment_stays_unapplied_with_its_owner() -> None:
+    story = spec.when(receive(25_00))
+    assert story.only(PatientPaymentReceived).postings == (
+        Posting(account="cash", amount_cents=25_00),
+        Posting(account="unapplied", amount_cents=-25_00),
+    )
+
+
+def test_what_is_owed_longest_is_paid_first() -> None:
+    story = spec.when(receive(50_00, due=(AccountDue("old", 30_00), AccountDue("new", 40_00))))
+    assert allocated(story.events) == [("old", 30_00), ("new", 20_00)]
+    assert balances(story.events) == {"cash": 50_00, "allocated": -50_00}
+
+
+def test_a_named_account_comes_first_and_the_rest_follows_the_age() -> None:
+    due = (AccountDue("old", 30_00), AccountDue("new", 40_00))
+    story = spec.when(receive(50_00, named=(Named("new", 35_00),), due=due))
+    assert allocated(story.events) == [("new", 35_00), ("old", 15_00)]
+
+
+def test_more_than_is_owed_stays_unapplied() -> None:
+    story = spec.when(receive(50_00, due=(AccountDue("old", 30_00),)))
+    assert story.state.payments["payment-1"].unapplied_cents == 20_00
+
+
+def test_the_same_payment_twice_is_no_news() -> None:
+    past = spec.when(receive(25_00)).events
+    spec.given(*past).when(receive(25_00)).then_nothing()
+
+
+def test_the_same_payment_number_with_another_amount_is_refused() -> None:
+    past = spec.when(receive(25_00)).events
+    spec.given(*past).when(receive(26_00)).then_refused("payment-number-reused")
+
+
+def test_amounts_are_positive_and_no_more_is_named_than_was_paid() -> None:
+    spec.when(receive(0)).then_refused("not-an-amount")
+    spec.when(receive(10_00, named=(Named("a", 10_01),))).then_refused("allocations-exceed-payment")
+
+
+def test_money_that_waits_is_used_when_the_patient_comes_to_owe_something() -> None:
+    past = spec.when(receive(25_00), receive(10_00, payment="payment-2")).events
+    story = spec.given(*past).when(AllocateUnapplied(due=AccountDue("visit", 30_00)))
+    assert [(each.payment_id, each.amount_cents) for each in story.events] == [
+        ("payment-1", 25_00),
+        ("payment-2", 5_00),
+    ]
+
+
+def test_without_money_nothing_is_allocated() -> None:
+    spec.when(AllocateUnapplied(due=AccountDue("visit", 30_00))).then_nothing()
+
+
+def test_what_an_account_could_not_take_is_unapplied_again_once() -> None:
+    past = spec.when(receive(25_00, named=(Named("visit", 25_00),))).events
+    back = ReturnAllocation(payment_id="payment-1", allocation=1, amount_cents=10_00)
+    story = spec.given(*past).when(back, back)
+    assert story.only(AllocationReturned).amount_cents == 10_00
+    assert balances([*past, *story.events]) == {"cash": 25_00, "unapplied": -10_00, "allocated": -15_00}
+
+
+def test_only_an_allocation_comes_back() -> None:
+    spec.when(ReturnAllocation(payment_id="payment-1", allocation=1, amount_cents=1)).then_refused("not-found")
+
+
+@given(st.integers(1, 100_00), st.lists(st.integers(-10_00, 60_00), max_size=5))
+def test_no_cent_of_a_payment_is_lost_or_made(cents: int, dues: list[int]) -> None:
+    due = tuple(AccountDue(f"account-{number}", each) for number, each in enumerate(dues))
+    story = spec.when(receive(cents, due=due))
+    left = story.state.payments["payment-1"].unapplied_cents
+    assert left >= 0
+    assert left + sum(amount for _, amount in allocated(story.events)) == cents
+    assert sum(balances(story.events).values()) == 0
