@@ -231,9 +231,9 @@ def read_amount(segment: Segment, problems: Problems) -> Amount:
 # Writing
 
 
-def write_party(writer: SegmentWriter, party: Party) -> Iterator[str]:
-    """NM1 with N3 N4 DMG PRV REF PER in the order that the guides use for most loops."""
-    yield writer.segment(
+def write_name(writer: SegmentWriter, party: Party) -> str:
+    """NM1 alone."""
+    return writer.segment(
         "NM1",
         party.role,
         "1" if party.is_person else "2",
@@ -245,6 +245,11 @@ def write_party(writer: SegmentWriter, party: Party) -> Iterator[str]:
         party.id_qualifier,
         party.id,
     )
+
+
+def write_party(writer: SegmentWriter, party: Party) -> Iterator[str]:
+    """NM1 with PRV N3 N4 DMG REF PER, in the order of the claim and remittance guides."""
+    yield write_name(writer, party)
     yield from write_party_details(writer, party)
 
 

@@ -49,15 +49,16 @@ def _level(
     step, deeper = steps[0], steps[1:]
 
     def shared(item: Item) -> tuple[Any, bool]:
-        return step.key(item), bool(deeper) and deeper[0].key(item) is not None
+        return step.key(item), any(below.key(item) is not None for below in deeper)
 
-    for (_, has_children), members in groupby(items, key=shared):
-        same = list(members)
-        number = str(next(numbers))
-        yield writer.segment("HL", number, parent, step.code, "1" if has_children else "0")
-        yield from step.write(same[0])
+    for (key, has_children), members in groupby(items, key=shared):
+        same, above = list(members), parent
+        if key is not None:
+            above = str(next(numbers))
+            yield writer.segment("HL", above, parent, step.code, "1" if has_children else "0")
+            yield from step.write(same[0])
         if has_children:
-            yield from _level(writer, same, deeper, leaf, numbers=numbers, parent=number)
+            yield from _level(writer, same, deeper, leaf, numbers=numbers, parent=above)
             continue
         for item in same:
             yield from leaf(item)
