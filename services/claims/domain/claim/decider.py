@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal, assert_never
 
+from msgspec import structs
+
 from services.claims.domain.claim.commands import (
     ClaimCommand,
     CloseClaim,
@@ -77,6 +79,8 @@ from shared.events.claims import (
 )
 from shared.events.values import CoverageSnapshot
 from shared.kernel.decider import Decider
+
+NO_COVERAGE = "no-coverage"  # the hold that eligibility causes, and ends when it finds a coverage again
 
 _NEVER_AT_THE_PAYER = (Stage.HELD, Stage.RELEASED, Stage.REJECTED)
 _WITH_THE_PAYER = (Stage.SUBMITTED, Stage.ACCEPTED, Stage.ADJUDICATED, Stage.CLOSED)
@@ -153,7 +157,8 @@ def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
     if claim.content is None:
         return [asked, *_scrubbed(asked, claim, command)]
     if asked == claim.content:
-        return []
+        is_covered_again = claim.stage is Stage.HELD and claim.hold_reason == NO_COVERAGE
+        return _scrubbed(asked, claim, command) if is_covered_again else []
     if claim.stage in (*_NEVER_AT_THE_PAYER, Stage.VOIDED):
         return _amended(asked, claim, claim.content, command)
     if not _changes_what_is_billed(asked, claim.content):
@@ -432,7 +437,7 @@ def _follow_up(content: ClaimCreated, command: CreateClaim, next_action: str) ->
 def _record_adjudication(command: RecordAdjudication, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
     """A batch that is being sent counts as sent: nobody answers what they have not got."""
     _refuse_unless_it_may_be_answered(claim, content)
-    answer = command.answer
+    answer = _with_payer(command.answer, content)
     if any((a.remittance_id, a.ordinal) == (command.remittance_id, command.ordinal) for a in claim.answers):
         return []
     adjudicated = ClaimAdjudicated(
@@ -450,6 +455,12 @@ def _record_adjudication(command: RecordAdjudication, claim: Claim, content: Cla
     )
     known = _known(answer.payer_control_number, claim, content)
     return [adjudicated, *known, *_consequences(command, evolve(claim, adjudicated), content)]
+
+
+def _with_payer(answer: PriorAdjudication, content: ClaimCreated) -> PriorAdjudication:
+    """The ledger may not know the payer of a rank; the claim does."""
+    coverage = _coverage_of_rank(content, answer.rank)
+    return answer if answer.payer_id or coverage is None else structs.replace(answer, payer_id=coverage.payer_id)
 
 
 def _refuse_unless_it_may_be_answered(claim: Claim, content: ClaimCreated) -> None:

@@ -1,0 +1,67 @@
+"""What does the fate of an interchange mean for the claims in it?
+
+One policy for sending, acknowledgement and silence: within one batch they happen in order, so that a rejection never overtakes
+the submission that it rejects. Sources: X12 TA1, 005010X231A1 (999).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.claims.domain.claim.commands import (
+    ClaimCommand,
+    MarkFollowUp,
+    RecordRejection,
+    RecordSubmission,
+    RejectionStage,
+)
+from shared.events.claims import InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
+from shared.events.envelope import Recorded
+
+CLAIMS = (InterchangeSent, InterchangeAcknowledged, InterchangeUnanswered)
+
+
+def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
+    """The claim and what is told to it."""
+    match recorded.event:
+        case InterchangeSent() as event:
+            return _submitted(event)
+        case InterchangeAcknowledged() as event:
+            return [(claim_id, _rejected(event)) for claim_id in event.rejected_claim_ids]
+        case InterchangeUnanswered() as event:
+            mark = MarkFollowUp(
+                waiting_for="999", since_on=event.sent_on, next_action="ask the partner whether the file arrived"
+            )
+            return [(claim_id, mark) for claim_id in event.claim_ids]
+        case _:
+            return []
+
+
+def _submitted(event: InterchangeSent) -> list[tuple[str, ClaimCommand]]:
+    document = event.document
+    if document is None:
+        return []
+    return [
+        (
+            claim.claim_id,
+            RecordSubmission(
+                partner_id=event.partner_id,
+                batch_id=event.batch_id,
+                control_number=event.control_number,
+                document=document,
+                answer_days=claim.answer_days,
+            ),
+        )
+        for claim in event.claims
+    ]
+
+
+def _rejected(event: InterchangeAcknowledged) -> RecordRejection:
+    stage: RejectionStage = "interchange" if event.kind == "TA1" else "functional-group"
+    return RecordRejection(
+        by=event.partner_id,
+        stage=stage,
+        codes=tuple(f"{event.kind}:{code}" for code in event.codes) or (f"{event.kind}:R",),
+        control_number=event.control_number,
+        source=event.source,
+    )

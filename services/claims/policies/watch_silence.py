@@ -1,0 +1,119 @@
+"""When has nobody answered for too long?
+
+Silence concludes nothing: it asks a person. After sending: the 999 or TA1 within hours, the 277CA within two business days, the
+835 within the payer's usual days; after forwarding, the next payer's 835. Answers cancel what they answer.
+Source: the usual order of answers to an 837; the days are settings and payer terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, TypeAlias
+
+from services.claims.domain.batch.commands import MarkUnanswered
+from services.claims.domain.claim.commands import MarkFollowUp
+from shared.events.claims import (
+    ClaimAccepted,
+    ClaimAdjudicated,
+    ClaimClosed,
+    ClaimRejected,
+    ClaimSubmitted,
+    ClaimVoided,
+    CrossoverAwaited,
+    InterchangeAcknowledged,
+    InterchangeSent,
+    SecondaryClaimDue,
+)
+from shared.events.envelope import Recorded
+from shared.runtime.policy import CancelTimer, DueTimer, SetTimer, TimerChange
+
+CLAIMS = (
+    InterchangeSent,
+    InterchangeAcknowledged,
+    ClaimSubmitted,
+    ClaimAccepted,
+    ClaimRejected,
+    ClaimAdjudicated,
+    CrossoverAwaited,
+    SecondaryClaimDue,
+    ClaimVoided,
+    ClaimClosed,
+)
+SATURDAY = 5
+
+Told: TypeAlias = tuple[str, MarkFollowUp | MarkUnanswered]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long is usual?"""
+
+    acknowledgement_hours: int = 24  # TA1, 999
+    claim_acknowledgement_business_days: int = 2  # 277CA
+    crossover_days: int = 30
+    after_reversal_days: int = 14  # the new answer usually comes in the same 835
+
+
+def plan(recorded: Recorded[Any], patience: Patience) -> Iterable[TimerChange]:
+    """The timers that an event sets or cancels. Their notes hold ids and dates only."""
+    now = recorded.recorded_at
+    match recorded.event:
+        case InterchangeSent() as event:
+            yield _timer("999", event.batch_id, now + timedelta(hours=patience.acknowledgement_hours), now)
+        case InterchangeAcknowledged() as event:
+            yield CancelTimer(key=f"999/{event.batch_id}")
+        case ClaimSubmitted() as event:
+            due_at = after_business_days(now, patience.claim_acknowledgement_business_days)
+            yield _timer("277CA", event.claim_id, due_at, now)
+            yield _timer("835", event.claim_id, now + timedelta(days=event.answer_days), now)
+        case ClaimAccepted() as event:
+            yield CancelTimer(key=f"277CA/{event.claim_id}")
+        case ClaimAdjudicated() as event if event.is_reversal:
+            yield _timer("835", event.claim_id, now + timedelta(days=patience.after_reversal_days), now)
+        case CrossoverAwaited() as event:
+            yield _timer("crossover", event.claim_id, now + timedelta(days=patience.crossover_days), now)
+        case SecondaryClaimDue() as event:
+            yield CancelTimer(key=f"crossover/{event.claim_id}")
+        case ClaimAdjudicated() | ClaimRejected() | ClaimVoided() | ClaimClosed() as event:
+            yield from _nothing_awaited(event.claim_id)
+        case _:
+            return
+
+
+def fire(due: DueTimer) -> list[Told]:
+    """The batch or claim, and what is told to it: whether it still waits is its own decision."""
+    kind, _, key = due.key.partition("/")
+    since_on = date.fromisoformat(due.note)
+    match kind:
+        case "999":
+            return [(key, MarkUnanswered(sent_on=since_on))]
+        case "277CA":
+            action = "ask the clearinghouse whether it has the claim"
+            return [(key, MarkFollowUp(waiting_for="277CA", since_on=since_on, next_action=action))]
+        case "835":
+            action = "ask the payer for the claim's status"
+            return [(key, MarkFollowUp(waiting_for="835", since_on=since_on, next_action=action))]
+        case "crossover":
+            action = "ask the next payer whether the forwarded claim arrived, or send our own"
+            return [(key, MarkFollowUp(waiting_for="835", since_on=since_on, next_action=action))]
+        case _:
+            raise LookupError(f"no timer of this kind: {kind}")
+
+
+def after_business_days(moment: datetime, days: int) -> datetime:
+    """So many weekdays later, at the same time of day. Public holidays count as weekdays."""
+    while days > 0:
+        moment += timedelta(days=1)
+        days -= moment.weekday() < SATURDAY
+    return moment
+
+
+def _timer(kind: str, key: str, due_at: datetime, since: datetime) -> SetTimer:
+    return SetTimer(key=f"{kind}/{key}", due_at=due_at, note=since.date().isoformat())
+
+
+def _nothing_awaited(claim_id: str) -> Iterator[CancelTimer]:
+    for kind in ("277CA", "835", "crossover"):
+        yield CancelTimer(key=f"{kind}/{claim_id}")
