@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from shared.codecs.code_systems import Code, CodeSystem, looks_like_diagnosis, procedure_system_by_form
 from shared.codecs.hl7v2.coverage import Coverage, read_coverages
@@ -83,8 +84,8 @@ class Transaction:
         """The extended amount, else quantity times unit price when that is whole cents; None: nobody said a price."""
         if self.extended_cents is not None or self.unit_cents is None:
             return self.extended_cents
-        product = self.quantity * self.unit_cents
-        return int(product) if product == product.to_integral_value() else None
+        product = Fraction(self.quantity) * self.unit_cents
+        return product.numerator if product.denominator == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +271,7 @@ def _warn_of_blank_id(reader: SegmentReader) -> None:
 
 
 def _warn_of_wrong_product(reader: SegmentReader, quantity: Decimal, extended: int | None, unit: int | None) -> None:
-    if extended is not None and unit is not None and quantity * unit != extended:
+    if extended is not None and unit is not None and Fraction(quantity) * unit != extended:
         reader.warn(11, "the extended amount is not quantity times unit price; the extended amount is used")
 
 
