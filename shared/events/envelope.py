@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
+
 from shared.events.base import Event
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
@@ -39,9 +41,11 @@ class Position(NamedTuple):
 START = Position(0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """An event as it lies in the store and on the wire: envelope and exact bytes, personal values sealed."""
+class Stored(Struct, frozen=True, kw_only=True):
+    """An event as it lies in the store and on the wire: envelope and exact bytes, personal values sealed.
+
+    A struct, not a dataclass: readers make hundreds of thousands of them a second, and a struct is made five times faster.
+    """
 
     service: str
     tenant: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
+
+from msgspec import Struct
 
 from shared.events.envelope import Position, Stored
 from shared.runtime.command import BusinessKey
@@ -25,8 +26,7 @@ class AppendFailed(Exception):
         self.sqlstate = sqlstate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
+class NewEvent(Struct, frozen=True, kw_only=True):
     """An event that was decided, encoded and sealed."""
 
     event_id: UUID
@@ -34,8 +34,7 @@ class NewEvent:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """Where a stream stood when a command was decided."""
 
     version: int
@@ -43,8 +42,7 @@ class Head:
     recorded_at: datetime | None  # of its last event; None: it has none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append:
+class Append(Struct, frozen=True, kw_only=True):
     """One command's events for one stream. Without events it still makes the command's answer stable."""
 
     tenant: str
@@ -61,16 +59,14 @@ class Append:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appended:
+class Appended(Struct, frozen=True, kw_only=True):
     """Committed: the events as they lie in the store (none, when nothing was decided), and the head behind them."""
 
     events: tuple[Stored, ...]
     head: Head
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What a command led to the first time it came."""
 
     stream: str

@@ -1,10 +1,11 @@
 """How do hundreds of commands share one commit?
 
-Callers queue their appends; one writer takes what waits, up to `batch_max` commands of one tenant with at most one for each
+Callers queue their appends; a writer takes what waits, up to `batch_max` commands of one tenant with at most one for each
 stream, and sends it as one statement. There is no timer: while one commit is flushed the next batch gathers. Each command is
 accepted or refused on its own, and a batch that fails as a whole is tried again command by command.
 
-Source: the event log's baselines, "append_batch" (one connection; a second adds nothing on two cores).
+There are two writers, each with a connection of its own: while the database works for one, this process stamps, hashes and
+encodes for the other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -66,12 +68,12 @@ class _Waiting:
 
 
 class GroupCommitter:
-    """The one writer of a store in this process. `append` may be called by any number of tasks of the same event loop."""
+    """The writers of a store in this process. `append` may be called by any number of tasks of the same event loop."""
 
-    def __init__(self, connect: Connect, *, service: str, clock: Clock, queue_max: int, batch_max: int) -> None:
-        self._connect = connect
+    def __init__(
+        self, connect: Connect, *, service: str, clock: Clock, queue_max: int, batch_max: int, writers: int = 2
+    ) -> None:
         self._service = service
-        self._clock = clock
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._queues: OrderedDict[str, deque[_Waiting]] = OrderedDict()  # by tenant; the first is served next
@@ -79,10 +81,13 @@ class GroupCommitter:
         self._in_flight = 0
         self._something_waits = asyncio.Event()
         self._is_closing = False
-        self._connection: asyncpg.Connection | None = None
-        self._statement: Any = None
         self._metrics = CommitterMetrics(service, lambda: self._waiting)
-        self._writer = asyncio.create_task(self._write(), name=f"{service}.committer")
+        self._writers = [
+            asyncio.create_task(
+                self._write(_Writer(connect, service, clock, self._metrics)), name=f"{service}.committer.{number}"
+            )
+            for number in range(writers)
+        ]
 
     @property
     def is_idle(self) -> bool:
@@ -105,32 +110,34 @@ class GroupCommitter:
         """Write what waits, then stop."""
         self._is_closing = True
         self._something_waits.set()
-        await self._writer
-        if self._connection is not None:
-            await self._connection.close()
+        await asyncio.gather(*self._writers)
 
-    async def _write(self) -> None:
+    async def _write(self, writer: _Writer) -> None:
         try:
-            await self._write_all()
+            while self._waiting or not self._is_closing:
+                if self._waiting:
+                    await self._write_batch(writer)
+                else:
+                    self._something_waits.clear()
+                    await self._something_waits.wait()
         finally:  # however it ends, no caller waits for ever
             self._is_closing = True
-            for queue in self._queues.values():
-                _leave_none_behind(queue)
+            self._something_waits.set()
+            if not any(task for task in self._writers if not task.done() and task is not asyncio.current_task()):
+                for queue in self._queues.values():
+                    _leave_none_behind(queue)
+            await writer.close()
 
-    async def _write_all(self) -> None:
-        while self._waiting or not self._is_closing:
-            if not self._waiting:
-                self._something_waits.clear()
-                await self._something_waits.wait()
-                continue
-            batch = self._next_batch()
-            self._in_flight = len(batch)
-            try:
-                await self._commit(batch)
-            finally:
-                self._in_flight = 0
-                _leave_none_behind(batch)
-            await asyncio.sleep(0)  # who was answered may come back, and be in the next batch
+    async def _write_batch(self, writer: _Writer) -> None:
+        batch = self._next_batch()
+        self._in_flight += len(batch)
+        try:
+            if batch:
+                await writer.commit(batch)
+        finally:
+            self._in_flight -= len(batch)
+            _leave_none_behind(batch)
+        await asyncio.sleep(0)  # who was answered may come back, and be in the next batch
 
     def _next_batch(self) -> list[_Waiting]:
         """What waits of the next tenant, in order. A command that cannot share a commit with one before it stays."""
@@ -138,7 +145,7 @@ class GroupCommitter:
         batch: list[_Waiting] = []
         left: list[_Waiting] = []
         streams: set[str] = set()
-        taken: set[BusinessKey | Any] = set()
+        taken: set[BusinessKey | UUID] = set()
         size = 0
         while queue and len(batch) < self._batch_max and size < _BATCH_BYTES_MAX:
             waiting = queue.popleft()
@@ -153,13 +160,30 @@ class GroupCommitter:
                 taken.update(append.business_keys)
                 size += sum(len(event.data) for event in append.events)
                 batch.append(waiting)
+        batch.sort(key=lambda waiting: waiting.append.stream)  # heads are locked in one order everywhere
         queue.extendleft(reversed(left))
         if queue:
             self._queues[tenant] = queue
         self._waiting -= len(batch)
         return batch
 
-    async def _commit(self, batch: Sequence[_Waiting]) -> None:
+
+class _Writer:
+    """One connection that commits batches, and survives the loss of it."""
+
+    def __init__(self, connect: Connect, service: str, clock: Clock, metrics: CommitterMetrics) -> None:
+        self._connect = connect
+        self._service = service
+        self._clock = clock
+        self._metrics = metrics
+        self._connection: asyncpg.Connection | None = None
+        self._statement: Any = None
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def commit(self, batch: Sequence[_Waiting]) -> None:
         again = batch
         for _ in range(_ATTEMPTS):
             try:
@@ -176,7 +200,7 @@ class GroupCommitter:
             await self._commit_alone(again[0])
         else:
             for waiting in again:  # so that one bad command never fails the others
-                await self._commit([waiting])
+                await self.commit([waiting])
 
     async def _commit_alone(self, waiting: _Waiting) -> None:
         try:

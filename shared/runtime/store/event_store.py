@@ -37,7 +37,8 @@ class EventStore:
         service: str,
         clock: Clock,
         queue_max: int = 10_000,
-        batch_max: int = 500,
+        batch_max: int = 128,
+        writers: int = 2,
         connections_max: int = 4,
     ) -> EventStore:
         """Raises UnsafeServer, WrongStore."""
@@ -54,7 +55,9 @@ class EventStore:
         async def connect() -> asyncpg.Connection:
             return await asyncpg.connect(dsn, server_settings=_SETTINGS, timeout=5)
 
-        committer = GroupCommitter(connect, service=service, clock=clock, queue_max=queue_max, batch_max=batch_max)
+        committer = GroupCommitter(
+            connect, service=service, clock=clock, queue_max=queue_max, batch_max=batch_max, writers=writers
+        )
         return cls(service, pool, committer)
 
     @property

@@ -26,6 +26,8 @@ FEED = "ledgerline_feed"
 
 _HERE = Path(__file__).parent
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(77, 2)"
+# Alembic's own has room for 32 characters; a dated file name that says what it does is longer.
+_REVISION_TABLE = "create table if not exists alembic_version (version_num varchar(120) primary key)"
 
 
 class NewerState(Exception):
@@ -116,6 +118,7 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_HERE / "migrations"))
     config.attributes["connection"] = connection
+    connection.execute(text(_REVISION_TABLE))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     for revision in MigrationContext.configure(connection).get_current_heads():
         if revision not in known:
