@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from shared.runtime.store.migrate import APP, FEED, OWNER, migrate, prepare_roles, role_dsn
 from shared.testing.infrastructure import FreshDatabase, PostgresServer
 
-_PASSWORD = "only-for-tests"
+_PASSWORD = "test"  # roles belong to the server: every test that sets passwords sets this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
