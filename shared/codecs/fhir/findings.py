@@ -55,7 +55,8 @@ class FhirError(Exception):
         super().__init__("; ".join(f"{finding.place}: {finding.rule}" for finding in self.findings))
 
 
-_CODE_FORM = re.compile(r"(?=.*\d)[A-Za-z0-9.\-]{1,15}|[A-Za-z][a-z\-]{1,24}", re.ASCII)
+# Nine digits may be a social security number, eight that begin with 19 or 20 a birth date: those are not quoted.
+_CODE_FORM = re.compile(r"(?!\d{9}$|(?:19|20)\d{6}$)(?=.*\d)[A-Za-z0-9.]{1,15}|[a-z][a-z\-]{1,24}|[A-Z]{3,6}", re.ASCII)
 
 
 def shown(code: str) -> str:

@@ -75,6 +75,7 @@ REASONS_TO_IGNORE = {
     "ClaimResponse": "what a payer answered comes from its 835",
     "PaymentReconciliation": "what a payer paid comes from its 835",
     "PaymentNotice": "what a payer paid comes from its 835",
+    "PractitionerRole": "read where something refers to it",
     "OperationOutcome": "an answer, not a record",
 }
 BUNDLE_TYPES = ("transaction", "batch", "collection", "searchset")
@@ -145,8 +146,9 @@ def _entries(bundle: Element, findings: Findings, limits: Limits) -> list[_Entry
     entries = bundle.children("entry")
     if len(entries) > limits.entries:
         raise unreadable(f"a Bundle holds at most {limits.entries} entries", IssueType.TOO_COSTLY, str(len(entries)))
-    if bundle.has("entry") and not isinstance(bundle.content["entry"], list):
-        findings.error("Bundle.entry", "is a list", IssueType.STRUCTURE)
+    sent = bundle.content.get("entry", [])
+    if not isinstance(sent, list) or len(entries) < len(sent):
+        findings.error("Bundle.entry", "is a list of entries, each an object", IssueType.STRUCTURE)
     return [found for entry in entries if (found := _entry(entry, findings))]
 
 

@@ -81,9 +81,20 @@ class References:
             type=type_,
             id=id_,
             place=target.place if target else "",
-            identifiers=identifiers(element) + _conditional(url) + (identifiers(target) if target else ()),
+            identifiers=identifiers(element) + _conditional(url) + self._identifiers_of(target),
             name=(target.text("name") if target and type_ in NAMED_TYPES else "") or element.text("display"),
         )
+
+    def _identifiers_of(self, target: Element | None) -> tuple[Identifier, ...]:
+        """Of the resource, and of the practitioner whose role it is."""
+        if target is None:
+            return ()
+        practitioner = target.child("practitioner") if target.text("resourceType") == "PractitionerRole" else None
+        if practitioner is None:
+            return identifiers(target)
+        person = self.target(target, practitioner.text("reference"))
+        own = identifiers(target) + identifiers(practitioner) + _conditional(practitioner.text("reference"))
+        return own + (identifiers(person) if person else ())
 
     def target(self, owner: Element, url: str) -> Element | None:
         """The resource that a url means from inside `owner`."""

@@ -88,7 +88,8 @@ class Finding:
         return str(self.at)
 
 
-_CODE_FORM = re.compile(r"(?=.*\d)[A-Za-z0-9.\-]{1,15}|[A-Z]{1,3}", re.ASCII)
+# Nine digits may be a social security number, eight that begin with 19 or 20 a birth date: those are not quoted.
+_CODE_FORM = re.compile(r"(?!\d{9}$|(?:19|20)\d{6}$)(?=.*\d)[A-Za-z0-9.]{1,15}|[A-Z]{1,3}", re.ASCII)
 
 
 def shown(code: str) -> str:

@@ -59,8 +59,8 @@ class SegmentReader:
         return self.said(field, lambda: self.segment.whole(field) or None)
 
     def required(self, field: int, what: str) -> bool:
-        """Whether the field holds something; notes an error when it does not."""
-        is_there = bool(self.segment.first(field).text(1) or self.segment.raw(field).strip('"^& '))
+        """Whether the field's first component holds something; notes an error when it does not."""
+        is_there = bool(self.segment.text(field))
         if not is_there:
             self.error(field, f"{what} is required", ErrorCode.REQUIRED_FIELD_MISSING)
         return is_there

@@ -19,6 +19,7 @@ from tests.unit.codecs.fhir.resources import (
     COVERAGE,
     ORGANIZATION,
     PATIENT,
+    PRACTITIONER,
     bundle,
     changed,
     one,
@@ -91,6 +92,14 @@ def test_a_reference_may_be_an_identifier_alone() -> None:
     assert view.subject.identifiers[0].key == ("urn:oid:1.2.3.4", "4711")
 
 
+def test_the_role_of_a_practitioner_stands_for_the_practitioner() -> None:
+    role = '{"resourceType": "PractitionerRole", "id": "role1", "practitioner": {"reference": "Practitioner/d1"}}'
+    charge = changed(CHARGE, performer=[{"actor": {"reference": "PractitionerRole/role1"}}])
+    view = read(bundle(charge, role, PRACTITIONER)).views[0]
+    assert isinstance(view, ChargeView)
+    assert (view.performers[0].npi, view.performers[0].type) == ("1234567893", "PractitionerRole")
+
+
 def test_what_billing_does_not_use_is_listed_with_its_reason() -> None:
     observation = '{"resourceType": "Observation", "id": "b1", "status": "final", "code": {"text": "pulse"}}'
     answer = '{"resourceType": "ExplanationOfBenefit", "id": "b2"}'
@@ -129,6 +138,11 @@ def test_a_bundle_that_brings_nothing_in_is_refused(type_: str) -> None:
 )
 def test_an_entry_that_writes_nothing_is_refused_by_name(entry: str, place: str) -> None:
     assert places(read(entries(entry)).errors) == [place]
+
+
+@pytest.mark.parametrize("entry", ["1", "null", "[]", f'{{"resource": {PATIENT}}}, "x"'])
+def test_an_entry_that_is_no_object_is_not_passed_over(entry: str) -> None:
+    assert places(read(entries(entry)).errors) == ["Bundle.entry"]
 
 
 def test_a_full_url_comes_once() -> None:

@@ -49,6 +49,8 @@ def answered(data: bytes) -> str:
     except FhirError as error:
         assert error.findings
         return outcome_of(operation_outcome_json(error.findings), "refused")
+    if document.is_usable and document.bundle_type:  # nothing vanishes without a word
+        assert len(document.views) + len(document.ignored) == len(json.loads(data).get("entry") or [])
     answer = operation_outcome_json(document.findings)
     return outcome_of(answer, "document" if document.is_usable else "faulty")
 

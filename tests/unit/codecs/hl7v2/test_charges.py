@@ -180,6 +180,7 @@ def test_a_number_that_is_no_npi_stays_an_id_and_is_reported() -> None:
     ("line", "place", "code"),
     [
         ("FT1|1|T|||20260302|CG|99213^^C4|||1", "FT1-4", ErrorCode.REQUIRED_FIELD_MISSING),
+        ("FT1|1|T||^20260303||CG|99213^^C4|||1", "FT1-4", ErrorCode.REQUIRED_FIELD_MISSING),
         ("FT1|1|T||2026||CG|99213^^C4|||1", "FT1-4", ErrorCode.DATA_TYPE),
         ("FT1|1|T||20260230||CG|99213^^C4|||1", "FT1-4", ErrorCode.DATA_TYPE),
         ("FT1|1|T||20260302^20260301||CG|99213^^C4|||1", "FT1-4", ErrorCode.DATA_TYPE),

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.codecs.hl7v2.acknowledgement import AcknowledgementCode, Verdict, acknowledgement, answers
+from shared.codecs.hl7v2.charges import Charges
 from shared.codecs.hl7v2.documents import Kind, classify, header_problems, read_document
 from shared.codecs.hl7v2.findings import HL7Error, Severity
 from shared.codecs.hl7v2.message import parse, salvage_header
@@ -71,6 +72,8 @@ def answered(data: bytes) -> tuple[str, bytes]:
         )
     problems = header_problems(message.header, processing_ids=("P", "T", "D"))
     reading = read_document(message)
+    if isinstance(reading.document, Charges) and not reading.errors:  # no charge vanishes without a word
+        assert len(reading.document.transactions) == len(message.all("FT1"))
     code = AcknowledgementCode.APPLICATION_ERROR if reading.errors else AcknowledgementCode.APPLICATION_ACCEPT
     answers(message.header, Verdict.FAULTY, reading.findings, control_id="L-1", at=AT)
     answer = acknowledgement(message.header, code, problems + reading.findings, control_id="L-1", at=AT)
@@ -119,6 +122,21 @@ def test_any_bytes_are_always_split(data: bytes) -> None:
     assert all(isinstance(message, bytes) for message in contents.messages)
     assert all(finding.severity is Severity.WARNING for finding in contents.findings)
     MllpDecoder(frame_bytes_max=64).feed(frame(data))
+
+
+@pytest.mark.parametrize(
+    "personal", ["Zaphod", "Zaphod Q Beebl", "999-00-4242", "999004242", "19800229", "(512)555-0142"]
+)
+def test_no_field_can_carry_a_persons_data_into_an_answer(personal: str) -> None:
+    for data in OWN_MESSAGES[:-1]:
+        segments = [segment.split(b"|") for segment in data.split(b"\r") if segment]
+        for segment in segments[1:]:
+            for position in range(1, max(len(segment), 30)):
+                padded = [*segment, *[b""] * 30]
+                changed = [*padded[:position], personal.encode(), *padded[position + 1 :]]
+                rest = [changed if each is segment else each for each in segments]
+                answer = answered(b"\r".join(b"|".join(each) for each in rest))[1]
+                assert personal.encode() not in answer, (segment[0], position)
 
 
 def samples() -> list[Path]:
