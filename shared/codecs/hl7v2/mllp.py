@@ -175,7 +175,7 @@ class _Batches:
             case "BTS":
                 self._compare("BTS", content, self.in_batch, "messages")
                 self.is_batch_open = False
-            case "FTS":
+            case _:  # FTS, the last that the pattern finds
                 self._compare("FTS", content, self.batches, "batches")
                 self.is_file_open = False
 
