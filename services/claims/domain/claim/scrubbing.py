@@ -344,10 +344,7 @@ RULES: tuple[Rule, ...] = (
     _error("facility-address", _facility_address, "Complete the facility's address with its nine-digit ZIP code."),
     _error("taxonomy", _taxonomy, "Enter the provider's taxonomy code as enrolled with the payer."),
     _error("tax-id", _tax_id, "Enter the organisation's nine-digit tax id without the dash."),
-    Rule(
-        id="submitter-contact", version=1, severity="warning", check=_submitter_contact,
-        fix="Enter a telephone number at which the payer reaches the billing office.",
-    ),
+    _error("submitter-contact", _submitter_contact, "Enter the billing office's telephone number of the organisation."),
     _error("diagnoses", _diagnoses, "Code the encounter with one to twelve different diagnoses."),
     _error("diagnosis-pointers", _pointers, "Point each line to one to four of the claim's diagnoses."),
     _error("units", _units, "Enter the number of units of the service."),

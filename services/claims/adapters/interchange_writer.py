@@ -1,0 +1,225 @@
+"""How does a batch of claims become the bytes of an interchange?
+
+Personal values are opened here and nowhere else in claims, once a batch, on the record. Each claim is written alone, read back and
+compared before it joins the others: what does not come back the same never leaves. A set holds claims of one organisation, whose
+contact is the submitter's. Source: ASC X12N 005010X222A1, X12.5 envelopes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage, facts, professional_claim, unfit
+from services.claims.domain.batch.interchange import WrittenInterchange
+from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, read_837p, write_837p
+from shared.codecs.x12.elements import Contact, Party
+from shared.codecs.x12.envelope import Envelope
+from shared.codecs.x12.hierarchy import Beginning
+from shared.codecs.x12.problems import Problems
+from shared.codecs.x12.writer import SegmentWriter
+from shared.events.base import Sealed
+from shared.events.claims import BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
+from shared.events.values import Finding, Person, ProviderIdentity
+from shared.kernel.errors import NotFound
+from shared.runtime.vault import Opener, Vault
+
+_OPENER = Opener(actor="task:claims.send-batches", purpose="clearinghouse")
+_REFERENCE_DIGITS = 9  # of BHT03: the control number, then the set's number
+
+
+class X12InterchangeWriter:
+    """Implements `InterchangeWriter` for the 837P."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def write(
+        self,
+        tenant: str,
+        partner: PartnerListed,
+        *,
+        batch_id: str,
+        control_number: int,
+        claims: Sequence[tuple[BatchedClaim, ClaimCreated]],
+        written_at: datetime,
+    ) -> WrittenInterchange:
+        """Raises whatever keeps the vault from answering; a person whose values were erased refuses their claim only."""
+        refused: dict[str, tuple[Finding, ...]] = {}
+        written: list[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]] = []
+        envelope = _envelope(partner, control_number, written_at)
+        opened = await self._opened(tenant, [claim for _, claim in claims])
+        for (place, claim), values in zip(claims, opened, strict=True):
+            result = _erased() if values is None else _written(values, partner, envelope)
+            if isinstance(result, ProfessionalClaim):
+                written.append((place, claim, result))
+            else:
+                refused[claim.claim_id] = result
+        sets = list(_sets(written, partner, envelope))
+        return WrittenInterchange(
+            content=write_837p([batch for _, batch in sets]) if sets else b"",
+            file_name=f"{batch_id}.837",
+            sets=tuple(claim_set for claim_set, _ in sets),
+            refused=refused,
+        )
+
+    async def _opened(self, tenant: str, claims: Sequence[ClaimCreated]) -> list[OpenedClaim | None]:
+        """All in two round trips; one by one only when somebody among them was erased."""
+        wanted = [_sealed_values(claim) for claim in claims]
+        flat = [pair for pairs in wanted for pair in pairs]
+        try:
+            values = iter(await self._open(tenant, flat))
+        except NotFound:
+            return [await self._opened_alone(tenant, claim) for claim in claims]
+        return [
+            _opened_claim(claim, [next(values) for _ in pairs]) for claim, pairs in zip(claims, wanted, strict=True)
+        ]
+
+    async def _opened_alone(self, tenant: str, claim: ClaimCreated) -> OpenedClaim | None:
+        try:
+            return _opened_claim(claim, await self._open(tenant, _sealed_values(claim)))
+        except NotFound:
+            return None
+
+    async def _open(self, tenant: str, pairs: Sequence[tuple[Sealed[Any], Any]]) -> list[Any]:
+        return await self._vault.open_many(tenant, [one for one, _ in pairs], [kind for _, kind in pairs], _OPENER)
+
+
+def _sealed_values(claim: ClaimCreated) -> list[tuple[Sealed[Any], Any]]:
+    """Every personal value of a claim, in an order that `_opened_claim` knows."""
+    pairs: list[tuple[Sealed[Any], Any]] = [(claim.patient, Person)]
+    for coverage in claim.coverages:
+        pairs.append((coverage.member_number, str))
+        if coverage.group_number is not None:
+            pairs.append((coverage.group_number, str))
+        if coverage.subscriber is not None:
+            pairs.append((coverage.subscriber, Person))
+    return pairs
+
+
+def _opened_claim(claim: ClaimCreated, values: Sequence[Any]) -> OpenedClaim:
+    following = iter(values)
+    patient = next(following)
+    coverages = {
+        coverage.rank: OpenedCoverage(
+            member_number=next(following),
+            group_number=next(following) if coverage.group_number is not None else "",
+            subscriber=next(following) if coverage.subscriber is not None else None,
+        )
+        for coverage in claim.coverages
+    }
+    return OpenedClaim(claim=claim, patient=patient, coverages=coverages)
+
+
+def _erased() -> tuple[Finding, ...]:
+    return (
+        Finding(
+            rule="person-erased",
+            place="patient",
+            message="the personal data of this claim was erased",
+            fix="Void the claim.",
+        ),
+    )
+
+
+def _written(
+    opened: OpenedClaim, partner: PartnerListed, envelope: Envelope
+) -> ProfessionalClaim | tuple[Finding, ...]:
+    """The claim for the codec, once it has come back from the written bytes as it went in; or why not."""
+    if findings := unfit(opened):
+        return findings
+    claim = professional_claim(opened)
+    content = write_837p([_batch(1, [claim], opened.claim.services.organization, opened.claim, partner, envelope)])
+    problems = Problems()
+    back = [each for batch in read_837p(content, problems) for each in batch.claims]
+    writer = SegmentWriter()
+    if problems:
+        return tuple(
+            Finding(rule="unreadable-when-written", place=f"{each.element}", message=each.message) for each in problems
+        )
+    if len(back) != 1 or facts(back[0], writer) != facts(claim, writer):
+        message = "what was written does not read back as the same claim"
+        return (Finding(rule="changed-when-written", place="claim", message=message),)
+    return claim
+
+
+def _sets(
+    written: Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]], partner: PartnerListed, envelope: Envelope
+) -> Iterator[tuple[ClaimSet, ClaimBatch]]:
+    """ST to SE, numbered from 0001: as many claims of one organisation as the partner's sets hold."""
+    number = 0
+    by_organization = sorted(written, key=lambda each: each[1].services.organization.provider_id)
+    for _, members in groupby(by_organization, key=lambda each: each[1].services.organization):
+        same = list(members)
+        for start in range(0, len(same), partner.claims_per_set_max):
+            number += 1
+            part = same[start : start + partner.claims_per_set_max]
+            first = part[0][1]
+            batch = _batch(number, [each for _, _, each in part], first.services.organization, first, partner, envelope)
+            claim_set = ClaimSet(set_control_number=batch.control_number, claims=tuple(place for place, _, _ in part))
+            yield claim_set, batch
+
+
+def _batch(
+    number: int,
+    claims: Sequence[ProfessionalClaim],
+    organization: ProviderIdentity,
+    claim: ClaimCreated,
+    partner: PartnerListed,
+    envelope: Envelope,
+) -> ClaimBatch:
+    return ClaimBatch(
+        envelope=envelope,
+        control_number=f"{number:04d}",
+        beginning=Beginning(
+            purpose="00",
+            reference=f"{envelope.interchange_control_number}{number:04d}",
+            created_at=envelope.written_at,
+            transaction_type="CH",
+        ),
+        submitter=Party(
+            role="41",
+            is_person=organization.is_person,
+            name=organization.last_or_organisation,
+            first_name=organization.first if organization.is_person else "",
+            id_qualifier="46",
+            id=partner.sender_id,
+            contacts=(_contact(organization, claim),),
+        ),
+        receiver=Party(role="40", name=partner.name, id_qualifier="46", id=partner.receiver_id),
+        claims=tuple(claims),
+    )
+
+
+def _contact(organization: ProviderIdentity, claim: ClaimCreated) -> Contact:
+    services = claim.services
+    return Contact(
+        name=services.submitter_contact or organization.last_or_organisation,
+        numbers=(("TE", services.submitter_phone or organization.phone),),
+    )
+
+
+def _envelope(partner: PartnerListed, control_number: int, written_at: datetime) -> Envelope:
+    """GS06 has the value of ISA13, so that a 999 names the batch as a TA1 does."""
+    return Envelope(
+        sender_qualifier=partner.sender_qualifier,
+        sender_id=partner.sender_id,
+        receiver_qualifier=partner.receiver_qualifier,
+        receiver_id=partner.receiver_id,
+        application_sender=partner.sender_id,
+        application_receiver=partner.receiver_id,
+        written_at=written_at,
+        interchange_control_number=f"{control_number:09d}",
+        group_control_number=str(control_number),
+        usage=partner.usage,
+        is_acknowledgement_requested=True,
+    )
+
+
+def control_number_of_reference(reference: str) -> int | None:
+    """The interchange that a BHT03 of ours was written in, as a 277CA repeats it; None when it is not one of ours."""
+    digits = reference.strip()
+    is_ours = len(digits) > _REFERENCE_DIGITS and digits.isdigit() and digits.isascii()
+    return int(digits[:_REFERENCE_DIGITS]) if is_ours else None
