@@ -44,7 +44,7 @@ alter table pieces alter column sealed set storage external;  -- ciphertext does
 do $$
 declare
   name text;
-  own text := $p$tenant = nullif(current_setting('app.tenant', true), '')$p$;
+  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
 begin
   foreach name in array array['documents', 'pieces'] loop
     execute format('alter table %I enable row level security', name);

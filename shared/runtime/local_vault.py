@@ -66,7 +66,7 @@ create index if not exists openings_by_actor on openings (tenant, actor, opening
 do $$
 declare
   name text;
-  own text := $p$tenant = nullif(current_setting('app.tenant', true), '')$p$;
+  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
 begin
   foreach name in array array['tenant_keys', 'subject_keys', 'openings'] loop
     execute format('alter table %I enable row level security', name);

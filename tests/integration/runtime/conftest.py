@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import pytest_asyncio
 
-from shared.runtime.store.migrate import APP, OWNER, create_database, prepare_roles
+from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, prepare_roles
 from shared.testing.infrastructure import PostgresServer
+
+PASSWORD = "test"  # roles belong to the server, so every test that sets passwords sets this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ Install = Callable[[str], Awaitable[Installed]]
 @pytest_asyncio.fixture(loop_scope="session")
 async def install(postgres_server: PostgresServer) -> AsyncIterator[Install]:
     """Makes an empty database that belongs to the owner; it is dropped when the test ends."""
-    await prepare_roles(postgres_server.dsn(), {OWNER: "owner", APP: "app"})
+    await prepare_roles(postgres_server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))
     made: list[str] = []
 
     async def make(prefix: str) -> Installed:
@@ -35,8 +37,8 @@ async def install(postgres_server: PostgresServer) -> AsyncIterator[Install]:
         await create_database(postgres_server.dsn(), name)
         made.append(name)
         return Installed(
-            owner=postgres_server.dsn(name, OWNER, password="owner"),
-            app=postgres_server.dsn(name, APP, password="app"),
+            owner=postgres_server.dsn(name, OWNER, password=PASSWORD),
+            app=postgres_server.dsn(name, APP, password=PASSWORD),
             superuser=postgres_server.dsn(name),
         )
 
