@@ -28,8 +28,11 @@ class State:
     feed: Literal["postgres", "kafka"]
     brokers: int  # 0 on the postgres feed
     clock: Literal["real", "driven"]
+    clock_from: str  # where driven business time begins, ISO 8601; empty: real time
     port: int
     mllp_port: int
+    sandbox_sftp_port: int
+    sandbox_http_port: int
     postgres_port: int
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from deploy.state import CHECKOUT, State, load
@@ -117,13 +117,14 @@ def environment_of(folder: Path, state: State, kafka_bootstrap: str = "") -> dic
         "LEDGERLINE_KAFKA_BOOTSTRAP": kafka_bootstrap,
         "LEDGERLINE_KAFKA_REPLICAS": str(max(state.brokers, 1)),
         "LEDGERLINE_KAFKA_PARTITIONS": "3",
+        "LEDGERLINE_SUPERVISED": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def service_ports(state: State) -> dict[str, int]:
-    """Where each service listens when it is a process of its own (the kafka feed)."""
-    return {service: state.port + 1 + index for index, service in enumerate(SERVICES)}
+def service_port(http_port: int, service: str) -> int:
+    """Where a service listens when it is a process of its own (the kafka feed)."""
+    return http_port + 1 + SERVICES.index(service)
 
 
 def children_of(folder: Path, state: State, environment: Mapping[str, str]) -> list[Child]:
@@ -131,6 +132,7 @@ def children_of(folder: Path, state: State, environment: Mapping[str, str]) -> l
     sandbox = Child(
         name="sandbox",
         command=[python, "-m", "deploy.sandbox", "--state", str(folder / "sandbox")]
+        + ["--sftp-port", str(state.sandbox_sftp_port), "--http-port", str(state.sandbox_http_port)]
         + (["--clock-file", str(folder / "clock")] if state.clock == "driven" else []),
         environment=environment,
     )
@@ -174,7 +176,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
         if self._state.clock == "driven":
-            FileClock(self._folder / "clock", datetime.now(UTC))
+            FileClock(self._folder / "clock", datetime.fromisoformat(self._state.clock_from))
         try:
             self._start_stores()
             self._children = children_of(self._folder, self._state, self._environment())

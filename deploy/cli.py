@@ -1,0 +1,355 @@
+"""The command line: run the system on this machine, set up a practice, hand in files, ask for balances, verify.
+
+It speaks HTTP to a running system, as whoever LEDGERLINE_TOKEN speaks of, else as the administrator of the local issuer.
+"""
+
+# No `from __future__ import annotations` here: Typer reads the annotations.
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deploy import machine
+from deploy.client import Client, NotRunning, Refused
+from deploy.practice import NotAPractice, read_practice
+from deploy.state import State, StateRefused, home, load
+from shared.codecs.x12.check import NotX12, check, json_document
+from shared.events.registry import SERVICES
+from shared.kernel.errors import DomainError
+from shared.runtime.identity.directory import Directory
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Medical billing as an event log.")
+x12_app = typer.Typer(no_args_is_help=True, help="Look at X12 files; needs no running system.")
+tenant_app = typer.Typer(no_args_is_help=True, help="Organisations whose data is kept apart.")
+user_app = typer.Typer(no_args_is_help=True, help="Users of the local issuer.")
+app.add_typer(x12_app, name="x12")
+app.add_typer(tenant_app, name="tenant")
+app.add_typer(user_app, name="user")
+
+_out = Console()
+_err = Console(stderr=True)
+
+Feed = Annotated[str | None, typer.Option(help="postgres (default) or kafka; a state keeps its feed.")]
+Brokers = Annotated[int | None, typer.Option(min=1, max=3, help="1 or 3 Kafka brokers on this machine.")]
+Port = Annotated[int | None, typer.Option(min=1024, max=65000, help="HTTP port (8080).")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 refused or findings, 2 wrong usage or not running."""
+    try:
+        app()
+    except (StateRefused, machine.StartFailed, Refused, DomainError) as error:
+        _err.print(f"[red]{error}[/red]", highlight=False)
+        sys.exit(1)
+    except NotRunning as error:
+        _err.print(str(error), highlight=False)
+        sys.exit(2)
+
+
+# --- the system -------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def up(feed: Feed = None, brokers: Brokers = None, port: Port = None, foreground: bool = False) -> None:
+    """Start the whole system on this machine; returns when it is ready."""
+    folder = home()
+    state = machine.choose(folder, feed=_feed(feed), brokers=brokers, port=port, clock_from=None)
+    if foreground:
+        _run_in_the_foreground(folder, state)
+        return
+    if _start(folder, state):
+        _say_where(folder, state)
+
+
+@app.command()
+def down() -> None:
+    """Stop the system of this machine. State stays."""
+    _out.print("stopped" if machine.stop(home()) else "it was not running")
+
+
+@app.command()
+def logs() -> None:
+    """Follow the logs of the running system."""
+    files = sorted((home() / "logs").glob("*.log"))
+    if not files:
+        _err.print("there are no logs yet")
+        raise typer.Exit(2)
+    os.execvp("tail", ["tail", "-n", "50", "-F", *map(str, files)])
+
+
+@app.command()
+def demo(
+    patients: Annotated[int, typer.Option(min=1, max=5000)] = 40,
+    days: Annotated[int, typer.Option(min=1, max=730)] = 60,
+    seed: int = 7,
+    feed: Feed = None,
+    brokers: Brokers = None,
+    port: Port = None,
+) -> None:
+    """Start it, and play a practice's days: visits, claims, answers, payments. The last day is today."""
+    from deploy.demo.player import Player
+
+    folder = home()
+    first_day = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=days)
+    state = machine.choose(folder, feed=_feed(feed), brokers=brokers, port=port, clock_from=first_day)
+    _start(folder, state)
+    with Client(folder, state) as client, _progress() as bar:
+        player = Player(client, state, patients=patients, days=days, seed=seed)
+        player.play(_bar(bar, "playing the practice"))
+    _out.print(player.report())
+    _say_where(folder, state)
+
+
+def _run_in_the_foreground(folder: Path, state: State) -> None:
+    from deploy.supervisor import Supervisor
+
+    if machine.supervisor_pid(folder) is not None:
+        _out.print("it is running already")
+        return
+    machine.prepare(folder, state)
+    (folder / "run" / "supervisor.pid").write_text(str(os.getpid()))
+    Supervisor(folder, state).run()
+
+
+def _start(folder: Path, state: State) -> bool:
+    if machine.supervisor_pid(folder) is not None:
+        _out.print(f"it is running already at http://127.0.0.1:{state.port}")
+        return False
+    with _err.status("starting") as status:
+        machine.start(folder, state, progress=status.update)
+    return True
+
+
+def _say_where(folder: Path, state: State) -> None:
+    table = Table(title="Ledgerline is running", show_header=False)
+    table.add_row("services", f"http://127.0.0.1:{state.port}/api/<service>/docs   ({', '.join(SERVICES)})")
+    table.add_row("EHR edge", f"http://127.0.0.1:{state.port}/fhir and /intake, MLLP 127.0.0.1:{state.mllp_port}")
+    table.add_row("log", state.feed + (f", {state.brokers} broker(s)" if state.feed == "kafka" else ""))
+    table.add_row("state", str(folder))
+    _out.print(table)
+    logins = Table(title="Log in (POST /oauth/token, grant_type=password)")
+    logins.add_column("user")
+    logins.add_column("password")
+    for login in Directory(folder).demo_logins():
+        logins.add_row(login.user, login.password)
+    _out.print(logins)
+
+
+def _feed(text: str | None) -> Literal["postgres", "kafka"] | None:
+    if text == "postgres":
+        return "postgres"
+    if text == "kafka":
+        return "kafka"
+    if text is not None:
+        raise typer.BadParameter("postgres or kafka", param_hint="--feed")
+    return None
+
+
+def _connected() -> Client:
+    folder = home()
+    state = load(folder)
+    if state is None:
+        raise NotRunning("there is no system here yet: `ledgerline up` starts one")
+    return Client(folder, state)
+
+
+# --- the practice and its files ---------------------------------------------------------------------------------------
+
+
+@app.command()
+def setup(file: Path) -> None:
+    """Set up the practice from a YAML file. Findings name line and rule; nothing is sent while there are any."""
+    try:
+        requests = read_practice(file.read_text())
+    except NotAPractice as refused:
+        for finding in refused.findings:
+            print(json.dumps(finding.as_json()))
+        raise typer.Exit(1) from None
+    with _connected() as client, _progress() as bar:
+        told = _bar(bar, "setting up")
+        for number, request in enumerate(requests, start=1):
+            client.put(request.path, request.body, key=request.idempotency_key)
+            told(number, len(requests))
+    _out.print(f"{len(requests)} items set up")
+
+
+@app.command()
+def intake(files: list[Path]) -> None:
+    """Hand in any HL7 v2, FHIR or X12 file. One JSON line a message; exit 1 when any was refused."""
+    was_refused = False
+    with _connected() as client:
+        for file in files:
+            answer = client.post_bytes("/intake", file.read_bytes(), "application/octet-stream", name=file.name)
+            for line in answer:
+                print(json.dumps(line))
+                was_refused |= line["outcome"] == "refused"
+    if was_refused:
+        raise typer.Exit(1)
+
+
+@x12_app.command("check")
+def x12_check(files: list[Path]) -> None:
+    """Findings of every file: one JSON object a file. Exit 0 all ok, 1 errors found, 2 not X12."""
+    worst = 0
+    for file in files:
+        try:
+            findings = [finding.as_json() for finding in check(file.read_bytes())]
+            is_ok = not any(finding["severity"] == "error" for finding in findings)
+            worst = max(worst, 0 if is_ok else 1)
+        except NotX12 as refused:
+            findings, is_ok, worst = [{"severity": "error", "rule": "envelope", "message": str(refused)}], False, 2
+        print(json.dumps({"file": str(file), "ok": is_ok, "findings": findings}))
+    raise typer.Exit(worst)
+
+
+@x12_app.command("json")
+def x12_json(file: Path) -> None:
+    """The typed document as JSON. Exit 2 when it is not X12."""
+    try:
+        print(json.dumps(json_document(file.read_bytes()), indent=2, default=str))
+    except NotX12 as refused:
+        _err.print(str(refused))
+        raise typer.Exit(2) from None
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def balances(
+    as_of: Annotated[str | None, typer.Option(help="What had happened by then (ISO 8601).")] = None,
+    known_at: Annotated[str | None, typer.Option(help="What we knew then (ISO 8601).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who owes what, in cents, for any pair of clocks."""
+    with _connected() as client:
+        answer = client.get("/api/payments/balances", as_of=as_of, known_at=known_at)
+    if as_json:
+        print(json.dumps(answer))
+        return
+    table = Table(title=f"Balances as of {answer['as_of']}, known at {answer['known_at']}")
+    table.add_column("responsible party")
+    table.add_column("amount", justify="right")
+    for party, cents in sorted(answer["parties"].items()):
+        table.add_row(party, _dollars(cents))
+    table.add_row("total", _dollars(answer["total_cents"]), style="bold")
+    _out.print(table)
+
+
+@app.command()
+def verify(as_json: AsJson = False) -> None:
+    """Check the invariants over everything that ever happened. Exit 1 on any violation."""
+    with _connected() as client:
+        report = verification(client)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        _out.print(_verification_table(report))
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def verification(client: Client) -> dict[str, Any]:
+    """Every service's checks, and those that take the facts of several services."""
+    from deploy.crosschecks import cross_checks
+
+    checks: list[dict[str, Any]] = []
+    for service in SERVICES:
+        answer = client.get(f"/api/{service}/ops/verify")
+        checks += [{**check, "name": f"{service}: {check['name']}"} for check in answer["checks"]]
+    checks += cross_checks(client)
+    return {"ok": not any(check["violations"] for check in checks), "checks": checks}
+
+
+def _verification_table(report: dict[str, Any]) -> Table:
+    table = Table(title="everything holds" if report["ok"] else "VIOLATIONS")
+    table.add_column("check")
+    table.add_column("checked", justify="right")
+    table.add_column("violations", justify="right")
+    for check in report["checks"]:
+        table.add_row(check["name"], f"{check['checked']:,}", str(len(check["violations"])))
+        for violation in check["violations"][:5]:
+            told = f"  {violation['where']}: expected {violation['expected']}, found {violation['found']}"
+            table.add_row(told, "", "", style="red")
+    return table
+
+
+@app.command()
+def rebuild(
+    projection: Annotated[str | None, typer.Argument(help="service.purpose")] = None,
+    everything: Annotated[bool, typer.Option("--all")] = False,
+) -> None:
+    """Build read models anew from the log, beside the live ones, compare, and swap."""
+    if (projection is None) != everything:
+        raise typer.BadParameter("name one projection, or --all")
+    differed = False
+    with _connected() as client, _progress() as bar:
+        names = [projection] if projection else _all_projections(client)
+        told = _bar(bar, "rebuilding")
+        for number, name in enumerate(names, start=1):
+            answer = client.post(f"/api/{name.partition('.')[0]}/ops/rebuild", {"projection": name})
+            differed |= bool(answer["differences"])
+            print(json.dumps(answer))
+            told(number, len(names))
+    if differed:
+        raise typer.Exit(1)
+
+
+def _all_projections(client: Client) -> list[str]:
+    return [name for service in SERVICES for name in client.get(f"/api/{service}/ops/projections")]
+
+
+# --- tenants and users ------------------------------------------------------------------------------------------------
+
+
+@tenant_app.command("add")
+def tenant_add(name: str) -> None:
+    """Add a tenant to the local issuer."""
+    Directory(home()).add_tenant(name)
+    _out.print(f"tenant {name} added")
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    tenant: str,
+    role: Annotated[list[str], typer.Option(help="May be given several times.")],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+) -> None:
+    """Add a user of the local issuer, or give one roles in a further tenant."""
+    Directory(home()).add_user(name, password, tenant, role)
+    _out.print(f"user {name} added to {tenant}")
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+
+def _dollars(cents: int) -> str:
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=_err,
+    )
+
+
+def _bar(progress: Progress, description: str) -> Callable[[int, int], None]:
+    task = progress.add_task(description, total=None)
+    return lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,102 @@
+"""How does the command line talk to a running system? HTTP, with the token of LEDGERLINE_TOKEN or of the local issuer."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from deploy.state import State
+from deploy.supervisor import TENANT
+from shared.runtime.identity import Role
+from shared.runtime.identity.issuer import local_token
+from shared.runtime.settings import Settings
+
+_TOKEN_SECONDS = 300.0
+
+
+class Refused(Exception):
+    """The system answered no. The text is the problem's own: code and detail."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        try:
+            problem = answer.json()
+            text = f"{problem.get('code', answer.status_code)}: {problem.get('detail', '')}"
+        except ValueError:
+            text = f"HTTP {answer.status_code}"
+        super().__init__(text)
+        self.status = answer.status_code
+
+
+class NotRunning(Exception):
+    """Nothing answers at the address."""
+
+
+class _Token(httpx.Auth):
+    def __init__(self, folder: Path, state: State) -> None:
+        self._settings = Settings(mode="embedded", home=folder, http_port=state.port)
+        self._made_at = -_TOKEN_SECONDS
+        self._token = ""
+
+    def auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def]
+        request.headers["Authorization"] = f"Bearer {self._current()}"
+        yield request
+
+    def _current(self) -> str:
+        if given := os.environ.get("LEDGERLINE_TOKEN"):
+            return given
+        if time.monotonic() - self._made_at >= _TOKEN_SECONDS:
+            self._token = local_token(self._settings, [Role.ADMIN], TENANT)
+            self._made_at = time.monotonic()
+        return self._token
+
+
+class Client:
+    """The running system, as its administrator or as whoever the token speaks of."""
+
+    def __init__(self, folder: Path, state: State, *, timeout_seconds: float = 120.0) -> None:
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{state.port}", auth=_Token(folder, state), timeout=timeout_seconds
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Raises Refused, NotRunning."""
+        return self._send("GET", path, params={name: value for name, value in query.items() if value is not None})
+
+    def post(self, path: str, body: Any, *, key: str | None = None) -> Any:
+        return self._send("POST", path, json=body, headers={"Idempotency-Key": key or str(uuid4())})
+
+    def put(self, path: str, body: Mapping[str, Any], *, key: str) -> Any:
+        return self._send("PUT", path, json=body, headers={"Idempotency-Key": key})
+
+    def post_bytes(self, path: str, content: bytes, media_type: str, *, key: str | None = None, **query: str) -> Any:
+        headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid4())}
+        return self._send("POST", path, content=content, headers=headers, params=query)
+
+    def is_ready(self) -> tuple[bool, Mapping[str, bool]]:
+        """Whether everything answers, and what does not yet."""
+        try:
+            answer = self._http.get("/health/ready", timeout=5)
+        except httpx.TransportError:
+            return False, {"front": False}
+        return answer.status_code == httpx.codes.OK, answer.json().get("checks", {})
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.ConnectError:
+            raise NotRunning(f"nothing answers at {self._http.base_url}: `ledgerline up` starts the system") from None
+        if answer.status_code >= 400:
+            raise Refused(answer)
+        return answer.json()

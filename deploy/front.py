@@ -1,0 +1,256 @@
+"""What answers at the front door of one machine?
+
+The dashboard's place, the five services under /api/<service>, the EHR edge at /fhir and /intake, the local issuer, and the driven clock.
+Services that run in this process are called directly; those in processes of their own are reached over loopback HTTP.
+"""
+
+# No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import httpx
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from deploy.supervisor import service_port
+from shared.events.registry import SERVICES
+from shared.kernel.errors import Conflict, DomainError
+from shared.runtime.clock import FileClock
+from shared.runtime.host import VERSION, Host
+from shared.runtime.identity import Role
+from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
+from shared.runtime.platform import Platform, answers
+from shared.runtime.settings import Settings
+from shared.runtime.web import Caller, caller, create_app, idempotency_key
+
+_HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
+_TOKEN_SECONDS = 120.0
+_QUIET_ROUNDS = 2
+
+
+class NotQuiet(DomainError):
+    """Something is still going on: business time cannot be moved now."""
+
+    code = "not-quiet"
+
+
+# --- calling services -------------------------------------------------------------------------------------------------
+
+
+class SystemToken(httpx.Auth):
+    """Signs requests of the edge with a short token of the local issuer, made anew before it runs out."""
+
+    def __init__(self, settings: Settings, *roles: Role) -> None:
+        self._settings = settings
+        self._roles = list(roles)
+        self._kept: dict[str, tuple[float, str]] = {}
+
+    def auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def]
+        tenant = request.headers.get("X-Ledgerline-Tenant", self._settings.mllp_tenant)
+        request.headers["Authorization"] = f"Bearer {self._token(tenant)}"
+        yield request
+
+    def _token(self, tenant: str) -> str:
+        now = asyncio.get_running_loop().time()
+        made_at, token = self._kept.get(tenant, (-_TOKEN_SECONDS, ""))
+        if now - made_at >= _TOKEN_SECONDS:
+            token = local_token(self._settings, self._roles, tenant, subject="ledgerline-edge")
+            self._kept[tenant] = (now, token)
+        return token
+
+
+def service_client(settings: Settings, app: ASGIApp | None) -> httpx.AsyncClient:
+    """A client whose paths begin with /api/<service>; `app` answers it in this process, else loopback HTTP does."""
+    auth = SystemToken(settings, Role.INTEGRATION, Role.MANAGER)
+    if app is not None:
+        transport = httpx.ASGITransport(app=app)
+        return httpx.AsyncClient(transport=transport, base_url="http://ledgerline", auth=auth, timeout=60)
+    return httpx.AsyncClient(base_url=f"http://{settings.http_host}:{settings.http_port}", auth=auth, timeout=60)
+
+
+class Proxy:
+    """Passes a service's requests on to its own process."""
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        self._service = service
+        port = service_port(settings.http_port, service)
+        self._client = httpx.AsyncClient(base_url=f"http://{settings.http_host}:{port}", timeout=60)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = self._client.build_request(
+            scope["method"],
+            httpx.URL(path=scope["path"], query=scope["query_string"]),
+            headers=[(name, value) for name, value in scope["headers"] if name.decode() not in _HOP_HEADERS],
+            content=_body(receive),
+        )
+        try:
+            answer = await self._client.send(request, stream=True)
+        except httpx.TransportError:
+            await _unavailable(self._service)(scope, receive, send)
+            return
+        headers = {name: value for name, value in answer.headers.items() if name not in _HOP_HEADERS}
+        passed = StreamingResponse(answer.aiter_raw(), answer.status_code, headers)
+        try:
+            await passed(scope, receive, send)
+        finally:
+            await answer.aclose()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    is_more = True
+    while is_more:
+        message = await receive()
+        is_more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+def _unavailable(service: str) -> ASGIApp:
+    problem = {
+        "type": "about:blank",
+        "title": "Service unavailable",
+        "status": 503,
+        "code": "service-unavailable",
+        "detail": f"the {service} service does not answer; nothing was taken in",
+    }
+    return JSONResponse(problem, 503, {"Retry-After": "2"}, media_type="application/problem+json")
+
+
+# --- the driven clock -------------------------------------------------------------------------------------------------
+
+
+class Moment(BaseModel):
+    kind: str
+    now: datetime
+
+
+class Advance(BaseModel):
+    to: datetime
+
+
+class Quietness:
+    """Asks every service, twice with nothing new in between, whether anything is still going on."""
+
+    def __init__(self, platform: Platform, client: httpx.AsyncClient) -> None:
+        self._platform = platform
+        self._client = client
+
+    async def holds(self) -> bool:
+        before = await self._heads()
+        for _ in range(_QUIET_ROUNDS):
+            if not all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES))):
+                return False
+        return await self._heads() == before
+
+    async def _is_quiet(self, service: str) -> bool:
+        answer = await self._client.get(f"/api/{service}/ops/quiet")
+        return answer.status_code == httpx.codes.OK and bool(answer.json()["quiet"])
+
+    async def _heads(self) -> list[object]:
+        return [await self._platform.feed.covering(service, None) for service in SERVICES]
+
+
+def clock_router(platform: Platform, quietness: Quietness) -> APIRouter:
+    """`/clock`: what time it is in the business, and moving it where it is driven."""
+    router = APIRouter(tags=["clock"])
+
+    @router.get("/clock")
+    async def read_clock(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> Moment:
+        return Moment(kind=platform.clock.kind, now=platform.clock.now())
+
+    @router.post("/clock")
+    async def move_clock(
+        body: Advance,
+        who: Annotated[Caller, Depends(caller("ops:drive-clock"))],
+        key: Annotated[str, Depends(idempotency_key)],
+    ) -> Moment:
+        """Move business time forward. Refused while anything is still going on."""
+        clock = platform.clock
+        if not isinstance(clock, FileClock):
+            raise Conflict("business time is real here and cannot be moved")
+        if body.to < clock.now():
+            raise Conflict("business time only moves forward", now=clock.now().isoformat())
+        if not await quietness.holds():
+            raise NotQuiet("something is still going on: ask again in a moment")
+        clock.advance_to(body.to)
+        return Moment(kind=clock.kind, now=clock.now())
+
+    @router.get("/quiet")
+    async def read_quiet(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> dict[str, bool]:
+        """Whether every service is at rest."""
+        return {"quiet": await quietness.holds()}
+
+    return router
+
+
+# --- the front --------------------------------------------------------------------------------------------------------
+
+
+class Front:
+    def __init__(self, app: ASGIApp, work: Sequence[asyncio.Task[None]] = ()) -> None:
+        self.app = app
+        self._work = work
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator[Front]:
+    """The front door over these hosts, or over the processes of all services when there are none."""
+    settings = platform.settings
+    async with contextlib.AsyncExitStack() as stack:
+        services: Mapping[str, ASGIApp]
+        if hosts:
+            services = {host.name: host.app for host in hosts}
+        else:
+            proxies = {service: Proxy(settings, service) for service in SERVICES}
+            for proxy in proxies.values():
+                stack.push_async_callback(proxy.close)
+            services = dict(proxies)
+        mounts = [Mount(f"/api/{name}", app=app) for name, app in services.items()]
+        inner = Starlette(routes=mounts)
+        client = await stack.enter_async_context(service_client(settings, inner))
+        public = [issuer_router(LocalIssuer(settings))] if settings.is_locally_issued else []
+
+        async def ready() -> Mapping[str, bool]:
+            return {
+                "vault": await answers(settings.dsn("vault")),
+                "documents": await answers(settings.dsn("documents")),
+                **dict(
+                    zip(SERVICES, await asyncio.gather(*(_is_ready(client, name) for name in SERVICES)), strict=True)
+                ),
+            }
+
+        edge = create_app(
+            "front",
+            settings=settings,
+            verifier=platform.verifier,
+            version=VERSION,
+            routers=[clock_router(platform, Quietness(platform, client))],
+            ready=ready,
+            description="The front door of Ledgerline on one machine.",
+            public=public,
+        )
+        yield Front(Starlette(routes=[*mounts, Mount("/", app=edge)]))
+
+
+async def _is_ready(client: httpx.AsyncClient, service: str) -> bool:
+    try:
+        answer = await client.get(f"/api/{service}/health/ready")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK

@@ -1,0 +1,137 @@
+"""Which process of Ledgerline is this?
+
+`python -m deploy.serve all` runs every service in one event loop (the embedded default); a service's name runs that one; `front` runs
+the edge: gateway, issuer, and the way to the services. Settings come from the environment. It ends with its supervisor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from deploy.front import Front, open_front
+from deploy.supervisor import service_port
+from services.charges import main as charges
+from services.claims import main as claims
+from services.collections import main as collections
+from services.eligibility import main as eligibility
+from services.payments import main as payments
+from shared.runtime import telemetry
+from shared.runtime.faults import Pause
+from shared.runtime.host import Build, Host, open_host
+from shared.runtime.platform import Platform, open_platform
+from shared.runtime.settings import Settings, load_settings
+
+BUILDS: Mapping[str, Build] = {
+    "eligibility": eligibility.build,
+    "charges": charges.build,
+    "claims": claims.build,
+    "payments": payments.build,
+    "collections": collections.build,
+}
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="One process of Ledgerline.")
+    parser.add_argument("role", choices=["all", "front", *BUILDS])
+    role = parser.parse_args().role
+    settings = load_settings()
+    telemetry.configure_logging(settings)
+    telemetry.configure_tracing(settings, role)
+    _end_with_the_supervisor()
+    asyncio.run(serve(settings, role))
+
+
+async def serve(settings: Settings, role: str) -> None:
+    """Run the process's part until SIGTERM, waiting for what it stands on first."""
+    names = tuple(BUILDS) if role == "all" else () if role == "front" else (role,)
+    async with contextlib.AsyncExitStack() as stack:
+        platform = await _patiently_opened(settings)
+        stack.push_async_callback(platform.close)
+        hosts = [await stack.enter_async_context(open_host(platform, name, BUILDS[name])) for name in names]
+        front = await stack.enter_async_context(open_front(platform, hosts)) if role in ("all", "front") else None
+        await _run(settings, role, hosts, front)
+
+
+async def _patiently_opened(settings: Settings) -> Platform:
+    pause = Pause()
+    while True:
+        try:
+            return await open_platform(settings)
+        except OSError as error:
+            _log.warning("the database does not answer yet", exc_info=error)
+            await asyncio.sleep(pause.next_seconds())
+
+
+async def _run(settings: Settings, role: str, hosts: Sequence[Host], front: Front | None) -> None:
+    if front is not None:
+        app, port = front.app, settings.http_port
+    else:
+        app, port = _alone(hosts[0]), service_port(settings.http_port, role)
+    server = _Server(uvicorn.Config(app, host=settings.http_host, port=port, log_config=None, access_log=False))
+    work = [asyncio.create_task(host.run(), name=host.name) for host in hosts]
+    if front is not None:
+        work.append(asyncio.create_task(front.run(), name="front"))
+    serving = asyncio.create_task(server.serve(), name="http")
+    done, _ = await asyncio.wait([serving, *work], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    for task in work:
+        task.cancel()
+    await asyncio.gather(serving, *work, return_exceptions=True)
+    for task in done:
+        if task is not serving:
+            task.result()  # a bug that ended a host ends the process, with its traceback
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: SIGTERM and SIGINT ask it to finish what it is answering."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._finish)
+        yield
+
+    def _finish(self) -> None:
+        self.should_exit = True
+
+
+def _alone(host: Host) -> ASGIApp:
+    """One service in a process of its own, at the same path as everywhere."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+
+    return Starlette(routes=[Mount(f"/api/{host.name}", app=host.app)], lifespan=lifespan)
+
+
+def _end_with_the_supervisor() -> None:
+    """Our standard input is a pipe whose other end the supervisor holds; the kernel closes it when it dies."""
+    if sys.stdin is None or sys.stdin.isatty() or os.environ.get("LEDGERLINE_SUPERVISED") != "1":
+        return
+
+    def wait_for_the_end() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_the_end, name="supervisor pipe", daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

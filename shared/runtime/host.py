@@ -1,0 +1,261 @@
+"""How does a service run?
+
+A `Host` opens one service on a platform: its store, command runtime, readers, timers, background tasks and HTTP application. Several
+hosts run in one event loop (the embedded mode) or each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+from fastapi import FastAPI
+
+from shared.events.registry import SERVICES
+from shared.runtime import read_tables
+from shared.runtime.codec import EventCodec
+from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.feed import Partition
+from shared.runtime.handler import CommandHandler
+from shared.runtime.held import Keeper
+from shared.runtime.leases import Fenced
+from shared.runtime.operations import Operations, operations_router
+from shared.runtime.parked import ParkedDesk
+from shared.runtime.platform import Platform, answers
+from shared.runtime.policy_runner import PolicySink
+from shared.runtime.postgres_feed import PostgresFeed
+from shared.runtime.progress import Progress
+from shared.runtime.projection import Projection
+from shared.runtime.projector import ProjectionSink
+from shared.runtime.queries import ReadDatabase
+from shared.runtime.readers import Reader, Readers
+from shared.runtime.refusals import refusals_of
+from shared.runtime.service import ServiceParts, ServiceRuntime, Task
+from shared.runtime.store.event_store import EventStore
+from shared.runtime.timer_runner import TimerRunner, plan_of
+from shared.runtime.web import create_app, events_router
+
+VERSION = "0.1.0"
+_log = logging.getLogger(__name__)
+
+Build = Callable[[ServiceRuntime], ServiceParts]
+
+
+@dataclass(slots=True, kw_only=True)
+class RunningTask:
+    """A task and whether its last round found anything to do."""
+
+    task: Task
+    is_idle: bool = False
+
+
+class Host:
+    """One service of one process. Make it with `open_host`."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        name: str,
+        parts: ServiceParts,
+        *,
+        store: EventStore,
+        commands: CommandHandler,
+        pool: asyncpg.Pool,
+        reads: ReadDatabase,
+        codec: EventCodec,
+    ) -> None:
+        self.name = name
+        self.parts = parts
+        self._platform = platform
+        self._store = store
+        self._commands = commands
+        self._pool = pool
+        self._reads = reads
+        self._codec = codec
+        self._keeper = Keeper(pool, platform.process, seconds=platform.settings.lease_seconds)
+        self.progress = Progress(pool)
+        self.projections: tuple[Projection, ...] = (*parts.projections, refusals_of(name))
+        self._readers = Readers(feed=platform.feed, keeper=self._keeper, progress=self.progress, codec=codec)
+        self._timers = [
+            TimerRunner(
+                timers,
+                service=name,
+                pool=pool,
+                keeper=self._keeper,
+                commands=commands,
+                clock=platform.clock,
+                poll_seconds=platform.settings.timer_poll_ms / 1000,
+            )
+            for timers in parts.timers
+        ]
+        self._tasks = [RunningTask(task=task) for task in parts.tasks]
+        self._own_store = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
+        self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
+        self.app = self._application()
+
+    # --- running ---
+
+    async def run(self) -> None:
+        """Until cancelled. What fails is logged and tried again; only a bug ends it."""
+        readers = await self._all_readers()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._readers.run(readers), name=f"{self.name} readers")
+            for timers in self._timers:
+                group.create_task(timers.run(), name=f"{self.name} timers")
+            for running in self._tasks:
+                group.create_task(self._run_task(running), name=running.task.name)
+
+    async def close(self) -> None:
+        await self._own_store.close()
+        await self._store.close()
+        await self._reads.close()
+        await self._pool.close()
+
+    async def _all_readers(self) -> list[Reader]:
+        readers: list[Reader] = []
+        for projection in self.projections:
+            readers += await self._readers.for_projection(projection)
+            self._names[projection.name] = frozenset(projection.reads)
+        for policy in self.parts.policies:
+            readers += await self._readers.for_policy(policy, self._commands)
+            self._names[policy.name] = frozenset(policy.reads)
+        for timers in self.parts.timers:
+            readers += await self._readers.for_timers(timers)
+            self._names[timers.name] = frozenset(timers.reads)
+        return readers
+
+    async def _run_task(self, running: RunningTask) -> None:
+        task, pause = running.task, Pause()
+        while True:
+            try:
+                held = await self._keeper.acquire(task.name, Partition(self.name, 0))
+                while held.is_held:
+                    found_work = await task.step()
+                    running.is_idle = not found_work
+                    pause.reset()
+                    if not found_work:
+                        await asyncio.sleep(task.every_seconds)
+            except Fenced:
+                continue
+            except Exception as error:  # noqa: BLE001  a task is never dropped: it says why it stands and tries again
+                running.is_idle = False
+                _log.log(
+                    logging.WARNING if is_worth_retrying(error) else logging.ERROR,
+                    "task will be tried again",
+                    extra={"task": task.name, "service": self.name},
+                    exc_info=error,
+                )
+                await asyncio.sleep(pause.next_seconds())
+
+    # --- what operators ask ---
+
+    async def is_quiet(self) -> bool:
+        """Every reader is at its head, no timer is due, no task has work, no command is under way."""
+        if not self._store.is_idle or not all(running.is_idle for running in self._tasks):
+            return False
+        if not await self.is_caught_up():
+            return False
+        return all([await timers.idle() for timers in self._timers])
+
+    async def is_caught_up(self, wait_seconds: float = 0.0) -> bool:
+        """Whether every reader of this service has taken in all that is in the stores now."""
+        for service in SERVICES:
+            names = [name for name, services in self._names.items() if service in services]
+            heads = await self._platform.feed.covering(service, None) if names else {}
+            if not await self.progress.wait_for(names, heads, wait_seconds):
+                return False
+        return bool(self._names)
+
+    # --- HTTP ---
+
+    def _application(self) -> FastAPI:
+        operations = Operations(
+            service=self.name,
+            parts=self.parts,
+            projections=self.projections,
+            store=self._own_store,
+            codec=self._codec,
+            progress=self.progress,
+            desk=self._desk(),
+            reads=self._reads,
+            is_quiet=self.is_quiet,
+            is_caught_up=self.is_caught_up,
+        )
+        routers = (*self.parts.routers, events_router(self.name, self._platform.feed), operations_router(operations))
+        return create_app(
+            self.name,
+            settings=self._platform.settings,
+            verifier=self._platform.verifier,
+            version=VERSION,
+            routers=routers,
+            ready=self._ready,
+            description=f"The {self.name} service of Ledgerline.",
+        )
+
+    def _desk(self) -> ParkedDesk:
+        sinks = {projection.name: ProjectionSink(projection, self._codec) for projection in self.projections}
+        sinks |= {timers.name: ProjectionSink(plan_of(timers), self._codec) for timers in self.parts.timers}
+        policies = {policy.name: PolicySink(policy, self._codec, self._commands) for policy in self.parts.policies}
+        return ParkedDesk(
+            self._pool,
+            {name: sink.apply for name, sink in sinks.items()} | {name: sink.apply for name, sink in policies.items()},
+        )
+
+    async def _ready(self) -> Mapping[str, bool]:
+        settings = self._platform.settings
+        return {
+            "store": await answers(settings.dsn(self.name)),
+            "readers": bool(self._names),
+        }
+
+
+@contextlib.asynccontextmanager
+async def open_host(platform: Platform, name: str, build: Build) -> AsyncIterator[Host]:
+    """A service, opened and with its read models in place, not yet running."""
+    settings = platform.settings
+    codec = EventCodec()
+    store = await EventStore.open(
+        settings.dsn(name), service=name, clock=platform.clock, queue_max=settings.committer_queue_max
+    )
+    commands = CommandHandler(store, codec, platform.vault, platform.clock, name)
+    pool = await asyncpg.create_pool(settings.dsn(name), min_size=1, max_size=settings.pool_connections_max)
+    reads = ReadDatabase(
+        settings.dsn(name),
+        covering=platform.feed.covering,
+        connections_max=settings.pool_connections_max,
+        statement_seconds_max=settings.statement_seconds_max,
+    )
+    parts = build(
+        ServiceRuntime(
+            name=name,
+            commands=commands,
+            vault=platform.vault,
+            documents=platform.documents,
+            reads=reads,
+            clock=platform.clock,
+            settings=settings,
+        )
+    )
+    host = Host(platform, name, parts, store=store, commands=commands, pool=pool, reads=reads, codec=codec)
+    try:
+        await install_read_models(settings.dsn(name, "owner"), host.projections)
+        yield host
+    finally:
+        await host.close()
+
+
+async def install_read_models(owner_dsn: str, projections: Sequence[Projection]) -> None:
+    """Make the tables of read models that are not there. Raises ShapeChanged for one that differs without a new version."""
+    connection = await asyncpg.connect(owner_dsn)
+    try:
+        for projection in projections:
+            async with connection.transaction():
+                await connection.execute("select pg_advisory_xact_lock(7702)")  # replicas may start together
+                if await read_tables.installed_version(connection, projection) is None:
+                    await read_tables.install(connection, projection)
+    finally:
+        await connection.close()

@@ -1,0 +1,166 @@
+"""What does an engineer on call ask a service? Readers, parked events, refused reactions, verification, quiet."""
+
+# No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from shared.runtime.codec import EventCodec
+from shared.runtime.feed import Feed
+from shared.runtime.invariants import CheckResult
+from shared.runtime.parked import ParkedDesk
+from shared.runtime.progress import Progress
+from shared.runtime.projection import Projection
+from shared.runtime.queries import ReadDatabase, asc, page
+from shared.runtime.refusals import refused_reactions
+from shared.runtime.service import ServiceParts
+from shared.runtime.verify import check_store, note
+from shared.runtime.web import Caller, Cursor, Limit, Page, caller, idempotency_key
+
+_VERIFY_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """What the routes stand on."""
+
+    service: str
+    parts: ServiceParts
+    projections: Sequence[Projection]
+    store: Feed  # the service's own store, whichever feed others read
+    codec: EventCodec
+    progress: Progress
+    desk: ParkedDesk
+    reads: ReadDatabase
+    is_quiet: Callable[[], Awaitable[bool]]
+    is_caught_up: Callable[[float], Awaitable[bool]]
+
+
+class ReaderRow(BaseModel):
+    name: str
+    service: str
+    partition: int
+    position: str
+    watermark: str | None
+    owner: str | None
+
+
+class ParkedRow(BaseModel):
+    key: dict[str, Any]
+
+
+class RefusedRow(BaseModel):
+    refusal_id: str
+    policy: str
+    cause_type: str
+    cause_stream: str
+    aggregate: str
+    key: str
+    code: str
+    message: str
+
+
+class ParkedKeyBody(BaseModel):
+    reader: str
+    service: str
+    stream: str
+
+
+class Settled(BaseModel):
+    events: int
+
+
+class Quiet(BaseModel):
+    quiet: bool
+
+
+class Verification(BaseModel):
+    ok: bool
+    checks: list[dict[str, Any]]
+
+
+def operations_router(operations: Operations) -> APIRouter:
+    """`/ops/…` of a service."""
+    router = APIRouter(prefix="/ops", tags=["operations"])
+
+    @router.get("/readers")
+    async def readers(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> list[ReaderRow]:
+        """Where every projection, policy and timer plan stands."""
+        return [
+            ReaderRow(
+                name=status.name,
+                service=status.partition.service,
+                partition=status.partition.number,
+                position=str(status.position),
+                watermark=status.watermark.isoformat() if status.watermark else None,
+                owner=status.owner,
+            )
+            for status in await operations.progress.statuses()
+        ]
+
+    @router.get("/quiet")
+    async def quiet(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> Quiet:
+        """Whether every reader is at its head, no timer is due and no background work is left."""
+        return Quiet(quiet=await operations.is_quiet())
+
+    @router.get("/parked")
+    async def parked(who: Annotated[Caller, Depends(caller("ops:read-parked"))]) -> list[ParkedRow]:
+        """Streams whose events cannot be worked on, by reader."""
+        return [ParkedRow(key=asdict(key)) for key in await operations.desk.keys(who.tenant)]
+
+    @router.post("/parked/replay")
+    async def replay(
+        body: ParkedKeyBody,
+        who: Annotated[Caller, Depends(caller("ops:replay-parked"))],
+        key: Annotated[str, Depends(idempotency_key)],
+    ) -> Settled:
+        """Take the parked events of a stream in, in order, and let the stream go on."""
+        return Settled(events=await operations.desk.replay(who.tenant, body.reader, body.service, body.stream))
+
+    @router.post("/parked/dismiss")
+    async def dismiss(
+        body: ParkedKeyBody,
+        who: Annotated[Caller, Depends(caller("ops:replay-parked"))],
+        key: Annotated[str, Depends(idempotency_key)],
+    ) -> Settled:
+        """Leave the parked events of a stream out, by decision."""
+        return Settled(events=await operations.desk.dismiss(who.tenant, body.reader, body.service, body.stream))
+
+    @router.get("/refused")
+    async def refused(
+        who: Annotated[Caller, Depends(caller("ops:read-refused"))], limit: Limit = 50, cursor: Cursor = None
+    ) -> Page[RefusedRow]:
+        """What policies and timers asked for and the business refused."""
+        order = (asc(refused_reactions.c.refused_at), asc(refused_reactions.c.refusal_id))
+        async with operations.reads.read(who.tenant) as connection:
+            found = await page(connection, sa.select(refused_reactions), order=order, limit=limit, cursor=cursor)
+            name = f"{operations.service}.refused-reactions"
+            return Page[RefusedRow].of(found, await operations.reads.positions(connection, name))
+
+    @router.get("/verify")
+    async def verify(
+        who: Annotated[Caller, Depends(caller("ops:read-invariants"))],
+        wait: Annotated[float, Query(ge=0, le=60)] = _VERIFY_WAIT_SECONDS,
+    ) -> Verification:
+        """Check everything that this service has ever recorded, and its read models."""
+        results = [await _readers_reach_their_heads(operations, wait)]
+        results += await check_store(
+            operations.store, operations.service, operations.codec, operations.parts.invariants
+        )
+        return Verification(
+            ok=not any(result.violations for result in results), checks=[asdict(result) for result in results]
+        )
+
+    return router
+
+
+async def _readers_reach_their_heads(operations: Operations, wait_seconds: float) -> CheckResult:
+    result = CheckResult(name="readers reach the heads of what they read", checked=1)
+    if not await operations.is_caught_up(wait_seconds):
+        note(result, operations.service, "all readers at the head", f"some still behind after {wait_seconds:g} s")
+    return result

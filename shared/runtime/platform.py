@@ -1,0 +1,97 @@
+"""What do all services of one process stand on?
+
+Opened once a process from the settings: the business clock, the vault, the document store, the feed, and whose tokens are believed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from uuid import uuid4
+
+import asyncpg
+
+from shared.events.registry import SERVICES
+from shared.runtime.clock import Clock, FileClock, SystemClock
+from shared.runtime.feed import Feed
+from shared.runtime.identity import TokenVerifier
+from shared.runtime.identity.issuer import signing_key
+from shared.runtime.identity.keys import FetchKeySet, keys_from_settings
+from shared.runtime.local_documents import LocalDocuments, create_documents_schema
+from shared.runtime.local_vault import LocalVault, create_vault_schema, load_root_key
+from shared.runtime.postgres_feed import PostgresFeed
+from shared.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    settings: Settings
+    clock: Clock
+    vault: LocalVault
+    documents: LocalDocuments
+    feed: Feed
+    verifier: TokenVerifier
+    process: str  # names this process in leases
+
+    async def close(self) -> None:
+        await self.feed.close()
+        await self.documents.close()
+        await self.vault.close()
+
+
+async def open_platform(settings: Settings, verifier: TokenVerifier | None = None) -> Platform:
+    """Raises VaultUnavailable, DocumentsUnavailable, WrongRootKey, OSError while what it stands on is not there."""
+    clock = clock_of(settings)
+    await create_vault_schema(settings.dsn("vault", "owner"))
+    await create_documents_schema(settings.dsn("documents", "owner"))
+    vault = await LocalVault.connect(settings.dsn("vault"), load_root_key(settings))
+    documents = await LocalDocuments.connect(settings.dsn("documents"), vault, bytes_max=settings.document_bytes_max)
+    return Platform(
+        settings=settings,
+        clock=clock,
+        vault=vault,
+        documents=documents,
+        feed=_feed(settings, clock),
+        verifier=verifier or verifier_of(settings),
+        process=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+    )
+
+
+def clock_of(settings: Settings) -> Clock:
+    return FileClock(settings.home / "clock") if settings.clock == "driven" else SystemClock()
+
+
+def verifier_of(settings: Settings) -> TokenVerifier:
+    """Believes the issuer that the settings name."""
+    keys = keys_from_settings(settings, _local_key_set(settings) if settings.is_locally_issued else None)
+    return TokenVerifier(
+        keys, issuer=settings.issuer, audience=settings.audience, leeway_seconds=settings.token_leeway_seconds
+    )
+
+
+def _local_key_set(settings: Settings) -> FetchKeySet:
+    """The public half of the local issuer's key: every process of the home folder can read it."""
+
+    async def fetch() -> bytes:
+        key = signing_key(settings.home)
+        return json.dumps({"keys": [key.as_dict(private=False, use="sig", alg="ES256")]}).encode()
+
+    return fetch
+
+
+def _feed(settings: Settings, clock: Clock) -> Feed:
+    return PostgresFeed({service: settings.dsn(service, "feed") for service in SERVICES}, clock)
+
+
+async def answers(dsn: str) -> bool:
+    """Whether a database answers, now."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=2)
+    except (OSError, TimeoutError, asyncpg.PostgresError):
+        return False
+    try:
+        return bool(await connection.fetchval("select true"))
+    finally:
+        await connection.close()
