@@ -22,7 +22,7 @@ from shared.runtime.identity import TokenVerifier
 from shared.runtime.settings import Settings
 from shared.runtime.web.edge import Authenticated, BoundedBody, Recorded, SafeHeaders
 from shared.runtime.web.page_of_operations import CONTENT_SECURITY_POLICY, page_of_operations
-from shared.runtime.web.problems import RESPONSES, handle_problems
+from shared.runtime.web.problems import RESPONSES, describe_problems, handle_problems
 from shared.runtime.web.requests import identity
 
 Ready: TypeAlias = Callable[[], Awaitable[Mapping[str, bool]]]
@@ -73,6 +73,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     handle_problems(app)
+    describe_problems(app)
     for router in public:
         app.include_router(router)
     public_paths = _PUBLIC | {context.path for context in iter_route_contexts(app.routes) if context.path}

@@ -81,9 +81,12 @@ _TITLES = {
     503: "Try again later",
 }
 
-# Every operation may answer with these; FastAPI documents the rest.
+# Every operation may answer with these. `describe_problems` puts the schema that they refer to into the description.
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": _TITLES[status], "content": {MEDIA_TYPE: {}}}
+    status: {
+        "description": _TITLES[status],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
     for status in (400, 401, 403, 404, 409, 413, 422, 503)
 }
 
@@ -161,6 +164,21 @@ def handle_problems(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code, detail = _HTTP.get(error.status_code, ("refused", "the request cannot be answered"))
         return answer(error.status_code, code, detail, headers=error.headers)
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Add the form of a problem to the application's description."""
+    without = app.openapi
+
+    def described() -> dict[str, Any]:
+        description = without()
+        schemas = description.setdefault("components", {}).setdefault("schemas", {})
+        if Problem.__name__ not in schemas:
+            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {}) | {Problem.__name__: schema}
+        return description
+
+    app.openapi = described  # type: ignore[method-assign]  # the way FastAPI names for extending it
 
 
 _HTTP = {
