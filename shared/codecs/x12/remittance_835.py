@@ -6,7 +6,7 @@ as `others`. Amounts are integer cents: a positive adjustment reduces the paymen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -35,7 +35,7 @@ from shared.codecs.x12.elements import (
     write_organisation,
     write_party,
 )
-from shared.codecs.x12.envelope import NOWHERE, Envelope, Place, SetHeader, walk
+from shared.codecs.x12.envelope import NOWHERE, Envelope, Place, SetHeader, TransactionSet, walk
 from shared.codecs.x12.problems import Problems, X12Error
 from shared.codecs.x12.tokenizer import STANDARD, Dialect, Limits, Segment, Source
 from shared.codecs.x12.values import cents_text, day_text, quantity_text
@@ -258,16 +258,20 @@ def read_835(
     """Every remittance of a file, one ST in memory at a time. Other transaction sets are passed over.
 
     Problems of an advice are in it; those of the whole file go to `problems` too."""
+    yield from _advices(stream_835(source, problems, limits))
+
+
+def _advices(parts: Iterable[RemittancePart]) -> Iterator[RemittanceAdvice]:
     header: RemittanceHeader | None = None
     claims: list[ClaimPayment] = []
-    for part in stream_835(source, problems, limits):
+    for part in parts:
         match part:
             case RemittanceHeader():
                 header, claims = part, []
             case ClaimPayment():
                 claims.append(part)
             case RemittanceTrailer():
-                assert header is not None
+                assert header is not None  # the reader gives a header first, whatever the file holds
                 yield RemittanceAdvice(
                     header=header,
                     claims=tuple(claims),
@@ -304,6 +308,23 @@ def stream_835(
             reader, start = None, len(noted)
     if reader is not None:
         yield from reader.finish()
+
+
+def remittance_of(transaction: TransactionSet) -> RemittanceAdvice:
+    """The 835 in a transaction set that has been read already."""
+    problems = Problems(transaction.problems)
+    opened = SetHeader(
+        kind=transaction.kind,
+        envelope=transaction.envelope,
+        set_id=transaction.set_id,
+        control_number=transaction.control_number,
+        guide=transaction.guide,
+        opening=transaction.segments[0],
+    )
+    reader = _Reader(opened, problems, 0)
+    parts = [part for part in map(reader.take, transaction.segments) if part is not None]
+    (advice,) = _advices([*parts, *reader.finish()])
+    return advice
 
 
 _BOUNDARIES = frozenset(("CLP", "LX", "PLB", "SE"))

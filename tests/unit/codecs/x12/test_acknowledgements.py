@@ -39,10 +39,10 @@ AK1*HC*42*005010X222A1~
 AK2*837*0001*005010X222A1~
 IK5*A~
 AK2*837*0002*005010X222A1~
-IK3*NM1*22*2010BA*8~
+IK3*CLM*22*2300*8~
 CTX*CLM01:CLAIM-7~
-IK4*9:1*67*1~
-CTX*SITUATIONAL TRIGGER*NM1*22*2010BA*9~
+IK4*5:3*1325*7*9~
+CTX*SITUATIONAL TRIGGER*CLM*22*2300*5:3~
 IK3*HI*30*2300*3~
 IK5*R*5*I5~
 AK9*P*2*2*1~
@@ -72,6 +72,8 @@ AMT*YU*250~
 AMT*YY*100.5~
 HL*3*2*19*1~
 NM1*85*2*RIVERSIDE CLINIC*****XX*1234567893~
+TRN*1*CLINICTRACE~
+STC*A1:19:PR**WQ*350.5~
 HL*4*3*PT~
 NM1*QC*1*ROE*JANE****MI*MEM001~
 TRN*2*CLAIM-1~
@@ -84,9 +86,9 @@ TRN*2*CLAIM-2~
 STC*A7:164:IL*20260110*U*100.5******A3:33~
 DTP*472*D8*20260103~
 SVC*HC:99213*100.5~
-STC*A7:454**U~
+STC*A7:454*20260110*U~
 REF*FJ*LINE-3~
-SE*32*0001~
+SE*34*0001~
 GE*1*301~
 IEA*1*000000301~
 """
@@ -107,9 +109,9 @@ def test_a_partly_accepted_group_names_the_set_to_send_again() -> None:
 def test_an_error_of_a_999_is_tied_to_its_claim() -> None:
     (acknowledgement,) = read_999(GROUP)
     first, second = acknowledgement.sets[1].errors
-    assert (first.segment_id, first.position, first.code) == ("NM1", "22", "8")
+    assert (first.segment_id, first.position, first.code) == ("CLM", "22", "8")
     assert (first.contexts[0].name, first.contexts[0].value) == ("CLM01", "CLAIM-7")
-    assert (first.elements[0].position, first.elements[0].code) == (("9", "1"), "1")
+    assert (first.elements[0].position, first.elements[0].code) == (("5", "3"), "7")
     assert second.elements == ()
 
 
@@ -155,7 +157,7 @@ def test_a_rejection_keeps_every_reason_and_the_line_it_is_about() -> None:
 
 
 def test_a_batch_rejected_at_the_door_names_no_claims() -> None:
-    start, end = BATCH.index(b"HL*3*2*19"), BATCH.index(b"SE*32")
+    start, end = BATCH.index(b"HL*3*2*19"), BATCH.index(b"SE*34")
     rejected = BATCH[:start].replace(b"A1:19:PR*20260110*WQ", b"A3:24:41*20260110*U") + BATCH[end:]
     (acknowledgement,) = read_277ca(rejected)
     assert acknowledgement.claims == ()

@@ -1,11 +1,13 @@
 """Is every real sample read without an exception, and is writing its segments back identity?"""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from shared.codecs.x12.balance import balance
+from shared.codecs.x12.check import check, json_document
 from shared.codecs.x12.claim_837p import read_837p
 from shared.codecs.x12.remittance_835 import read_835, write_835
 from shared.codecs.x12.tokenizer import read_segments
@@ -44,3 +46,10 @@ def test_every_835_sample_reads_and_writes_back_the_same(path: Path) -> None:
 def test_every_837p_sample_reads(path: Path) -> None:
     claims = [claim for batch in read_837p(path.read_bytes()) for claim in batch.claims]
     assert all(claim.charged_cents >= 0 for claim in claims)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_sample_is_checked_and_has_a_json_form(path: Path) -> None:
+    data = path.read_bytes()
+    assert json.loads(json.dumps(json_document(data)))["transactions"]
+    assert all(finding.segment >= 0 and finding.rule for finding in check(data))
