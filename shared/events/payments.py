@@ -89,6 +89,7 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     adjustments: tuple[Adjustment, ...] = ()  # claim level
     remarks: tuple[str, ...] = ()  # MIA, MOA
     lines: tuple[AdjudicatedLine, ...] = ()
+    findings: tuple[Finding, ...] = ()  # what could not be read: an error holds the answer
     source: DocumentReference
 
 

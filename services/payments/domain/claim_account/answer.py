@@ -46,7 +46,8 @@ def total_of(adjustments: Iterator[Adjustment] | tuple[Adjustment, ...]) -> int:
 
 def broken_equations(answer: ClaimAnswer) -> list[Finding]:
     """Why this answer must be held: each names the level, what was expected and what was found. Empty when it balances."""
-    return [*_lines(answer), *_claim(answer), *_money_where_none_may_be(answer)]
+    unread = [finding for finding in answer.findings if finding.severity == "error"]
+    return [*unread, *_lines(answer), *_claim(answer), *_money_where_none_may_be(answer)]
 
 
 def _lines(answer: ClaimAnswer) -> Iterator[Finding]:
@@ -76,6 +77,7 @@ def _money_where_none_may_be(answer: ClaimAnswer) -> Iterator[Finding]:
 
 def warnings_of(answer: ClaimAnswer) -> Iterator[Finding]:
     """What is odd and may be posted: the CAS count, CLP05 is information."""
+    yield from (finding for finding in answer.findings if finding.severity == "warning")
     if answer.status not in KNOWN_STATUSES:
         yield warning("unknown-claim-status", "claim CLP02", "CLP02 is a claim status code", answer.status)
     patient = sum(each.amount_cents for each in adjustments_of(answer) if each.group == "PR")
