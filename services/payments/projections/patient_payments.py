@@ -1,0 +1,131 @@
+"""What did patients pay, where did it go, and whose money waits? Merged patients are read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.events.eligibility import PatientsMerged
+from shared.events.envelope import Recorded
+from shared.events.payments import AllocationReturned, PatientPaymentReceived, PaymentAllocated, PaymentApplied
+from shared.runtime.projection import Change, Projection, Put
+
+metadata = sa.MetaData()
+
+
+def _cents(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, server_default="0")
+
+
+payments_of_patients = sa.Table(
+    "payments_of_patients",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("patient_id", sa.Text),
+    sa.Column("method", sa.Text),
+    sa.Column("received_on", sa.Date),
+    _cents("amount_cents"),
+    _cents("allocated_cents"),
+    _cents("returned_cents"),
+    sa.Index("payments_of_patients_by_patient", "tenant", "patient_id", "received_on"),
+)
+
+patient_allocations = sa.Table(
+    "patient_allocations",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("allocation", sa.Integer, primary_key=True),
+    sa.Column("account_id", sa.Text),
+    _cents("amount_cents"),
+    _cents("applied_cents"),
+    _cents("returned_cents"),
+    sa.Index("patient_allocations_by_account", "tenant", "account_id"),
+)
+
+patient_aliases = sa.Table(
+    "patient_aliases",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("retired_patient_id", sa.Text, primary_key=True),
+    sa.Column("patient_id", sa.Text),
+    sa.Index("patient_aliases_by_survivor", "tenant", "patient_id"),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    match recorded.event:
+        case PatientPaymentReceived() as event:
+            values = {
+                "patient_id": event.patient_id,
+                "method": event.method,
+                "received_on": event.received_on,
+                "amount_cents": event.amount_cents,
+            }
+            yield Put(table="payments_of_patients", key=(event.payment_id,), values=values)
+        case PaymentAllocated() as event:
+            given = {"allocated_cents": event.amount_cents}
+            yield Put(table="payments_of_patients", key=(event.payment_id,), add=given)
+            own = {"account_id": event.account_id, "amount_cents": event.amount_cents}
+            yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), values=own)
+        case AllocationReturned() as event:
+            back = {"returned_cents": event.amount_cents}
+            yield Put(table="payments_of_patients", key=(event.payment_id,), add=back)
+            yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=back)
+        case PaymentApplied() as event:
+            taken = {"applied_cents": event.amount_cents}
+            yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
+        case PatientsMerged() as event:
+            survivor = {"patient_id": event.patient_id}
+            yield Put(table="patient_aliases", key=(event.retired_patient_id,), values=survivor)
+
+
+projection = Projection(
+    name="payments.patient-payments",
+    version=1,
+    tables=(payments_of_patients, patient_allocations, patient_aliases),
+    reads={
+        "payments": (PatientPaymentReceived, PaymentAllocated, AllocationReturned, PaymentApplied),
+        "eligibility": (PatientsMerged,),
+    },
+    apply=apply,
+)
+
+
+# What is asked of the rows
+
+_unapplied = (
+    payments_of_patients.c.amount_cents - payments_of_patients.c.allocated_cents + payments_of_patients.c.returned_cents
+)
+
+
+def payments(patient_ids: list[str]) -> sa.Select[Any]:
+    """The payments of one patient, oldest first, with what of each waits."""
+    return (
+        sa.select(payments_of_patients, _unapplied.label("unapplied_cents"))
+        .where(payments_of_patients.c.patient_id.in_(patient_ids))
+        .order_by(payments_of_patients.c.received_on, payments_of_patients.c.payment_id)
+    )
+
+
+def unapplied() -> sa.Select[Any]:
+    """Patients' money that waits, with its owner and its day; the caller orders and pages."""
+    return sa.select(
+        payments_of_patients.c.payment_id,
+        payments_of_patients.c.patient_id,
+        payments_of_patients.c.received_on,
+        _unapplied.label("unapplied_cents"),
+    ).where(_unapplied != 0)
+
+
+def names_of(patient_id: str) -> sa.CompoundSelect[Any]:
+    """`patient_id`: every id under which this person was registered, the survivor's and the retired ones."""
+    alias = patient_aliases
+    survivor = sa.func.coalesce(
+        sa.select(alias.c.patient_id).where(alias.c.retired_patient_id == patient_id).scalar_subquery(), patient_id
+    )
+    retired = sa.select(alias.c.retired_patient_id.label("patient_id")).where(alias.c.patient_id == survivor)
+    return sa.union(sa.select(survivor.label("patient_id")), retired, sa.select(sa.literal(patient_id)))

@@ -1,0 +1,238 @@
+"""Who owes what, at any past moment, as known at any past moment?
+
+Append-only rows, one for each leg of each money event, with both clocks; every figure is a sum of rows when it is read. The
+total of all rows is zero; the total of the receivables is the accounts receivable, and so is the sum of every aging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias, get_args
+
+import sqlalchemy as sa
+
+from services.payments.projections.bills import bills
+from services.payments.projections.claim_accounts import account_payers
+from shared.events.base import EventType
+from shared.events.envelope import Recorded
+from shared.events.payments import (
+    ChargesPosted,
+    PaymentsEvent,
+    ResponsibilityTransferred,
+)
+from shared.runtime.projection import Change, Projection, Put
+
+RECEIVABLE = "receivable:"
+metadata = sa.MetaData()
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Uuid, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("stream", sa.Text),
+    sa.Column("event", sa.Text),  # what happened, in the vocabulary's word
+    sa.Column("account_id", sa.Text, server_default=""),
+    sa.Column("ledger", sa.Text),
+    sa.Column("party", sa.Text, server_default=""),  # whose receivable it is; empty for other accounts
+    sa.Column("line_id", sa.Text, server_default=""),
+    sa.Column("amount_cents", sa.BigInteger),
+    sa.Column("reason", sa.Text, server_default=""),
+    sa.Column("occurred_at", sa.DateTime(timezone=True)),
+    sa.Column("recorded_at", sa.DateTime(timezone=True)),
+    sa.Column("since_on", sa.Date),  # responsibility begins
+    sa.Column("service_on", sa.Date),  # of charges only
+    sa.Index("postings_by_account", "tenant", "account_id"),
+    sa.Index("postings_by_party", "tenant", "party", "account_id"),
+)
+
+MONEY_EVENTS: tuple[EventType, ...] = tuple(
+    kind for kind in get_args(PaymentsEvent) if "postings" in kind.__struct_fields__
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    """One row a posting. Written with the position, so a batch that is applied twice is applied once."""
+    event = recorded.event
+    since_on = event.since_on if isinstance(event, ResponsibilityTransferred) else recorded.occurred_at.date()
+    for ordinal, posting in enumerate(event.postings):
+        yield Put(
+            table="postings",
+            key=(recorded.event_id, ordinal),
+            values={
+                "stream": recorded.stream,
+                "event": type(event).__name__,
+                "account_id": getattr(event, "account_id", ""),
+                "ledger": posting.account,
+                "party": posting.account.removeprefix(RECEIVABLE) if posting.account.startswith(RECEIVABLE) else "",
+                "line_id": posting.line_id,
+                "amount_cents": posting.amount_cents,
+                "reason": getattr(event, "reason", ""),
+                "occurred_at": recorded.occurred_at,
+                "recorded_at": recorded.recorded_at,
+                "since_on": since_on,
+                "service_on": event.service_on if isinstance(event, ChargesPosted) else None,
+            },
+        )
+
+
+projection = Projection(
+    name="payments.postings",
+    version=1,
+    tables=(postings,),
+    reads={"payments": MONEY_EVENTS},
+    apply=apply,
+)
+
+
+# What is asked of the rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Things that happened up to `as_of`, as we knew them at `known_at`."""
+
+    as_of: datetime
+    known_at: datetime
+
+    def holds(self) -> sa.ColumnElement[bool]:
+        return sa.and_(postings.c.occurred_at <= self.as_of, postings.c.recorded_at <= self.known_at)
+
+
+def balances(clocks: Clocks) -> sa.Select[Any]:
+    """`name`, `cents`: what each responsible party owes; parties that owe nothing are left out."""
+    return _grouped(postings.c.party, clocks)
+
+
+def balances_by_payer(clocks: Clocks) -> sa.Select[Any]:
+    """As `balances`, with payers by their id, as the accounts name them today."""
+    payer = account_payers
+    named = sa.and_(
+        payer.c.tenant == postings.c.tenant,
+        payer.c.account_id == postings.c.account_id,
+        postings.c.party == sa.func.concat("payer:", payer.c.rank),
+    )
+    name = sa.func.coalesce(payer.c.payer_id, postings.c.party)
+    return _grouped(name, clocks, postings.outerjoin(payer, named))
+
+
+def trial_balance(clocks: Clocks) -> sa.Select[Any]:
+    """`name`, `cents` of every ledger account; they sum to zero."""
+    cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
+    return (
+        sa.select(postings.c.ledger.label("name"), cents.label("cents"))
+        .where(clocks.holds())
+        .group_by(postings.c.ledger)
+        .having(cents != 0)
+        .order_by(postings.c.ledger)
+    )
+
+
+def _grouped(name: sa.ColumnElement[Any], clocks: Clocks, source: sa.FromClause | None = None) -> sa.Select[Any]:
+    cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
+    return (
+        sa.select(name.label("name"), cents.label("cents"))
+        .select_from(postings if source is None else source)
+        .where(postings.c.party != "", clocks.holds())
+        .group_by(name)
+        .having(cents != 0)
+        .order_by(name)
+    )
+
+
+AgingBasis: TypeAlias = Literal["responsibility", "service", "bill"]
+BUCKETS = ("0-30", "31-60", "61-90", "91-120", "120+")
+
+
+def aging(clocks: Clocks, *, basis: AgingBasis, on: date) -> sa.Select[Any]:
+    """`party`, `bucket`, `cents`: open amounts by age in days on a date; all of them sum to the accounts receivable."""
+    ages = _since_responsibility(clocks) if basis == "responsibility" else _since_account(clocks, basis)
+    days = sa.literal(on, sa.Date) - ages.c.aged_on
+    bucket = sa.case(
+        (days <= 30, "0-30"), (days <= 60, "31-60"), (days <= 90, "61-90"), (days <= 120, "91-120"), else_="120+"
+    )
+    cents = sa.func.sum(ages.c.cents).cast(sa.BigInteger)
+    return (
+        sa.select(ages.c.party, bucket.label("bucket"), cents.label("cents"))
+        .group_by(ages.c.party, bucket)
+        .having(cents != 0)
+        .order_by(ages.c.party, bucket)
+    )
+
+
+def _since_responsibility(clocks: Clocks) -> sa.Subquery:
+    """Oldest first is paid first, so what is open are the newest debits; a credit is as old as its last posting."""
+    whose = (postings.c.tenant, postings.c.account_id, postings.c.party)
+    debit = sa.func.greatest(postings.c.amount_cents, 0)
+    newest_first = (postings.c.since_on.desc(), postings.c.recorded_at.desc(), postings.c.event_id, postings.c.ordinal)
+    newer = sa.func.coalesce(sa.func.sum(debit).over(partition_by=whose, order_by=newest_first, rows=(None, -1)), 0)
+    rows = (
+        sa.select(
+            postings.c.party,
+            postings.c.since_on.label("aged_on"),
+            debit.label("debit"),
+            newer.label("newer"),
+            sa.func.sum(postings.c.amount_cents).over(partition_by=whose).label("open"),
+            sa.func.row_number().over(partition_by=whose, order_by=newest_first).label("place"),
+        )
+        .where(postings.c.party != "", clocks.holds())
+        .subquery("debits")
+    )
+    still_open = sa.func.least(rows.c.debit, sa.func.greatest(rows.c.open - rows.c.newer, 0))
+    credit = sa.case((sa.and_(rows.c.open < 0, rows.c.place == 1), rows.c.open), else_=0)
+    return sa.select(rows.c.party, rows.c.aged_on, (still_open + credit).label("cents")).subquery("ages")
+
+
+def _since_account(clocks: Clocks, basis: AgingBasis) -> sa.Subquery:
+    """One date for each account and party: the day of service, or the day on which it was first billed to the party."""
+    open_ = (
+        sa.select(
+            postings.c.tenant,
+            postings.c.account_id,
+            postings.c.party,
+            sa.func.sum(postings.c.amount_cents).label("cents"),
+            sa.func.min(postings.c.since_on).label("known_on"),
+        )
+        .where(postings.c.party != "", clocks.holds())
+        .group_by(postings.c.tenant, postings.c.account_id, postings.c.party)
+        .subquery("open")
+    )
+    served = (
+        sa.select(sa.func.min(postings.c.service_on))
+        .where(postings.c.tenant == open_.c.tenant, postings.c.account_id == open_.c.account_id)
+        .correlate(open_)
+        .scalar_subquery()
+    )
+    kind = sa.case((open_.c.party.startswith("payer:"), "claim"), else_="statement")
+    billed = (
+        sa.select(sa.func.min(bills.c.billed_on))
+        .where(bills.c.tenant == open_.c.tenant, bills.c.account_id == open_.c.account_id, bills.c.kind == kind)
+        .correlate(open_)
+        .scalar_subquery()
+    )
+    dates = (billed, served, open_.c.known_on) if basis == "bill" else (served, open_.c.known_on)
+    return sa.select(open_.c.party, sa.func.coalesce(*dates).label("aged_on"), open_.c.cents).subquery("ages")
+
+
+def money_by_line(account_id: str) -> sa.Select[Any]:
+    """`line_id`, `ledger`, `cents` of one account: the money line by line."""
+    cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
+    return (
+        sa.select(postings.c.line_id, postings.c.ledger, cents.label("cents"))
+        .where(postings.c.account_id == account_id, postings.c.stream == f"claim-account/{account_id}")
+        .group_by(postings.c.line_id, postings.c.ledger)
+        .having(cents != 0)
+        .order_by(postings.c.line_id, postings.c.ledger)
+    )
+
+
+def history(account_id: str) -> sa.Select[Any]:
+    """Every posting of an account's own stream, oldest first: why each cent is where it is."""
+    return (
+        sa.select(postings)
+        .where(postings.c.account_id == account_id, postings.c.stream == f"claim-account/{account_id}")
+        .order_by(postings.c.recorded_at, postings.c.event_id, postings.c.ordinal)
+    )

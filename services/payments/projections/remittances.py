@@ -1,0 +1,284 @@
+"""Which remittances came, where does each of their claims stand, and which takebacks are still open?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.events.envelope import Recorded
+from shared.events.payments import (
+    ClaimAnswerNoted,
+    ClaimPaymentPosted,
+    ClaimPaymentReversed,
+    ClaimPaymentUnapplied,
+    ProviderAdjustmentPosted,
+    RemittanceClaimHeld,
+    RemittanceHeld,
+    RemittancePosted,
+    RemittanceReceived,
+    TraceNumberReused,
+)
+from shared.events.values import DocumentReference, Finding
+from shared.runtime.projection import Change, Projection, Put
+
+metadata = sa.MetaData()
+
+
+def _cents(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, server_default="0")
+
+
+remittances = sa.Table(
+    "remittances",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("remittance_id", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text),  # held, received, posted
+    sa.Column("trace_number", sa.Text),
+    sa.Column("payer_identifier", sa.Text),
+    sa.Column("payer_name", sa.Text),
+    sa.Column("payment_on", sa.Date),
+    sa.Column("method", sa.Text, server_default=""),
+    sa.Column("claims", sa.Integer, server_default="0"),
+    _cents("payment_cents"),
+    _cents("claims_cents"),
+    _cents("provider_adjustments_cents"),
+    sa.Column("findings", JSONB),
+    sa.Column("first_remittance_id", sa.Text, server_default=""),  # whose trace number this one uses
+    sa.Column("document_id", sa.Text),
+    sa.Column("place", sa.Text),
+    sa.Column("received_at", sa.DateTime(timezone=True)),
+    sa.Index("remittances_by_status", "tenant", "status", "payment_on"),
+    sa.Index("remittances_by_payment", "tenant", "payment_on", "remittance_id"),
+)
+
+remittance_claims = sa.Table(
+    "remittance_claims",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("remittance_id", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("account_id", sa.Text),
+    sa.Column("claim_id", sa.Text),
+    sa.Column("outcome", sa.Text),  # posted, noted, reversal, held, unapplied
+    sa.Column("claim_status", sa.Text, server_default=""),
+    sa.Column("payer_rank", sa.Integer),
+    sa.Column("is_reversed", sa.Boolean, server_default=sa.false()),
+    _cents("paid_cents"),
+    _cents("contractual_cents"),
+    _cents("patient_responsibility_cents"),
+    _cents("denied_cents"),
+    sa.Column("findings", JSONB),
+    sa.Column("document_id", sa.Text),
+    sa.Column("place", sa.Text),
+    sa.Column("answered_at", sa.DateTime(timezone=True)),
+    sa.Index("remittance_claims_by_account", "tenant", "account_id"),
+    sa.Index("remittance_claims_by_outcome", "tenant", "outcome", "answered_at"),
+)
+
+provider_adjustments = sa.Table(
+    "provider_adjustments",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("remittance_id", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("reason", sa.Text),
+    sa.Column("reference", sa.Text),
+    sa.Column("clearing", sa.Text),  # ledger account
+    _cents("amount_cents"),
+    sa.Column("posted_at", sa.DateTime(timezone=True)),
+    sa.Index("provider_adjustments_by_clearing", "tenant", "clearing"),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    match recorded.event:
+        case RemittanceReceived() as event:
+            own = {
+                "status": "received",
+                "method": event.method,
+                "claims_cents": event.claims_cents,
+                "provider_adjustments_cents": event.provider_adjustments_cents,
+            }
+            yield _remittance(event, recorded, own)
+        case RemittanceHeld() as event:
+            yield _remittance(event, recorded, {"status": "held"})
+        case RemittancePosted() as event:
+            yield Put(table="remittances", key=(event.remittance_id,), values={"status": "posted"})
+        case TraceNumberReused() as event:
+            twin = {"first_remittance_id": event.first_remittance_id}
+            yield Put(table="remittances", key=(event.remittance_id,), values=twin)
+        case ProviderAdjustmentPosted() as event:
+            yield _provider_adjustment(event, recorded)
+        case ClaimPaymentPosted() as event:
+            posted = {
+                "outcome": "posted",
+                "claim_status": event.claim_status,
+                "payer_rank": event.payer_rank,
+                "is_reversed": False,
+                "paid_cents": event.paid_cents,
+                "contractual_cents": event.contractual_cents,
+                "patient_responsibility_cents": event.patient_responsibility_cents,
+                "denied_cents": event.denied_cents,
+                "findings": _told(event.findings),
+            }
+            yield _claim(event, recorded, posted)
+        case ClaimAnswerNoted() as event:
+            yield _claim(event, recorded, {"outcome": "noted", "claim_status": event.claim_status})
+        case RemittanceClaimHeld() as event:
+            held = {"outcome": "held", "paid_cents": event.paid_cents, "findings": _told(event.findings)}
+            yield _claim(event, recorded, held)
+        case ClaimPaymentUnapplied() as event:
+            waits = {
+                "outcome": "unapplied",
+                "paid_cents": event.paid_cents,
+                "claim_status": event.answer.status,
+            }
+            yield _claim(event, recorded, waits)
+        case ClaimPaymentReversed() as event:
+            yield from _reversal(event, recorded)
+
+
+def _remittance(event: RemittanceReceived | RemittanceHeld, recorded: Recorded[Any], own: dict[str, Any]) -> Put:
+    values = {
+        "trace_number": event.trace_number,
+        "payer_identifier": event.payer_identifier,
+        "payer_name": event.payer_name,
+        "payment_cents": event.payment_cents,
+        "payment_on": event.payment_on,
+        "claims": event.claims,
+        "findings": _told(event.findings),
+        "received_at": recorded.recorded_at,
+        **_source(event.document),
+        **own,
+    }
+    return Put(table="remittances", key=(event.remittance_id,), values=values)
+
+
+def _provider_adjustment(event: ProviderAdjustmentPosted, recorded: Recorded[Any]) -> Put:
+    clearing = next((leg.account for leg in event.postings if leg.account != "suspense"), "")
+    values = {
+        "reason": event.reason,
+        "reference": event.reference,
+        "clearing": clearing,
+        "amount_cents": event.amount_cents,
+        "posted_at": recorded.recorded_at,
+    }
+    return Put(table="provider_adjustments", key=(event.remittance_id, event.ordinal), values=values)
+
+
+def _claim(
+    event: ClaimPaymentPosted | ClaimAnswerNoted | RemittanceClaimHeld | ClaimPaymentUnapplied | ClaimPaymentReversed,
+    recorded: Recorded[Any],
+    own: dict[str, Any],
+) -> Put:
+    values = {
+        "account_id": event.account_id,
+        "claim_id": event.claim_id,
+        "answered_at": recorded.recorded_at,
+        **_source(event.source),
+        **own,
+    }
+    return Put(table="remittance_claims", key=(event.remittance_id, event.ordinal), values=values)
+
+
+def _reversal(event: ClaimPaymentReversed, recorded: Recorded[Any]) -> Iterator[Change]:
+    original = (event.reverses_remittance_id, event.reverses_ordinal)
+    yield Put(table="remittance_claims", key=original, values={"is_reversed": True})
+    if event.reason == "unposted":
+        yield Put(table="remittance_claims", key=original, values={"outcome": "held"})
+    else:
+        mirror = {
+            "outcome": "reversal",
+            "claim_status": "22",
+            "payer_rank": event.payer_rank,
+            "paid_cents": event.paid_cents,
+            "contractual_cents": event.contractual_cents,
+            "denied_cents": -event.denied_cents,
+        }
+        yield _claim(event, recorded, mirror)
+
+
+def _source(source: DocumentReference) -> dict[str, str]:
+    return {"document_id": source.document_id, "place": source.place}
+
+
+def _told(findings: tuple[Finding, ...]) -> Any:
+    return msgspec.to_builtins(findings)
+
+
+projection = Projection(
+    name="payments.remittances",
+    version=1,
+    tables=(remittances, remittance_claims, provider_adjustments),
+    reads={
+        "payments": (
+            RemittanceReceived,
+            RemittanceHeld,
+            RemittancePosted,
+            TraceNumberReused,
+            ProviderAdjustmentPosted,
+            ClaimPaymentPosted,
+            ClaimAnswerNoted,
+            RemittanceClaimHeld,
+            ClaimPaymentUnapplied,
+            ClaimPaymentReversed,
+        )
+    },
+    apply=apply,
+)
+
+
+# What is asked of the rows
+
+
+def every(status: str | None = None) -> sa.Select[Any]:
+    """Remittances, of one status or all; the caller orders and pages."""
+    statement = sa.select(remittances)
+    return statement.where(remittances.c.status == status) if status else statement
+
+
+def one(remittance_id: str) -> sa.Select[Any]:
+    return sa.select(remittances).where(remittances.c.remittance_id == remittance_id)
+
+
+def claims_of(remittance_id: str) -> sa.Select[Any]:
+    """The claims of a remittance that have answered; the caller pages by ordinal."""
+    return sa.select(remittance_claims).where(remittance_claims.c.remittance_id == remittance_id)
+
+
+def answers_to(account_id: str) -> sa.Select[Any]:
+    """What payers said about an account, oldest first."""
+    return (
+        sa.select(remittance_claims)
+        .where(remittance_claims.c.account_id == account_id)
+        .order_by(remittance_claims.c.answered_at, remittance_claims.c.remittance_id, remittance_claims.c.ordinal)
+    )
+
+
+def adjustments_of(remittance_id: str) -> sa.Select[Any]:
+    return (
+        sa.select(provider_adjustments)
+        .where(provider_adjustments.c.remittance_id == remittance_id)
+        .order_by(provider_adjustments.c.ordinal)
+    )
+
+
+def waiting(outcome: str) -> sa.Select[Any]:
+    """The work queue of claims that are held, or whose cash has no account; the caller orders and pages."""
+    return sa.select(remittance_claims).where(remittance_claims.c.outcome == outcome)
+
+
+def open_chains() -> sa.Select[Any]:
+    """Clearing accounts of takebacks and forwarded balances that are not closed yet."""
+    cents = sa.func.sum(provider_adjustments.c.amount_cents).cast(sa.BigInteger)
+    return (
+        sa.select(provider_adjustments.c.clearing, cents.label("open_cents"))
+        .where(provider_adjustments.c.clearing.startswith("provider-adjustment:"))
+        .group_by(provider_adjustments.c.clearing)
+        .having(cents != 0)
+    )
