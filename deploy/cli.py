@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +23,8 @@ from deploy import machine
 from deploy.client import Client, NotRunning, Refused
 from deploy.practice import NotAPractice, read_practice
 from deploy.state import State, StateRefused, home, load
-from shared.codecs.x12.check import NotX12, check, json_document
+from shared.codecs.x12.check import check, json_document
+from shared.codecs.x12.envelope import sniff
 from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
 from shared.runtime.identity.directory import Directory
@@ -202,12 +204,10 @@ def x12_check(files: list[Path]) -> None:
     """Findings of every file: one JSON object a file. Exit 0 all ok, 1 errors found, 2 not X12."""
     worst = 0
     for file in files:
-        try:
-            findings = [finding.as_json() for finding in check(file.read_bytes())]
-            is_ok = not any(finding["severity"] == "error" for finding in findings)
-            worst = max(worst, 0 if is_ok else 1)
-        except NotX12 as refused:
-            findings, is_ok, worst = [{"severity": "error", "rule": "envelope", "message": str(refused)}], False, 2
+        content = file.read_bytes()
+        findings = [asdict(finding) for finding in check(content)]
+        is_ok = not any(finding["severity"] == "error" for finding in findings)
+        worst = max(worst, 2 if not sniff(content) else 0 if is_ok else 1)
         print(json.dumps({"file": str(file), "ok": is_ok, "findings": findings}))
     raise typer.Exit(worst)
 
@@ -215,11 +215,11 @@ def x12_check(files: list[Path]) -> None:
 @x12_app.command("json")
 def x12_json(file: Path) -> None:
     """The typed document as JSON. Exit 2 when it is not X12."""
-    try:
-        print(json.dumps(json_document(file.read_bytes()), indent=2, default=str))
-    except NotX12 as refused:
-        _err.print(str(refused))
-        raise typer.Exit(2) from None
+    content = file.read_bytes()
+    if not sniff(content):
+        _err.print(f"{file} is not X12: it has no ISA segment")
+        raise typer.Exit(2)
+    print(json.dumps(json_document(content), indent=2, default=str))
 
 
 # --- questions --------------------------------------------------------------------------------------------------------
@@ -266,9 +266,9 @@ def verification(client: Client) -> dict[str, Any]:
     checks: list[dict[str, Any]] = []
     for service in SERVICES:
         answer = client.get(f"/api/{service}/ops/verify")
-        checks += [{**check, "name": f"{service}: {check['name']}"} for check in answer["checks"]]
+        checks += [{**result, "name": f"{service}: {result['name']}"} for result in answer["checks"]]
     checks += cross_checks(client)
-    return {"ok": not any(check["violations"] for check in checks), "checks": checks}
+    return {"ok": not any(result["violations"] for result in checks), "checks": checks}
 
 
 def _verification_table(report: dict[str, Any]) -> Table:
@@ -276,9 +276,9 @@ def _verification_table(report: dict[str, Any]) -> Table:
     table.add_column("check")
     table.add_column("checked", justify="right")
     table.add_column("violations", justify="right")
-    for check in report["checks"]:
-        table.add_row(check["name"], f"{check['checked']:,}", str(len(check["violations"])))
-        for violation in check["violations"][:5]:
+    for result in report["checks"]:
+        table.add_row(result["name"], f"{result['checked']:,}", str(len(result["violations"])))
+        for violation in result["violations"][:5]:
             told = f"  {violation['where']}: expected {violation['expected']}, found {violation['found']}"
             table.add_row(told, "", "", style="red")
     return table

@@ -93,7 +93,7 @@ class Host:
             for timers in parts.timers
         ]
         self._tasks = [RunningTask(task=task) for task in parts.tasks]
-        self._own_store = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
+        self.store_feed = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
         self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
         self.app = self._application()
 
@@ -110,7 +110,7 @@ class Host:
                 group.create_task(self._run_task(running), name=running.task.name)
 
     async def close(self) -> None:
-        await self._own_store.close()
+        await self.store_feed.close()
         await self._store.close()
         await self._reads.close()
         await self._pool.close()
@@ -177,7 +177,7 @@ class Host:
             service=self.name,
             parts=self.parts,
             projections=self.projections,
-            store=self._own_store,
+            store=self.store_feed,
             codec=self._codec,
             progress=self.progress,
             desk=self._desk(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from shared.runtime.store.migrate import APP, FEED, OWNER, migrate, prepare_roles, role_dsn
 from shared.testing.infrastructure import FreshDatabase, PostgresServer
 
-_PASSWORD = "test"  # roles belong to the server: every test that sets passwords sets this one
+PASSWORD = "test"  # roles belong to the server: every test that sets passwords sets this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,14 @@ async def service_database(server: PostgresServer, fresh: FreshDatabase, service
     """A fresh copy of the store of `service`, empty."""
 
     async def build(dsn: str) -> None:
-        await prepare_roles(server.dsn(), dict.fromkeys((OWNER, APP, FEED), _PASSWORD))
+        await prepare_roles(server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))
         await migrate(dsn, service)
 
     dsn = await fresh(template=await server.template(f"store_{service}", build))
     return ServiceDatabase(
         service=service,
         superuser=dsn,
-        owner=role_dsn(dsn, OWNER, _PASSWORD),
-        app=role_dsn(dsn, APP, _PASSWORD),
-        feed=role_dsn(dsn, FEED, _PASSWORD),
+        owner=role_dsn(dsn, OWNER, PASSWORD),
+        app=role_dsn(dsn, APP, PASSWORD),
+        feed=role_dsn(dsn, FEED, PASSWORD),
     )
