@@ -32,7 +32,7 @@ demo: setup ## start it and play a practice: visits, claims, answers, payments
 	$(BIN)/ledgerline demo
 
 kafka-jars: setup ## fetch Apache Kafka through Maven
-	@$(BIN)/python -m shared.runtime.native.kafka deploy/kafka/pom.xml .deploy/kafka/libs
+	@$(BIN)/python -m shared.runtime.native.kafka deploy/kafka/pom.xml .deploy/kafka
 
 test: setup lint types ## everything that CI runs
 	$(PYTEST) tests

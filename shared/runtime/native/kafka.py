@@ -207,11 +207,14 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Path:
         named = str(Path(home) / "bin" / "java")
     java = named or shutil.which("java", path=environ.get("PATH"))
     if java is None or not Path(java).exists():
-        raise KafkaUnavailable(f"Apache Kafka needs Java {JAVA_AT_LEAST}: {java or 'no java on the PATH'}")
+        found = f"{java} does not exist" if java else "there is no java on the PATH"
+        raise KafkaUnavailable(f"Apache Kafka needs Java {JAVA_AT_LEAST}, and {found}")
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
     version = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
     if version is None or int(version[1]) < JAVA_AT_LEAST:
-        raise KafkaUnavailable(f"Apache Kafka needs Java {JAVA_AT_LEAST}: {java} says {told.stderr.strip()[:200]!r}")
+        raise KafkaUnavailable(
+            f"Apache Kafka needs Java {JAVA_AT_LEAST}, and {java} says {told.stderr.strip()[:200]!r}"
+        )
     return Path(java)
 
 
@@ -496,3 +499,19 @@ def _locked(file: Path) -> Iterator[None]:
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)  # dropped by the kernel when we die
         yield
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m shared.runtime.native.kafka POM FOLDER`: fetch the jars and tell where they are."""
+    pom, jars_home = map(Path, arguments)
+    try:
+        distribution = prepare(pom, jars_home)
+    except KafkaUnavailable as reason:
+        sys.stderr.write(f"{reason}\n")
+        return 1
+    sys.stdout.write(f"Apache Kafka {distribution.version} in {distribution.jars}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
