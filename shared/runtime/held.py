@@ -123,6 +123,11 @@ class Held:
         await connection.execute(_STATE, *self.key, msgspec.json.encode(state).decode())
         self.state = state
 
+    async def confirm(self) -> None:
+        """Make sure that nobody has taken over so far. Raises Fenced."""
+        async with self._pool.acquire() as connection:
+            self.state = msgspec.json.decode(await self._move(connection, self.place))
+
     async def count_attempt(self, event_id: UUID) -> int:
         """Note, durably and before it is made, that an event is tried on its own. Returns which attempt it is."""
         async with self._pool.acquire() as connection, connection.transaction():

@@ -1,0 +1,328 @@
+"""What has been committed to the topics, as this process sees it?
+
+Most readers of a process stand at the end of the log, and there are many of them. One consumer follows the ends of all topics and
+keeps the last records in memory, decoded once for all (`Tail`). Whoever is further back reads through one of a few consumers that
+are borrowed for a page and stay where they were left (`Behind`).
+
+Offsets count transaction markers too, so the end of a partition is an offset, not a number of records, and the last record lies
+somewhere before it. All ends are those of committed transactions (the last stable offset).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from shared.events.envelope import START, Position, Stored
+from shared.runtime.broker import Broker
+from shared.runtime.feed import Partition
+from shared.runtime.records import generation_of, stored_of
+
+KEPT_RECORDS = 2_000  # of each partition
+READ_SECONDS = 10.0  # how long a page further back may take to come
+CONSUMERS_MAX = 4  # for readers further back
+_KEPT_WATERMARKS = 8
+_BACK = 16  # offsets before the end at which the search for the last record begins
+
+_log = logging.getLogger(__name__)
+
+
+class LogRecord(NamedTuple):
+    offset: int
+    generation: int
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watermark:
+    """All that was recorded up to `moment` lies before these ends."""
+
+    moment: datetime
+    ends: Mapping[TopicPartition, int]
+
+
+def log_record(service: str, record: Any) -> LogRecord:
+    return LogRecord(record.offset, generation_of(record.headers), stored_of(service, record))
+
+
+class PartitionLog:
+    """The last records of one partition. Complete from `low` up to `next`."""
+
+    def __init__(self, service: str, start: int, last: Position) -> None:
+        self.service = service
+        self.low = self.next = start
+        self.last = last
+        self.generation = 0
+        self._records: deque[LogRecord] = deque()
+        self._changed = asyncio.Event()
+
+    def take(self, records: Sequence[Any], next_offset: int) -> None:
+        """Add what was read. Records that were read before are passed over."""
+        for record in records:
+            if record.offset >= self.next:
+                self._add(log_record(self.service, record))
+        self.next = max(self.next, next_offset)
+        while len(self._records) > KEPT_RECORDS:
+            self.low = self._records.popleft().offset + 1
+        self._tell()
+
+    def restart(self, offset: int) -> None:
+        """The topic was replaced: nothing of what is kept is in it."""
+        self._records.clear()
+        self.low = self.next = offset
+        self._tell()
+
+    def behind(self, offset: int, limit: int) -> tuple[list[LogRecord], int]:
+        """Up to `limit` records from an offset that is not before `low`, and where to go on."""
+        found = [record for record in self._records if record.offset >= offset]
+        if len(found) > limit:
+            return found[:limit], found[limit].offset
+        return found, max(self.next, offset)
+
+    async def change(self) -> None:
+        """Return when something was read or replaced after this call."""
+        await self._changed.wait()
+
+    def _add(self, record: LogRecord) -> None:
+        if record.generation > self.generation:
+            if self.generation:
+                self.restart(record.offset)
+            self.generation = record.generation
+        self._records.append(record)
+        self.last = max(self.last, record.stored.position)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Tail:
+    """Follows the ends of the topics of every service that is read in this process."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._consumer: AIOKafkaConsumer | None = None
+        self._logs: dict[TopicPartition, PartitionLog] = {}
+        self._partitions: dict[str, tuple[Partition, ...]] = {}
+        self._watermarks: dict[str, deque[_Watermark]] = {}
+        self._watermark_offsets: dict[TopicPartition, int] = {}
+        self._services: dict[str, str] = {}  # by topic of watermarks
+        self._following = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._reading_ends: asyncio.Task[Mapping[TopicPartition, int]] | None = None
+
+    async def partitions(self, service: str) -> tuple[Partition, ...]:
+        """The partitions of a service's topic, which is made if it is missing, and is followed from now on."""
+        async with self._following:
+            if service not in self._partitions:
+                await self._broker.ensure_topics(service)
+                await self._follow(service)
+        return self._partitions[service]
+
+    def log(self, partition: Partition) -> PartitionLog:
+        """The end of a partition. Call `partitions` of its service first."""
+        return self._logs[self.place(partition)]
+
+    def place(self, partition: Partition) -> TopicPartition:
+        """What Kafka calls it."""
+        return TopicPartition(self._broker.events_topic(partition.service), partition.number)
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """Up to where each partition is committed: a reading that began no earlier than this call."""
+        if self._reading_ends is not None:
+            await asyncio.wait([self._reading_ends])
+        if self._reading_ends is None or self._reading_ends.done():
+            self._reading_ends = asyncio.create_task(self._read_ends(), name="ends of topics")
+        return await asyncio.shield(self._reading_ends)
+
+    def watermark(self, partition: Partition, offset: int) -> datetime | None:
+        """Everything recorded up to then lies before this offset of the partition, as far as the relay has said."""
+        place = self.place(partition)
+        reached = [known.moment for known in self._watermarks[partition.service] if known.ends[place] <= offset]
+        return reached[-1] if reached else None
+
+    async def close(self) -> None:
+        for task in (self._task, self._reading_ends):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def _follow(self, service: str) -> None:
+        numbers = await self._broker.partition_numbers(service)
+        partitions = tuple(Partition(service, number) for number in numbers)
+        async with self._broker.consumer() as consumer:
+            found = await last_records(consumer, self._broker, service, numbers)
+            said = TopicPartition(self._broker.watermarks_topic(service), 0)
+            consumer.assign([said])
+            self._watermark_offsets[said] = max(0, (await consumer.end_offsets([said]))[said] - _BACK)
+        for partition in partitions:
+            offset, last = found[partition.number]
+            self._logs[self.place(partition)] = PartitionLog(service, offset, last)
+        self._watermarks[service] = deque(maxlen=_KEPT_WATERMARKS)
+        self._services[said.topic] = service
+        await self._assign()
+        self._partitions[service] = partitions
+
+    async def _assign(self) -> None:
+        if self._consumer is None:
+            consumer = self._broker.consumer(fetch_max_wait_ms=500)
+            await consumer.start()
+            self._consumer = consumer
+        places = {place: log.next for place, log in self._logs.items()} | self._watermark_offsets
+        self._consumer.assign(list(places))
+        for place, offset in places.items():
+            self._consumer.seek(place, offset)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(self._consumer), name="tail of topics")
+
+    async def _run(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                await self._take(consumer, await consumer.getmany(timeout_ms=500))
+            except OffsetOutOfRangeError as error:
+                await self._restart(consumer, list(error.args[0]))
+            except KafkaError as error:
+                _log.warning("topics cannot be read", extra={"error": type(error).__name__})
+                await asyncio.sleep(0.5)
+
+    async def _take(self, consumer: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        for place, log in self._logs.items():
+            # Markers of transactions move the position, too, and come without records.
+            next_offset = await consumer.position(place)
+            if place in batch or next_offset > log.next:
+                log.take(batch.get(place, ()), next_offset)
+        for place in batch.keys() & self._watermark_offsets.keys():
+            self._watermark_offsets[place] = batch[place][-1].offset + 1
+            said = msgspec.json.decode(batch[place][-1].value, type=_Said)
+            # The relay said so after it had committed all of it, so the ends as they are now lie behind it.
+            known = _Watermark(moment=said.watermark, ends=await self.ends())
+            self._watermarks[self._services[place.topic]].append(known)
+
+    async def _restart(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
+        ends = await consumer.end_offsets(places)
+        for place in places:
+            consumer.seek(place, ends[place])
+            if (log := self._logs.get(place)) is not None:
+                log.restart(ends[place])
+            else:
+                self._watermark_offsets[place] = ends[place]
+
+    async def _read_ends(self) -> Mapping[TopicPartition, int]:
+        assert self._consumer is not None
+        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(list(self._logs))
+        return ends
+
+
+class _Said(msgspec.Struct):
+    watermark: datetime
+    position: str
+
+
+class Behind:
+    """A few consumers for readers that are not at the end."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._room = asyncio.Semaphore(CONSUMERS_MAX)
+        self._idle: list[_Borrowed] = []
+
+    async def read(
+        self, service: str, place: TopicPartition, offset: int, limit: int, end: int
+    ) -> tuple[list[LogRecord], int]:
+        """Up to `limit` records from an offset and before the end, and where to go on. Raises OffsetOutOfRangeError."""
+        async with self._room:
+            borrowed = await self._borrow(place, offset)
+            try:
+                records, next_offset = await borrowed.read(place, offset, limit, end)
+            except BaseException:
+                await borrowed.consumer.stop()
+                raise
+            if next_offset >= end:
+                await borrowed.consumer.stop()  # from here on the tail serves
+            else:
+                self._idle.append(borrowed)
+        return [log_record(service, record) for record in records], next_offset
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().consumer.stop()
+
+    async def _borrow(self, place: TopicPartition, offset: int) -> _Borrowed:
+        for index, idle in enumerate(self._idle):
+            if (idle.place, idle.next) == (place, offset):
+                return self._idle.pop(index)
+        if len(self._idle) >= CONSUMERS_MAX:
+            await self._idle.pop(0).consumer.stop()
+        consumer = self._broker.consumer()
+        await consumer.start()
+        return _Borrowed(consumer)
+
+
+class _Borrowed:
+    """A consumer of one partition, and where it stands."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.consumer = consumer
+        self.place: TopicPartition | None = None
+        self.next = 0
+
+    async def read(self, place: TopicPartition, offset: int, limit: int, end: int) -> tuple[list[Any], int]:
+        if (self.place, self.next) != (place, offset):
+            self.consumer.assign([place])
+            self.consumer.seek(place, offset)
+            self.place, self.next = place, offset
+        records: list[Any] = []
+        async with asyncio.timeout(READ_SECONDS):
+            while len(records) < limit and self.next < end:
+                got = await self.consumer.getmany(place, timeout_ms=200, max_records=limit - len(records))
+                records += got.get(place, [])
+                self.next = await self.consumer.position(place)
+        return records, self.next
+
+
+# --- the last record of each partition --------------------------------------------------------------------------------
+
+
+async def last_records(
+    consumer: AIOKafkaConsumer, broker: Broker, service: str, numbers: Sequence[int]
+) -> Mapping[int, tuple[int, Position]]:
+    """By partition: the offset of its last record and the event's position; its end and START where there is none."""
+    places = [TopicPartition(broker.events_topic(service), number) for number in numbers]
+    consumer.assign(places)
+    ends = await consumer.end_offsets(places)
+    starts = await consumer.beginning_offsets(places)
+    return {
+        place.partition: await _last_record(consumer, service, place, starts[place], ends[place]) for place in places
+    }
+
+
+async def last_position(consumer: AIOKafkaConsumer, broker: Broker, service: str, numbers: Sequence[int]) -> Position:
+    """Of the last event in a service's topic; START when it is empty."""
+    found = await last_records(consumer, broker, service, numbers)
+    return max((position for _, position in found.values()), default=START)
+
+
+async def _last_record(
+    consumer: AIOKafkaConsumer, service: str, place: TopicPartition, start: int, end: int
+) -> tuple[int, Position]:
+    reader, back = _Borrowed(consumer), _BACK
+    while start < end:
+        offset = max(start, end - back)
+        records, _ = await reader.read(place, offset, back, end)
+        if records:
+            return records[-1].offset, stored_of(service, records[-1]).position
+        if offset == start:
+            break
+        back *= 8
+    return end, START

@@ -1,0 +1,199 @@
+"""How does the log of a service get to Kafka?
+
+One relay a service, under a lease, never sharded. It reads the store in commit order and writes each page in one Kafka transaction,
+waits for every acknowledgement, commits, and then moves its position. A crash in between writes the page again, in the same order;
+readers skip positions they have applied. So delivery is at least once and nothing is ever passed over.
+
+The transaction is for fencing, not for offsets: starting a producer with the relay's transactional id shuts out an older relay that
+was stopped and wakes up, whatever it had in flight. Any error of the producer leads to a new producer, which begins at the position.
+
+When the topic was made just now, or holds less than was published (it was deleted), the relay starts from the beginning under a
+new generation; `republish` asks for the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from opentelemetry import trace
+
+from shared.events.envelope import START, Position, Stored
+from shared.runtime.broker import Broker
+from shared.runtime.codec import EventCodec
+from shared.runtime.feed import Feed, Page, Partition
+from shared.runtime.held import Held, Keeper, Place
+from shared.runtime.kafka_log import last_position
+from shared.runtime.leases import Fenced
+from shared.runtime.progress import Progress
+from shared.runtime.readers import Reader, Selection
+from shared.runtime.records import headers_of, key_of
+
+PAGE_EVENTS = 1_000
+WATERMARK_SECONDS = 1.0  # how often a quiet service says how far in time its log reaches
+
+_log = logging.getLogger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+def relay_of(service: str) -> str:
+    """The name under which the relay keeps its position."""
+    return f"{service}.relay"
+
+
+class StartAgain(Fenced):
+    """The position was put back to the start: read it again."""
+
+
+class RelaySink:
+    """Writes pages to the service's topic, then moves the position."""
+
+    def __init__(self, service: str, broker: Broker) -> None:
+        self.service = service
+        self._broker = broker
+        self._producer: AIOKafkaProducer | None = None
+        self._told_at = 0.0
+
+    async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
+        """Publish a page. Nothing is ever left out, so a suspect is published like any other."""
+        attributes: dict[str, str | int] = {"ledgerline.service": self.service, "ledgerline.events": len(events)}
+        with _tracer.start_as_current_span(
+            f"relay {self.service}", kind=trace.SpanKind.PRODUCER, attributes=attributes
+        ):
+            await self.publish(held, events)
+            async with held.moving(place):
+                pass
+
+    async def publish(self, held: Held, events: Sequence[Stored]) -> None:
+        """Write a page in one transaction; it is durable in Kafka when this returns."""
+        producer = await self._ready(held)
+        generation = generation_in(held)
+        topic = self._broker.events_topic(self.service)
+        try:
+            async with producer.transaction():
+                sent = [
+                    await producer.send(
+                        topic,
+                        value=stored.data,
+                        key=key_of(stored),
+                        headers=headers_of(stored, generation),
+                        timestamp_ms=int(stored.recorded_at.timestamp() * 1000),
+                    )
+                    for stored in events
+                ]
+                await asyncio.gather(*sent)
+        except KafkaError:
+            await self.close()
+            raise
+
+    async def tell_watermark(self, held: Held, place: Place) -> None:
+        """Say that all recorded up to the watermark is in the topic, at most once a second."""
+        if place.watermark is None or time.monotonic() - self._told_at < WATERMARK_SECONDS:
+            return
+        producer = await self._ready(held)
+        value = msgspec.json.encode({"watermark": place.watermark, "position": str(place.position)})
+        try:
+            async with producer.transaction():
+                await producer.send_and_wait(self._broker.watermarks_topic(self.service), value=value, key=b"watermark")
+        except KafkaError:
+            await self.close()
+            raise
+        self._told_at = time.monotonic()
+
+    async def close(self) -> None:
+        """Let go of the producer; the next page starts another one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(KafkaError, OSError):
+                await producer.stop()
+
+    async def _ready(self, held: Held) -> AIOKafkaProducer:
+        if self._producer is None:
+            await held.confirm()  # so that a relay that slept does not shut out the one that took over
+            await self._begin(held)
+            producer = self._broker.relay_producer(self.service)
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _begin(self, held: Held) -> None:
+        """Find out whether the topic holds what was published. Raises StartAgain when it does not."""
+        is_new = await self._broker.ensure_topics(self.service)
+        has_published = held.place.position > START
+        if has_published and (is_new or await self._topic_end() < held.place.position):
+            _log.warning("topic was replaced, publishing from the start", extra={"service": self.service})
+            beginning = Place(cursor=None, position=START, watermark=None)
+            async with held.moving(beginning) as connection:
+                await held.write_state(connection, {**held.state, "generation": generation_in(held) + 1})
+            raise StartAgain
+
+    async def _topic_end(self) -> Position:
+        numbers = await self._broker.partition_numbers(self.service)
+        async with self._broker.consumer() as consumer:
+            return await last_position(consumer, self._broker, self.service, numbers)
+
+
+class Relay(Reader):
+    """The reader that writes to Kafka."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        feed: Feed,
+        keeper: Keeper,
+        progress: Progress,
+        broker: Broker,
+        page_events: int = PAGE_EVENTS,
+    ) -> None:
+        self.sink = RelaySink(service, broker)
+        super().__init__(
+            name=relay_of(service),
+            partition=Partition(service, 0),
+            feed=feed,
+            keeper=keeper,
+            progress=progress,
+            selection=Selection(EventCodec(), None),
+            sink=self.sink,
+            page_events=page_events,
+        )
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        finally:
+            await self.sink.close()
+
+    async def step(self, held: Held, *, wait_seconds: float = 0.0) -> Page:
+        page = await super().step(held, wait_seconds=wait_seconds)
+        if page.is_head:
+            await self.sink.tell_watermark(held, held.place)
+        return page
+
+
+def generation_in(held: Held) -> int:
+    """How often the log was written from the start, as the relay's row says."""
+    state: Any = held.state
+    return int(state.get("generation", 1))
+
+
+async def republish(pool: asyncpg.Pool, service: str) -> None:
+    """Have the relay write the whole log again, under a new generation. Readers skip what they have applied."""
+    await pool.execute(
+        "UPDATE readers SET cursor = NULL, position_epoch = 0, position_tx = 0, position_pos = 0, epoch = epoch + 1,"
+        " owner = NULL, state = state || jsonb_build_object('generation', coalesce((state->>'generation')::integer, 1) + 1)"
+        " WHERE reader = $1",
+        relay_of(service),
+    )
