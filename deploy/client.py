@@ -84,6 +84,12 @@ class Client:
         headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid4())}
         return self._send("POST", path, content=content, headers=headers, params=query)
 
+    def events(self, service: str, after: str | None, limit: int) -> tuple[list[dict[str, Any]], str, bool]:
+        """The next events of a service, where to go on, and whether that is the head."""
+        query = {"limit": str(limit)} | ({"after": after} if after else {})
+        answer = self._answer("GET", f"/api/{service}/events", params=query)
+        return answer.json(), answer.headers["Ledgerline-Cursor"], answer.headers["Ledgerline-Head"] == "true"
+
     def is_ready(self) -> tuple[bool, Mapping[str, bool]]:
         """Whether everything answers, and what does not yet."""
         try:
@@ -93,10 +99,13 @@ class Client:
         return answer.status_code == httpx.codes.OK, answer.json().get("checks", {})
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
+        return self._answer(method, path, **options).json()
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)
         except httpx.ConnectError:
             raise NotRunning(f"nothing answers at {self._http.base_url}: `ledgerline up` starts the system") from None
         if answer.status_code >= 400:
             raise Refused(answer)
-        return answer.json()
+        return answer

@@ -1,0 +1,150 @@
+"""What must be true between the services?
+
+Folds of what each service has said, read from the running system's event endpoints: every charge that was not taken back is in a
+release or a named hold, every released account is on exactly one live claim, self-pay, or in a named hold; and the ledger has
+posted exactly what charges released.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from deploy.client import Client
+from shared.runtime.invariants import CheckResult, Violation
+
+CloudEvent: TypeAlias = dict[str, Any]
+_PAGE = 1000
+
+
+def cross_checks(client: Client) -> list[dict[str, Any]]:
+    """The checks that no service can make alone, as `verify` reports them."""
+    said = {service: list(every_event(client, service)) for service in ("charges", "eligibility", "claims", "payments")}
+    results = [
+        charges_are_released_or_held(said["charges"]),
+        releases_are_billed_once(said["charges"], said["eligibility"], said["claims"]),
+        ledger_has_what_was_released(said["charges"], said["payments"]),
+    ]
+    return [asdict(result) for result in results]
+
+
+def every_event(client: Client, service: str) -> Iterator[CloudEvent]:
+    """What a service has said, from the first event to the head."""
+    cursor: str | None = None
+    while True:
+        events, cursor, is_head = client.events(service, cursor, _PAGE)
+        yield from events
+        if is_head:
+            return
+
+
+def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
+    """Every charge with units left is in its encounter's last release, or the encounter is held or cancelled."""
+    result = CheckResult(name="every charge is released or in a named hold")
+    left: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
+    released: defaultdict[str, set[str]] = defaultdict(set)
+    excused: dict[str, bool] = defaultdict(bool)
+    for event in charges:
+        visit, data = event["subject"], event["data"]
+        match _name(event):
+            case "ChargeCaptured":
+                left[visit][data["charge_id"]] = Decimal(data["units"])
+                excused[visit] = False
+            case "ChargeCredited":
+                left[visit][data["charge_id"]] -= Decimal(data["units"])
+            case "ChargesHeld" | "EncounterCancelled":
+                excused[visit] = True
+            case "ChargesReleased":
+                released[visit] = {line["charge_id"] for line in data["lines"]}
+                excused[visit] = False
+    for visit, units in left.items():
+        for charge_id, remaining in units.items():
+            result.checked += 1
+            if remaining > 0 and charge_id not in released[visit] and not excused[visit]:
+                _note(result, f"{visit} charge {charge_id}", "released or held", "neither")
+    return result
+
+
+def releases_are_billed_once(
+    charges: Iterable[CloudEvent], eligibility: Iterable[CloudEvent], claims: Iterable[CloudEvent]
+) -> CheckResult:
+    """Every released account with something to bill is on one live first claim, self-pay, or held for its coverage."""
+    result = CheckResult(name="every released charge is on exactly one live claim, self-pay, or in a named hold")
+    accounts = {
+        event["data"]["account_id"]: {line["charge_id"] for line in event["data"]["lines"]}
+        for event in charges
+        if _name(event) == "ChargesReleased"
+    }
+    waiting = _accounts_waiting_for_coverage(eligibility)
+    live, self_pay = _first_claims(claims)
+    for account, charge_ids in accounts.items():
+        result.checked += 1
+        if not charge_ids or account in waiting or account in self_pay:
+            continue
+        if (count := len(live[account])) != 1:
+            _note(result, f"account {account}", "one live claim to the first payer", str(count))
+    return result
+
+
+def _accounts_waiting_for_coverage(eligibility: Iterable[CloudEvent]) -> set[str]:
+    waiting: set[str] = set()
+    for event in eligibility:
+        match _name(event):
+            case "CoverageSelectionHeld":
+                waiting.add(event["data"]["account_id"])
+            case "CoverageSelected" | "NoCoverageFound":
+                waiting.discard(event["data"]["account_id"])
+    return waiting
+
+
+def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], set[str]]:
+    """Live claims to payers of rank 1 by account, and accounts without a payer."""
+    live: defaultdict[str, set[str]] = defaultdict(set)
+    self_pay: set[str] = set()
+    for event in claims:
+        data = event["data"]
+        match _name(event):
+            case "AccountIsSelfPay":
+                self_pay.add(data["account_id"])
+            case "AccountReadyToBill":
+                self_pay.discard(data["account_id"])
+            case "ClaimCreated" if data["rank"] == 1:
+                live[data["account_id"]].add(data["claim_id"])
+            case "ReplacementClaimDue" | "ClaimVoided":
+                for of_account in live.values():
+                    of_account.discard(data["claim_id"])
+    return live, self_pay
+
+
+def ledger_has_what_was_released(charges: Iterable[CloudEvent], payments: Iterable[CloudEvent]) -> CheckResult:
+    """Per account, the ledger's charges equal those of the last release."""
+    result = CheckResult(name="the ledger has exactly what charges released")
+    released = {
+        event["data"]["account_id"]: event["data"]["charged_cents"]
+        for event in charges
+        if _name(event) == "ChargesReleased"
+    }
+    posted: defaultdict[str, int] = defaultdict(int)
+    for event in payments:
+        if _name(event) == "ChargesPosted":
+            legs = event["data"]["postings"]
+            posted[event["data"]["account_id"]] -= sum(
+                leg["amount_cents"] for leg in legs if leg["account"] == "charges"
+            )
+    for account in released.keys() | posted.keys():
+        result.checked += 1
+        if released.get(account, 0) != posted[account]:
+            expected, found = f"{released.get(account, 0)} cents", f"{posted[account]} cents"
+            _note(result, f"account {account}", expected, found)
+    return result
+
+
+def _name(event: CloudEvent) -> str:
+    return str(event["type"]).split(".")[1]
+
+
+def _note(result: CheckResult, where: str, expected: str, found: str) -> None:
+    result.violations.append(Violation(where=where, expected=expected, found=found))

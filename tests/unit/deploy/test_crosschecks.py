@@ -1,0 +1,60 @@
+"""Does `verify` see what no service can see alone? Each check is shown a world in order and one that is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.crosschecks import (
+    charges_are_released_or_held,
+    ledger_has_what_was_released,
+    releases_are_billed_once,
+)
+
+
+def event(name: str, subject: str = "encounter/v1", **data: Any) -> dict[str, Any]:
+    return {"type": f"any.{name}.v1", "subject": subject, "data": data}
+
+
+CAPTURED = event("ChargeCaptured", charge_id="c1", units="2")
+RELEASED = event("ChargesReleased", account_id="A", charged_cents=100_00, lines=[{"charge_id": "c1"}])
+READY = event("AccountReadyToBill", account_id="A")
+CLAIM = event("ClaimCreated", account_id="A", claim_id="A1", rank=1)
+POSTED = event("ChargesPosted", account_id="A", postings=[{"account": "charges", "amount_cents": -100_00}])
+
+
+def test_a_charge_that_is_neither_released_nor_held_is_found() -> None:
+    assert charges_are_released_or_held([CAPTURED, RELEASED]).violations == []
+    assert charges_are_released_or_held([CAPTURED, event("ChargesHeld")]).violations == []
+    assert [violation.where for violation in charges_are_released_or_held([CAPTURED]).violations] == [
+        "encounter/v1 charge c1"
+    ]
+
+
+def test_a_charge_that_was_taken_back_needs_no_claim() -> None:
+    credited = event("ChargeCredited", charge_id="c1", units="2")
+    assert charges_are_released_or_held([CAPTURED, credited]).violations == []
+
+
+def test_a_released_account_without_a_claim_is_found() -> None:
+    assert releases_are_billed_once([RELEASED], [], [READY, CLAIM]).violations == []
+    assert len(releases_are_billed_once([RELEASED], [], [READY]).violations) == 1
+
+
+def test_two_live_claims_for_the_same_charges_are_found_and_a_replaced_one_is_not_counted() -> None:
+    second = event("ClaimCreated", account_id="A", claim_id="A2", rank=1)
+    assert len(releases_are_billed_once([RELEASED], [], [CLAIM, second]).violations) == 1
+    replaced = event("ReplacementClaimDue", claim_id="A1")
+    assert releases_are_billed_once([RELEASED], [], [CLAIM, replaced, second]).violations == []
+
+
+def test_self_pay_and_held_accounts_need_no_claim() -> None:
+    self_pay = event("AccountIsSelfPay", account_id="A")
+    waiting = event("CoverageSelectionHeld", account_id="A")
+    assert releases_are_billed_once([RELEASED], [], [self_pay]).violations == []
+    assert releases_are_billed_once([RELEASED], [waiting], []).violations == []
+
+
+def test_a_cent_that_the_ledger_does_not_have_is_found() -> None:
+    assert ledger_has_what_was_released([RELEASED], [POSTED]).violations == []
+    [violation] = ledger_has_what_was_released([RELEASED], []).violations
+    assert (violation.expected, violation.found) == ("10000 cents", "0 cents")
