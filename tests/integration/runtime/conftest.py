@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import pytest_asyncio
 
@@ -23,18 +24,23 @@ class Installed:
     superuser: str
 
 
-Install = Callable[[str], Awaitable[Installed]]
+class Install(Protocol):
+    """Makes an empty database that belongs to the owner, or a copy of one; it is dropped when the test ends."""
+
+    async def __call__(self, prefix: str, *, template: str | None = None) -> Installed: ...
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def install(postgres_server: PostgresServer) -> AsyncIterator[Install]:
-    """Makes an empty database that belongs to the owner; it is dropped when the test ends."""
     await prepare_roles(postgres_server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))
     made: list[str] = []
 
-    async def make(prefix: str) -> Installed:
-        name = f"test_{prefix}_{secrets.token_hex(6)}"
-        await create_database(postgres_server.dsn(), name)
+    async def make(prefix: str, *, template: str | None = None) -> Installed:
+        if template is None:
+            name = f"test_{prefix}_{secrets.token_hex(6)}"
+            await create_database(postgres_server.dsn(), name)
+        else:
+            name = await postgres_server.create(f"test_{prefix}", template=template)
         made.append(name)
         return Installed(
             owner=postgres_server.dsn(name, OWNER, password=PASSWORD),
