@@ -1,0 +1,199 @@
+"""What happened to a claim, when, and when did we know?
+
+Append-only: one row an event of the claim and of its denials, with both times, so that any past pair of clocks can be asked for.
+The words hold ids, codes and money only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, get_args
+
+import sqlalchemy as sa
+
+from shared.events import claims
+from shared.events.claims import (
+    AppealDecided,
+    AppealFiled,
+    ClaimAccepted,
+    ClaimAdjudicated,
+    ClaimBatched,
+    ClaimClosed,
+    ClaimCorrected,
+    ClaimCreated,
+    ClaimDenialSettled,
+    ClaimDenied,
+    ClaimEvent,
+    ClaimHeld,
+    ClaimRejected,
+    ClaimReleased,
+    ClaimScrubbed,
+    ClaimStatusReported,
+    ClaimSubmitted,
+    ClaimVoided,
+    CrossoverAwaited,
+    DenialAssigned,
+    DenialEvent,
+    DenialNoted,
+    DenialOpened,
+    DenialResolved,
+    FollowUpDue,
+    PayerControlNumberKnown,
+    ReplacementClaimDue,
+    SecondaryClaimDue,
+)
+from shared.events.envelope import Recorded
+from shared.events.values import DocumentReference
+from shared.kernel.money import Money
+from shared.runtime.projection import Projection, Put
+
+claim_timeline = sa.Table(
+    "claim_timeline",
+    sa.MetaData(),
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("event_id", sa.Text, nullable=False, default=""),
+    sa.Column("event", sa.Text, nullable=False, default=""),
+    sa.Column("occurred_at", sa.DateTime(timezone=True)),
+    sa.Column("recorded_at", sa.DateTime(timezone=True)),
+    sa.Column("actor", sa.Text, nullable=False, default=""),
+    sa.Column("summary", sa.Text, nullable=False, default=""),
+    sa.Column("document_id", sa.Text, nullable=False, default=""),
+    sa.Column("place", sa.Text, nullable=False, default=""),
+    sa.Column("position", sa.Text, nullable=False, default=""),
+)
+
+
+def apply(recorded: Recorded[ClaimEvent | DenialEvent]) -> Iterator[Put]:
+    """The row of one event."""
+    event = recorded.event
+    source = _source(event)
+    yield Put(
+        table=claim_timeline.name,
+        key=(_claim_id(event), recorded.stream, recorded.version),
+        values={
+            "event_id": str(recorded.event_id),
+            "event": type(event).__name__,
+            "occurred_at": recorded.occurred_at,
+            "recorded_at": recorded.recorded_at,
+            "actor": recorded.stored.actor,
+            "summary": summary(event),
+            "document_id": source.document_id if source else "",
+            "place": source.place if source else "",
+            "position": str(recorded.position),
+        },
+    )
+
+
+def known_at(claim_id: str, *, as_of: datetime | None, known: datetime | None) -> sa.Select[Any]:
+    """The rows of a claim that had happened by `as_of` and that we knew by `known`."""
+    table = claim_timeline
+    found = sa.select(table).where(table.c.claim_id == claim_id)
+    if as_of is not None:
+        found = found.where(table.c.occurred_at <= as_of)
+    if known is not None:
+        found = found.where(table.c.recorded_at <= known)
+    return found
+
+
+def _claim_id(event: ClaimEvent | DenialEvent) -> str:
+    match event:
+        case DenialAssigned() | DenialNoted() | AppealFiled() | AppealDecided() | DenialResolved():
+            return event.denial_id.partition("-")[0]  # a denial's id begins with its claim's
+        case _:
+            return event.claim_id
+
+
+def _source(event: ClaimEvent | DenialEvent) -> DocumentReference | None:
+    match event:
+        case ClaimSubmitted():
+            return event.document
+        case ClaimRejected() | ClaimAccepted() | ClaimStatusReported():
+            return event.source
+        case _:
+            return None
+
+
+def _money(cents: int) -> str:
+    return str(Money(cents))
+
+
+def summary(event: ClaimEvent | DenialEvent) -> str:
+    """One sentence a biller would say."""
+    match event:
+        case ClaimCreated():
+            return (
+                f"Claim over {_money(event.services.charged_cents)} to payer {event.rank}, frequency {event.frequency}"
+            )
+        case ClaimScrubbed():
+            rules = ", ".join(finding.rule for finding in event.findings)
+            return f"Edits found {rules}" if rules else "Edits found nothing"
+        case ClaimHeld():
+            return f"Held: {event.reason}"
+        case ClaimReleased():
+            return f"Released as version {event.version} to {event.partner_id}"
+        case ClaimBatched():
+            return f"Put in batch {event.batch_id}"
+        case ClaimSubmitted():
+            return f"Sent in interchange {event.control_number} to {event.partner_id}"
+        case ClaimRejected():
+            return f"Rejected by {event.by} ({event.stage}): {', '.join(event.codes)}"
+        case ClaimAccepted():
+            return f"Accepted by {event.by} ({event.stage}): {', '.join(event.codes)}"
+        case ClaimStatusReported():
+            return f"Status reported: {', '.join(event.codes)}"
+        case FollowUpDue():
+            return f"No {event.waiting_for} since {event.since_on}: {event.next_action}"
+        case ClaimAdjudicated():
+            return _adjudicated(event)
+        case ClaimDenied():
+            return f"Denied {_money(event.denied_cents)} for {event.group}-{event.reason}"
+        case ClaimDenialSettled():
+            return f"Denial settled: {event.outcome}"
+        case SecondaryClaimDue():
+            return f"What is left goes to payer {event.next_rank} as claim {event.next_claim_id}"
+        case ReplacementClaimDue():
+            return f"To be {'voided' if event.frequency == '8' else 'replaced'} by claim {event.next_claim_id}: {event.reason}"
+        case PayerControlNumberKnown():
+            return f"The payer's number is {event.payer_control_number}"
+        case CrossoverAwaited():
+            return f"Forwarded by the payer to payer {event.next_rank}"
+        case ClaimCorrected():
+            return f"Corrected: {event.reason}"
+        case ClaimVoided():
+            return f"Voided: {event.reason}"
+        case ClaimClosed():
+            return f"Closed: {event.reason}"
+        case DenialOpened():
+            return f"Denial opened: {event.category}, {_money(event.denied_cents)}"
+        case DenialAssigned():
+            return f"Denial assigned to {event.assignee}"
+        case DenialNoted():
+            return f"Denial noted: {event.outcome_code}"
+        case AppealFiled():
+            return f"Appeal of level {event.level} filed"
+        case AppealDecided():
+            return f"Appeal of level {event.level} decided: {event.outcome}"
+        case DenialResolved():
+            return f"Denial resolved: {event.outcome}, {_money(event.recovered_cents)} recovered"
+
+
+def _adjudicated(event: ClaimAdjudicated) -> str:
+    if event.is_reversal:
+        return f"Payer {event.rank} took its answer back: {_money(event.paid_cents)}"
+    return (
+        f"Payer {event.rank} paid {_money(event.paid_cents)}, "
+        f"patient {_money(event.patient_responsibility_cents)}, denied {_money(event.denied_cents)}"
+    )
+
+
+projection = Projection(
+    name="claims.timeline",
+    version=1,
+    tables=(claim_timeline,),
+    reads={"claims": (*get_args(claims.ClaimEvent), *get_args(claims.DenialEvent))},
+    apply=apply,
+)

@@ -1,0 +1,294 @@
+"""Where is every claim, and who does what about it next?
+
+One row a claim, from its own stream only, so that its columns follow in order. No open claim is without a next action and an owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.claims.domain.claim.state import Stage
+from shared.events.claims import (
+    ClaimAccepted,
+    ClaimAdjudicated,
+    ClaimBatched,
+    ClaimClosed,
+    ClaimCorrected,
+    ClaimCreated,
+    ClaimDenialSettled,
+    ClaimDenied,
+    ClaimEvent,
+    ClaimHeld,
+    ClaimRejected,
+    ClaimReleased,
+    ClaimScrubbed,
+    ClaimStatusReported,
+    ClaimSubmitted,
+    ClaimVoided,
+    CrossoverAwaited,
+    FollowUpDue,
+    PayerControlNumberKnown,
+    ReplacementClaimDue,
+    SecondaryClaimDue,
+)
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Projection, Put
+
+claims_worklist = sa.Table(
+    "claims_worklist",
+    sa.MetaData(),
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, nullable=False, default=""),
+    sa.Column("patient_id", sa.Text, nullable=False, default=""),
+    sa.Column("encounter_id", sa.Text, nullable=False, default=""),
+    sa.Column("payer_id", sa.Text, nullable=False, default=""),
+    sa.Column("payer_name", sa.Text, nullable=False, default=""),
+    sa.Column("rank", sa.Integer, nullable=False, default=0),
+    sa.Column("frequency", sa.Text, nullable=False, default="1"),
+    sa.Column("status", sa.Text, nullable=False, default=str(Stage.HELD)),
+    sa.Column("is_open", sa.Boolean, nullable=False, default=True),
+    sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("paid_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("patient_responsibility_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("denied_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("service_on", sa.Date, nullable=False, default=date(1970, 1, 1)),
+    sa.Column("version", sa.Integer, nullable=False, default=0),
+    sa.Column("partner_id", sa.Text, nullable=False, default=""),
+    sa.Column("batch_id", sa.Text, nullable=False, default=""),
+    sa.Column("control_number", sa.BigInteger),
+    sa.Column("payer_control_number", sa.Text, nullable=False, default=""),
+    sa.Column("submitted_at", sa.DateTime(timezone=True)),
+    sa.Column("last_answer", sa.Text, nullable=False, default=""),
+    sa.Column("last_answer_at", sa.DateTime(timezone=True)),
+    sa.Column("hold_reason", sa.Text, nullable=False, default=""),
+    sa.Column("findings", JSONB),
+    sa.Column("next_action", sa.Text, nullable=False, default=""),
+    sa.Column("owner", sa.Text, nullable=False, default=""),
+    sa.Column("waiting_for", sa.Text, nullable=False, default=""),
+    sa.Column("waiting_since_on", sa.Date),
+    sa.Column("next_claim_id", sa.Text, nullable=False, default=""),
+    sa.Column("close_reason", sa.Text, nullable=False, default=""),
+    sa.Column("moved_at", sa.DateTime(timezone=True)),
+    sa.Index("claims_worklist_by_status", "tenant", "status", "service_on", "claim_id"),
+    sa.Index("claims_worklist_by_account", "tenant", "account_id"),
+    sa.Index("claims_worklist_by_patient", "tenant", "patient_id"),
+)
+
+_BILLING, _PAYER_DESK, _DENIALS, _MACHINE = "billing", "payer follow-up", "denials", "ledgerline"
+_ANSWERED = {"waiting_for": "", "waiting_since_on": None}
+
+
+def apply(recorded: Recorded[ClaimEvent]) -> Iterator[Put]:
+    """What an event changes in its claim's row."""
+    event = recorded.event
+    values = _values(recorded) | {"moved_at": recorded.recorded_at}
+    yield Put(table=claims_worklist.name, key=(event.claim_id,), values=values)
+
+
+def _todo(next_action: str, owner: str) -> dict[str, Any]:
+    return {"next_action": next_action, "owner": owner}
+
+
+def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
+    match recorded.event:
+        case ClaimCreated() as event:
+            return _created(event)
+        case ClaimScrubbed() as event:
+            return {"findings": event.findings}
+        case ClaimHeld() as event:
+            return {
+                "status": str(Stage.HELD),
+                "is_open": True,
+                "hold_reason": event.reason,
+                "findings": event.findings,
+                **_todo(_after_hold(event), _BILLING),
+            }
+        case ClaimReleased() as event:
+            return {
+                "status": str(Stage.RELEASED),
+                "is_open": True,
+                "version": event.version,
+                "partner_id": event.partner_id,
+                "payer_id": event.payer_id,
+                "hold_reason": "",
+                **_todo("goes out with the next batch", _MACHINE),
+            }
+        case ClaimBatched() as event:
+            return {
+                "status": str(Stage.BATCHED),
+                "batch_id": event.batch_id,
+                "control_number": event.control_number,
+                **_todo("is being sent", _MACHINE),
+            }
+        case ClaimSubmitted() as event:
+            return {
+                "status": str(Stage.SUBMITTED),
+                "submitted_at": recorded.occurred_at,
+                "last_answer": "",
+                "last_answer_at": None,
+                **_ANSWERED,
+                **_todo("wait for the acknowledgement", _PAYER_DESK),
+            }
+        case ClaimRejected() as event:
+            return {
+                "status": str(Stage.REJECTED),
+                **_answer(recorded, f"rejected by {event.by}", event.codes),
+                **_todo("correct and send again", _BILLING),
+            }
+        case ClaimAccepted() as event:
+            return {
+                "status": str(Stage.ACCEPTED),
+                **_number(event.payer_control_number),
+                **_answer(recorded, f"accepted by {event.by}", event.codes),
+                **_todo("wait for the payer's answer", _PAYER_DESK),
+            }
+        case ClaimStatusReported() as event:
+            return {
+                **_number(event.payer_control_number),
+                **_answer(recorded, "status reported", event.codes),
+                **_after_status(event),
+            }
+        case FollowUpDue() as event:
+            return {
+                "waiting_for": event.waiting_for,
+                "waiting_since_on": event.since_on,
+                **_todo(event.next_action, _PAYER_DESK),
+            }
+        case ClaimAdjudicated() as event:
+            return _adjudicated(recorded, event)
+        case ClaimDenied() as event:
+            return {"status": str(Stage.ADJUDICATED), "is_open": True, **_todo("work the denial", _DENIALS)}
+        case ClaimDenialSettled():
+            return _todo("check what is left", _DENIALS)
+        case SecondaryClaimDue():
+            return {**_ANSWERED, **_todo("the next payer is billed", _MACHINE)}
+        case ReplacementClaimDue() as event:
+            return {"next_claim_id": event.next_claim_id, **_todo("wait for the replacement's answer", _PAYER_DESK)}
+        case PayerControlNumberKnown() as event:
+            return _number(event.payer_control_number)
+        case CrossoverAwaited():
+            return _todo("wait for the payer that it was forwarded to", _PAYER_DESK)
+        case ClaimCorrected() as event:
+            return _corrected(event)
+        case ClaimVoided():
+            return {"status": str(Stage.VOIDED), "is_open": False, "hold_reason": "", **_ANSWERED, **_todo("", "")}
+        case ClaimClosed() as event:
+            status = Stage.VOIDED if event.reason == "voided" else Stage.CLOSED
+            closed = {"status": str(status), "is_open": False, "close_reason": event.reason}
+            return {**closed, **_ANSWERED, **_todo("", "")}
+
+
+def _created(event: ClaimCreated) -> dict[str, Any]:
+    coverage = next((each for each in event.coverages if each.rank == event.rank), None)
+    return {
+        "account_id": event.account_id,
+        "patient_id": event.patient_id,
+        "encounter_id": event.services.encounter_id,
+        "payer_id": coverage.payer_id if coverage else "",
+        "payer_name": coverage.payer_name if coverage else "",
+        "partner_id": coverage.partner_id if coverage else "",
+        "rank": event.rank,
+        "frequency": event.frequency,
+        "charged_cents": event.services.charged_cents,
+        "service_on": event.services.service_on,
+        **_todo("is being checked", _MACHINE),
+    }
+
+
+def _corrected(event: ClaimCorrected) -> dict[str, Any]:
+    changed: dict[str, Any] = {"status": str(Stage.HELD), "is_open": True, "close_reason": "", **_ANSWERED}
+    if event.services is not None:
+        changed |= {"charged_cents": event.services.charged_cents, "service_on": event.services.service_on}
+    if event.frequency is not None:
+        changed["frequency"] = event.frequency
+    return {**changed, **_todo("is being checked", _MACHINE)}
+
+
+def _adjudicated(recorded: Recorded[ClaimEvent], event: ClaimAdjudicated) -> dict[str, Any]:
+    if event.is_reversal:
+        return {
+            "status": str(Stage.SUBMITTED),
+            "is_open": True,
+            "close_reason": "",
+            "paid_cents": 0,
+            "patient_responsibility_cents": 0,
+            "denied_cents": 0,
+            **_answer(recorded, "answer taken back", ()),
+            **_todo("wait for the payer's new answer", _PAYER_DESK),
+        }
+    return {
+        "status": str(Stage.ADJUDICATED),
+        "is_open": True,
+        "paid_cents": event.paid_cents,
+        "patient_responsibility_cents": event.patient_responsibility_cents,
+        "denied_cents": event.denied_cents,
+        **_number(event.payer_control_number),
+        **_answer(recorded, "answered by the payer", ()),
+        **_todo("check what is left", _PAYER_DESK),
+    }
+
+
+def _number(payer_control_number: str) -> dict[str, Any]:
+    return {"payer_control_number": payer_control_number} if payer_control_number else {}
+
+
+def _answer(recorded: Recorded[ClaimEvent], words: str, codes: tuple[str, ...]) -> dict[str, Any]:
+    told = f"{words}: {', '.join(codes)}" if codes else words
+    return {"last_answer": told, "last_answer_at": recorded.occurred_at, **_ANSWERED}
+
+
+def _after_hold(event: ClaimHeld) -> str:
+    match event.reason:
+        case "edits-failed":
+            return "mend what the edits found"
+        case "no-trading-partner":
+            return "print the claim, or list a trading partner for the payer"
+        case "cannot-be-written":
+            return "complete the registration"
+        case "no-coverage":
+            return "find a coverage, or bill the patient"
+        case _:
+            return "release when the reason is gone"
+
+
+def _after_status(event: ClaimStatusReported) -> dict[str, Any]:
+    """A payer that asks for information waits for us; every other status changes nobody's turn."""
+    return _todo("send the payer what it asks for", _PAYER_DESK) if event.category.startswith("R") else {}
+
+
+projection = Projection(
+    name="claims.worklist",
+    version=1,
+    tables=(claims_worklist,),
+    reads={
+        "claims": (
+            ClaimCreated,
+            ClaimScrubbed,
+            ClaimHeld,
+            ClaimReleased,
+            ClaimBatched,
+            ClaimSubmitted,
+            ClaimRejected,
+            ClaimAccepted,
+            ClaimStatusReported,
+            FollowUpDue,
+            ClaimAdjudicated,
+            ClaimDenied,
+            ClaimDenialSettled,
+            SecondaryClaimDue,
+            ReplacementClaimDue,
+            PayerControlNumberKnown,
+            CrossoverAwaited,
+            ClaimCorrected,
+            ClaimVoided,
+            ClaimClosed,
+        )
+    },
+    apply=apply,
+)

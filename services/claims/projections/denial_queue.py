@@ -1,0 +1,162 @@
+"""Which denial is worth the next hour?
+
+Expected recovery = denied amount x chance of winning; the rank is expected recovery x urgency, where urgency follows from the days
+left to appeal. The parts are shown, so that the order explains itself; amounts and percentages are integers, so that it is the same
+on every machine. Urgency depends on the day and is computed when the queue is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, get_args
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from services.claims.domain.denial.categories import category_named
+from shared.events import claims
+from shared.events.claims import (
+    AppealDecided,
+    AppealFiled,
+    DenialAssigned,
+    DenialEvent,
+    DenialNoted,
+    DenialOpened,
+    DenialResolved,
+)
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Projection, Put
+
+denial_queue = sa.Table(
+    "denial_queue",
+    sa.MetaData(),
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("denial_id", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, nullable=False, default=""),
+    sa.Column("account_id", sa.Text, nullable=False, default=""),
+    sa.Column("payer_id", sa.Text, nullable=False, default=""),
+    sa.Column("remittance_id", sa.Text, nullable=False, default=""),
+    sa.Column("category", sa.Text, nullable=False, default=""),
+    sa.Column("origin", sa.Text, nullable=False, default=""),
+    sa.Column("reason_group", sa.Text, nullable=False, default=""),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("remarks", ARRAY(sa.Text)),
+    sa.Column("denied_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("win_chance_percent", sa.Integer, nullable=False, default=0),
+    sa.Column("win_chance_because", sa.Text, nullable=False, default=""),
+    sa.Column("expected_recovery_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("appeal_by_on", sa.Date),
+    sa.Column("opened_at", sa.DateTime(timezone=True)),
+    sa.Column("assignee", sa.Text, nullable=False, default=""),
+    sa.Column("assigned_until_on", sa.Date),
+    sa.Column("status", sa.Text, nullable=False, default="open"),
+    sa.Column("is_open", sa.Boolean, nullable=False, default=True),
+    sa.Column("appeal_level", sa.Integer, nullable=False, default=0),
+    sa.Column("last_outcome", sa.Text, nullable=False, default=""),
+    sa.Column("reference_number", sa.Text, nullable=False, default=""),
+    sa.Column("next_action", sa.Text, nullable=False, default=""),
+    sa.Column("next_action_on", sa.Date),
+    sa.Column("recovered_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("moved_at", sa.DateTime(timezone=True)),
+    sa.Index("denial_queue_open", "tenant", "is_open", "expected_recovery_cents"),
+    sa.Index("denial_queue_by_claim", "tenant", "claim_id"),
+)
+
+# Days left to appeal, and how much more than usual the denial matters; past its last day it is mostly lost.
+URGENCY_PERCENT = ((0, 25), (7, 200), (30, 150), (60, 120))
+USUAL_PERCENT = 100
+
+
+def apply(recorded: Recorded[DenialEvent]) -> Iterator[Put]:
+    """What an event changes in its denial's row."""
+    values = _values(recorded) | {"moved_at": recorded.recorded_at}
+    yield Put(table=denial_queue.name, key=(recorded.event.denial_id,), values=values)
+
+
+def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
+    match recorded.event:
+        case DenialOpened() as event:
+            return _opened(event) | {"opened_at": recorded.occurred_at}
+        case DenialAssigned() as event:
+            return {"assignee": event.assignee, "assigned_until_on": event.until_on}
+        case DenialNoted() as event:
+            return {
+                "last_outcome": event.outcome_code,
+                "reference_number": event.reference_number,
+                "next_action": "follow up on the last contact",
+                "next_action_on": event.next_action_on,
+            }
+        case AppealFiled() as event:
+            return {
+                "status": "appealed",
+                "appeal_level": event.level,
+                "next_action": "wait for the decision on the appeal",
+                "next_action_on": event.due_on,
+            }
+        case AppealDecided() as event:
+            action = (
+                "appeal at the next level or resolve" if event.outcome == "upheld" else "await payment, then resolve"
+            )
+            return {"status": event.outcome, "next_action": action, "next_action_on": None}
+        case DenialResolved() as event:
+            return {
+                "status": event.outcome,
+                "is_open": False,
+                "recovered_cents": event.recovered_cents,
+                "next_action": "",
+                "next_action_on": None,
+            }
+
+
+def _opened(event: DenialOpened) -> dict[str, Any]:
+    category = category_named(event.category)
+    return {
+        "claim_id": event.claim_id,
+        "account_id": event.account_id,
+        "payer_id": event.payer_id,
+        "remittance_id": event.remittance_id,
+        "category": event.category,
+        "origin": category.origin,
+        "reason_group": event.group,
+        "reason": event.reason,
+        "remarks": event.remarks,
+        "denied_cents": event.denied_cents,
+        "win_chance_percent": event.win_chance_percent,
+        "win_chance_because": category.because,
+        "expected_recovery_cents": event.denied_cents * event.win_chance_percent // 100,
+        "appeal_by_on": event.appeal_by_on,
+        "next_action": category.next_action,
+    }
+
+
+def urgency_percent(days_left: int | None) -> int:
+    """The urgency of a denial with so many days left to appeal; without a last day it is usual."""
+    if days_left is None:
+        return USUAL_PERCENT
+    if days_left < 0:
+        return URGENCY_PERCENT[0][1]
+    return next((percent for days, percent in URGENCY_PERCENT[1:] if days_left <= days), USUAL_PERCENT)
+
+
+def ranked(on: date) -> sa.Subquery:
+    """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency."""
+    table = denial_queue
+    days_left: sa.ColumnElement[int] = table.c.appeal_by_on - sa.literal(on, sa.Date)
+    urgency = sa.case(
+        (table.c.appeal_by_on.is_(None), USUAL_PERCENT),
+        (days_left < 0, URGENCY_PERCENT[0][1]),
+        *((days_left <= days, percent) for days, percent in URGENCY_PERCENT[1:]),
+        else_=USUAL_PERCENT,
+    )
+    score = sa.cast(sa.func.div(table.c.expected_recovery_cents * urgency, 100), sa.BigInteger)
+    return sa.select(table, urgency.label("urgency_percent"), score.label("score_cents")).subquery("denials")
+
+
+projection = Projection(
+    name="claims.denials",
+    version=1,
+    tables=(denial_queue,),
+    reads={"claims": get_args(claims.DenialEvent)},
+    apply=apply,
+)

@@ -1,0 +1,89 @@
+"""Which payers and trading partners are there, and on which terms?
+
+Payers are eligibility's, as claims heard of them; partners are claims' own. A later listing replaces an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.events.claims import PartnerListed
+from shared.events.eligibility import PayerListed
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Projection, Put
+
+_METADATA = sa.MetaData()
+
+claim_payers = sa.Table(
+    "claim_payers",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payer_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, default=""),
+    sa.Column("electronic_id", sa.Text, nullable=False, default=""),
+    sa.Column("filing_indicator", sa.Text, nullable=False, default=""),
+    sa.Column("partner_id", sa.Text, nullable=False, default=""),
+    sa.Column("timely_filing_days", sa.Integer, nullable=False, default=365),
+    sa.Column("answer_days", sa.Integer, nullable=False, default=30),
+)
+trading_partners = sa.Table(
+    "trading_partners",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, default=""),
+    sa.Column("transport", sa.Text, nullable=False, default=""),
+    sa.Column("sender_qualifier", sa.Text, nullable=False, default=""),
+    sa.Column("sender_id", sa.Text, nullable=False, default=""),
+    sa.Column("receiver_qualifier", sa.Text, nullable=False, default=""),
+    sa.Column("receiver_id", sa.Text, nullable=False, default=""),
+    sa.Column("usage", sa.Text, nullable=False, default=""),
+    sa.Column("claims_per_batch_max", sa.Integer, nullable=False, default=0),
+    sa.Column("claims_per_set_max", sa.Integer, nullable=False, default=0),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Put]:
+    """The listing, as it now stands."""
+    match recorded.event:
+        case PayerListed() as event:
+            yield Put(
+                table=claim_payers.name,
+                key=(event.payer_id,),
+                values={
+                    "name": event.name,
+                    "electronic_id": event.electronic_id,
+                    "filing_indicator": event.filing_indicator,
+                    "partner_id": event.partner_id,
+                    "timely_filing_days": event.timely_filing_days,
+                    "answer_days": event.answer_days,
+                },
+            )
+        case PartnerListed() as event:
+            yield Put(
+                table=trading_partners.name,
+                key=(event.partner_id,),
+                values={
+                    "name": event.name,
+                    "transport": event.transport,
+                    "sender_qualifier": event.sender_qualifier,
+                    "sender_id": event.sender_id,
+                    "receiver_qualifier": event.receiver_qualifier,
+                    "receiver_id": event.receiver_id,
+                    "usage": event.usage,
+                    "claims_per_batch_max": event.claims_per_batch_max,
+                    "claims_per_set_max": event.claims_per_set_max,
+                },
+            )
+
+
+projection = Projection(
+    name="claims.directories",
+    version=1,
+    tables=(claim_payers, trading_partners),
+    reads={"claims": (PartnerListed,), "eligibility": (PayerListed,)},
+    apply=apply,
+)

@@ -1,0 +1,202 @@
+"""Which claims wait to be sent, and what became of every interchange?
+
+`claims_to_send` is the batcher's queue, `batches` and `batch_claims` its memory: after a crash it goes on from here. All of them may
+lag behind the streams, which decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from shared.events.claims import (
+    BatchAbandoned,
+    BatchAssembled,
+    ClaimAdjudicated,
+    ClaimBatched,
+    ClaimCorrected,
+    ClaimHeld,
+    ClaimReleased,
+    ClaimVoided,
+    InterchangeAcknowledged,
+    InterchangeSent,
+    InterchangeStored,
+    InterchangeUnanswered,
+)
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Change, Projection, Put, Remove
+
+_METADATA = sa.MetaData()
+
+claims_to_send = sa.Table(
+    "claims_to_send",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, nullable=False, default=""),
+    sa.Column("payer_id", sa.Text, nullable=False, default=""),
+    sa.Column("version", sa.Integer, nullable=False, default=0),
+    sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("released_at", sa.DateTime(timezone=True)),
+    sa.Index("claims_to_send_by_partner", "tenant", "partner_id", "released_at", "claim_id"),
+)
+batches = sa.Table(
+    "batches",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("batch_id", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, nullable=False, default=""),
+    sa.Column("control_number", sa.BigInteger, nullable=False, default=0),
+    sa.Column("status", sa.Text, nullable=False, default="assembled"),
+    sa.Column("claims", sa.Integer, nullable=False, default=0),
+    sa.Column("refused_claims", sa.Integer, nullable=False, default=0),
+    sa.Column("rejected_claims", sa.Integer, nullable=False, default=0),
+    sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("file_name", sa.Text, nullable=False, default=""),
+    sa.Column("document_id", sa.Text, nullable=False, default=""),
+    sa.Column("assembled_at", sa.DateTime(timezone=True)),
+    sa.Column("stored_at", sa.DateTime(timezone=True)),
+    sa.Column("sent_at", sa.DateTime(timezone=True)),
+    sa.Column("acknowledgement", sa.Text, nullable=False, default=""),
+    sa.Column("acknowledgement_codes", ARRAY(sa.Text)),
+    sa.Column("acknowledged_at", sa.DateTime(timezone=True)),
+    sa.Column("is_overdue", sa.Boolean, nullable=False, default=False),
+    sa.Index("batches_by_partner", "tenant", "partner_id", "control_number"),
+)
+batch_claims = sa.Table(
+    "batch_claims",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("batch_id", sa.Text, primary_key=True),
+    sa.Column("claim_id", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.Integer, nullable=False, default=0),
+    sa.Column("version", sa.Integer, nullable=False, default=0),
+    sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("answer_days", sa.Integer, nullable=False, default=0),
+    sa.Column("set_control_number", sa.Text, nullable=False, default=""),
+    sa.Column("outcome", sa.Text, nullable=False, default="assembled"),
+)
+
+UNFINISHED = ("assembled", "stored")
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    """What an event changes in the queue and in the memory of interchanges."""
+    match recorded.event:
+        case ClaimReleased() as event:
+            yield Put(
+                table=claims_to_send.name,
+                key=(event.claim_id,),
+                values={
+                    "partner_id": event.partner_id,
+                    "payer_id": event.payer_id,
+                    "version": event.version,
+                    "charged_cents": event.charged_cents,
+                    "released_at": recorded.recorded_at,
+                },
+            )
+        case ClaimBatched() | ClaimHeld() | ClaimCorrected() | ClaimVoided() | ClaimAdjudicated() as event:
+            yield Remove(table=claims_to_send.name, key=(event.claim_id,))
+        case BatchAssembled() as event:
+            yield from _assembled(event, recorded)
+        case InterchangeStored() as event:
+            yield from _stored(event, recorded)
+        case BatchAbandoned() as event:
+            yield _batch(event.batch_id, {"status": "abandoned", "refused_claims": len(event.refused_claim_ids)})
+            yield from _outcomes(event.batch_id, event.refused_claim_ids, "refused")
+        case InterchangeSent() as event:
+            yield _batch(event.batch_id, {"status": "sent", "sent_at": recorded.occurred_at})
+        case InterchangeAcknowledged() as event:
+            yield from _acknowledged(event, recorded)
+        case InterchangeUnanswered() as event:
+            yield _batch(event.batch_id, {"is_overdue": True})
+
+
+def _batch(batch_id: str, values: dict[str, Any]) -> Put:
+    return Put(table=batches.name, key=(batch_id,), values=values)
+
+
+def _outcomes(batch_id: str, claim_ids: tuple[str, ...], outcome: str) -> Iterator[Put]:
+    for claim_id in claim_ids:
+        yield Put(table=batch_claims.name, key=(batch_id, claim_id), values={"outcome": outcome})
+
+
+def _assembled(event: BatchAssembled, recorded: Recorded[Any]) -> Iterator[Put]:
+    """The partner's stream says this and the batch's own stream the rest: only columns of its own are set here."""
+    yield _batch(
+        event.batch_id,
+        {
+            "partner_id": event.partner_id,
+            "control_number": event.control_number,
+            "claims": len(event.claims),
+            "charged_cents": sum(claim.charged_cents for claim in event.claims),
+            "assembled_at": recorded.recorded_at,
+        },
+    )
+    for ordinal, claim in enumerate(event.claims, start=1):
+        values = {
+            "ordinal": ordinal,
+            "version": claim.version,
+            "charged_cents": claim.charged_cents,
+            "answer_days": claim.answer_days,
+        }
+        yield Put(table=batch_claims.name, key=(event.batch_id, claim.claim_id), values=values)
+
+
+def _stored(event: InterchangeStored, recorded: Recorded[Any]) -> Iterator[Put]:
+    values = {
+        "status": "stored",
+        "file_name": event.file_name,
+        "document_id": event.document.document_id,
+        "stored_at": recorded.recorded_at,
+        "refused_claims": len(event.refused_claim_ids),
+    }
+    yield _batch(event.batch_id, values)
+    for one in event.sets:
+        for claim in one.claims:
+            values = {"outcome": "written", "set_control_number": one.set_control_number}
+            yield Put(table=batch_claims.name, key=(event.batch_id, claim.claim_id), values=values)
+    yield from _outcomes(event.batch_id, event.refused_claim_ids, "refused")
+
+
+def _acknowledged(event: InterchangeAcknowledged, recorded: Recorded[Any]) -> Iterator[Put]:
+    yield Put(
+        table=batches.name,
+        key=(event.batch_id,),
+        values={
+            "status": event.status,
+            "acknowledgement": event.kind,
+            "acknowledgement_codes": event.codes,
+            "acknowledged_at": recorded.occurred_at,
+            "is_overdue": False,
+        },
+        add={"rejected_claims": len(event.rejected_claim_ids)},
+    )
+    yield from _outcomes(event.batch_id, event.rejected_claim_ids, "rejected")
+
+
+projection = Projection(
+    name="claims.sending",
+    version=1,
+    tables=(claims_to_send, batches, batch_claims),
+    reads={
+        "claims": (
+            ClaimReleased,
+            ClaimBatched,
+            ClaimHeld,
+            ClaimCorrected,
+            ClaimVoided,
+            ClaimAdjudicated,
+            BatchAssembled,
+            InterchangeStored,
+            BatchAbandoned,
+            InterchangeSent,
+            InterchangeAcknowledged,
+            InterchangeUnanswered,
+        )
+    },
+    apply=apply,
+)
