@@ -94,7 +94,7 @@ class Reader:
         self.name = name
         self.partition = partition
         self._feed = feed
-        self._keeper = keeper
+        self.keeper = keeper
         self._progress = progress
         self._selection = selection
         self._sink = sink
@@ -106,7 +106,7 @@ class Reader:
         pause = Pause()
         while True:
             try:
-                held = await self._keeper.acquire(self.name, self.partition)
+                held = await self.keeper.acquire(self.name, self.partition)
                 self._tell(held)
                 await self._follow(held, pause)
             except Fenced:
@@ -160,7 +160,7 @@ class Reader:
                 partition=self.partition,
                 position=held.place.position,
                 watermark=held.place.watermark,
-                owner=self._keeper.owner,
+                owner=self.keeper.owner,
             )
         )
 
