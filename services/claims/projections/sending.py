@@ -6,7 +6,7 @@ lag behind the streams, which decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from shared.events.claims import (
     BatchAbandoned,
     BatchAssembled,
+    BatchedClaim,
     ClaimAdjudicated,
     ClaimBatched,
     ClaimCorrected,
@@ -28,6 +29,7 @@ from shared.events.claims import (
 )
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put, Remove
+from shared.runtime.queries import ReadDatabase, rows
 
 _METADATA = sa.MetaData()
 
@@ -200,3 +202,63 @@ projection = Projection(
     },
     apply=apply,
 )
+
+
+class SendingReads:
+    """What the batcher asks of these tables. Implements `policies.send_batches.Queue`."""
+
+    def __init__(self, reads: ReadDatabase, answer_days: Callable[[], sa.Select[Any]]) -> None:
+        self._reads = reads
+        self._answer_days = answer_days
+
+    async def partners_with_work(self, tenant: str) -> Sequence[str]:
+        """Partners for whom claims wait or an interchange is unfinished, in the order of their ids."""
+        unfinished = sa.select(batches.c.partner_id).where(batches.c.status.in_(UNFINISHED))
+        waiting = sa.select(claims_to_send.c.partner_id)
+        both = sa.union(waiting, unfinished).subquery()
+        async with self._reads.read(tenant) as connection:
+            found = await rows(connection, sa.select(both.c.partner_id).order_by(both.c.partner_id))
+        return [row["partner_id"] for row in found if row["partner_id"]]
+
+    async def waiting(self, tenant: str, partner_id: str, limit: int) -> tuple[BatchedClaim, ...]:
+        """The claims that were released first, with the days that their payers take to answer."""
+        terms = self._answer_days().subquery()
+        found = (
+            sa.select(claims_to_send, terms.c.answer_days)
+            .join_from(claims_to_send, terms, claims_to_send.c.payer_id == terms.c.payer_id, isouter=True)
+            .where(claims_to_send.c.partner_id == partner_id)
+            .order_by(claims_to_send.c.released_at, claims_to_send.c.claim_id)
+            .limit(limit)
+        )
+        async with self._reads.read(tenant) as connection:
+            waiting = await rows(connection, found)
+        return tuple(_batched(row) for row in waiting)
+
+    async def unfinished(self, tenant: str, partner_id: str) -> Sequence[BatchAssembled]:
+        """The interchanges that were begun and not sent, in the order of their numbers."""
+        found = (
+            sa.select(batches.c.batch_id, batches.c.control_number)
+            .where(batches.c.partner_id == partner_id, batches.c.status.in_(UNFINISHED))
+            .order_by(batches.c.control_number)
+        )
+        async with self._reads.read(tenant) as connection:
+            begun = [row for row in await rows(connection, found) if row["control_number"]]
+            members = [await rows(connection, _members(row["batch_id"])) for row in begun]
+        return [
+            BatchAssembled(
+                partner_id=partner_id,
+                batch_id=row["batch_id"],
+                control_number=row["control_number"],
+                claims=tuple(_batched(member) for member in claims),
+            )
+            for row, claims in zip(begun, members, strict=True)
+        ]
+
+
+def _members(batch_id: str) -> sa.Select[Any]:
+    return sa.select(batch_claims).where(batch_claims.c.batch_id == batch_id).order_by(batch_claims.c.ordinal)
+
+
+def _batched(row: sa.RowMapping) -> BatchedClaim:
+    terms = {} if row["answer_days"] is None else {"answer_days": row["answer_days"]}
+    return BatchedClaim(claim_id=row["claim_id"], version=row["version"], charged_cents=row["charged_cents"], **terms)
