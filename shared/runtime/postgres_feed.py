@@ -35,8 +35,14 @@ from shared.runtime.store.event_store import stored_from
 _STAMP_AGE_MAX = timedelta(seconds=5)  # as in append_batch
 _POLL_SECONDS = 0.02
 _POLL_IDLE_SECONDS = 0.05
-_SETTINGS = {"default_transaction_isolation": "read committed", "application_name": "ledgerline-feed"}
-
+CONNECTION_SETTINGS = {
+    "default_transaction_isolation": "read committed",
+    "application_name": "ledgerline-feed",
+    # A page is a walk along events_feed, whatever the statistics of a young table make the planner believe.
+    "enable_sort": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
 PAGE = (
     "select * from events e"
     " where (e.epoch, e.tx, e.pos) > ($1::smallint, $2::xid8, $3::bigint)"
@@ -164,7 +170,7 @@ class _StoreReader:
                     self._dsn,
                     min_size=1,
                     max_size=self._connections_max,
-                    server_settings=_SETTINGS,
+                    server_settings=CONNECTION_SETTINGS,
                     reset=_nothing_to_reset,
                 )
             return self._pool

@@ -41,7 +41,6 @@ from shared.runtime.store.telemetry import CommitterMetrics
 _BATCH_BYTES_MAX = 8 << 20
 _ATTEMPTS = 3
 _STATEMENT_SECONDS = 20.0
-_RECONNECT_SECONDS = 15.0
 _RECONNECT_PAUSE_SECONDS = 0.1
 
 # append_batch takes them in this order
@@ -71,7 +70,15 @@ class GroupCommitter:
     """The writers of a store in this process. `append` may be called by any number of tasks of the same event loop."""
 
     def __init__(
-        self, connect: Connect, *, service: str, clock: Clock, queue_max: int, batch_max: int, writers: int = 2
+        self,
+        connect: Connect,
+        *,
+        service: str,
+        clock: Clock,
+        queue_max: int,
+        batch_max: int,
+        writers: int,
+        give_up_seconds: float,
     ) -> None:
         self._service = service
         self._queue_max = queue_max
@@ -84,7 +91,8 @@ class GroupCommitter:
         self._metrics = CommitterMetrics(service, lambda: self._waiting)
         self._writers = [
             asyncio.create_task(
-                self._write(_Writer(connect, service, clock, self._metrics)), name=f"{service}.committer.{number}"
+                self._write(_Writer(connect, service, clock, self._metrics, give_up_seconds)),
+                name=f"{service}.committer.{number}",
             )
             for number in range(writers)
         ]
@@ -171,11 +179,14 @@ class GroupCommitter:
 class _Writer:
     """One connection that commits batches, and survives the loss of it."""
 
-    def __init__(self, connect: Connect, service: str, clock: Clock, metrics: CommitterMetrics) -> None:
+    def __init__(
+        self, connect: Connect, service: str, clock: Clock, metrics: CommitterMetrics, give_up_seconds: float
+    ) -> None:
         self._connect = connect
         self._service = service
         self._clock = clock
         self._metrics = metrics
+        self._give_up_seconds = give_up_seconds
         self._connection: asyncpg.Connection | None = None
         self._statement: Any = None
 
@@ -221,7 +232,7 @@ class _Writer:
         the commands table knows which were done, and a transaction that is still running there is waited for by its locks.
         """
         formed = _Batch(self._service, batch, stamp=self._clock.now().astimezone(UTC), clock=self._clock.kind)
-        give_up_at = asyncio.get_running_loop().time() + _RECONNECT_SECONDS
+        give_up_at = asyncio.get_running_loop().time() + self._give_up_seconds
         while True:
             try:
                 statement = self._statement or await self._prepare()

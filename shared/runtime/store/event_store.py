@@ -39,6 +39,7 @@ class EventStore:
         queue_max: int = 10_000,
         batch_max: int = 128,
         writers: int = 2,
+        give_up_seconds: float = 15.0,  # how long a lost connection is tried for before callers are told
         connections_max: int = 4,
     ) -> EventStore:
         """Raises UnsafeServer, WrongStore."""
@@ -56,7 +57,13 @@ class EventStore:
             return await asyncpg.connect(dsn, server_settings=_SETTINGS, timeout=5)
 
         committer = GroupCommitter(
-            connect, service=service, clock=clock, queue_max=queue_max, batch_max=batch_max, writers=writers
+            connect,
+            service=service,
+            clock=clock,
+            queue_max=queue_max,
+            batch_max=batch_max,
+            writers=writers,
+            give_up_seconds=give_up_seconds,
         )
         return cls(service, pool, committer)
 

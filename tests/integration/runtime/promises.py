@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -26,6 +27,8 @@ from shared.runtime.store.hashing import FIRST
 from shared.testing.infrastructure import FreshDatabase, PostgresServer
 from shared.testing.stores import ServiceDatabase, service_database
 from shared.testing.vault import MemoryVault
+
+T = TypeVar("T")
 
 SERVICE = "collections"
 TENANT = "clinic"
@@ -166,6 +169,15 @@ class Promises:
 
     async def close(self) -> None:
         await self._closing.aclose()
+
+
+async def eventually(ask: Callable[[], Awaitable[T]]) -> T:
+    """The first answer that is something, within ten seconds."""
+    for _ in range(1_000):
+        if answer := await ask():
+            return answer
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen within ten seconds")
 
 
 async def _close(connection: asyncpg.Connection) -> None:

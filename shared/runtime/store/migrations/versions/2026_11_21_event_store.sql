@@ -315,7 +315,8 @@ $$;
 
 
 -- The events of one stream behind a version, for the application of that tenant.
-create function stream_events(p_tenant text, p_stream text, p_after integer) returns setof events language plpgsql as $$
+create function stream_events(p_tenant text, p_stream text, p_after integer) returns setof events language plpgsql
+set enable_seqscan = off as $$
 begin
   perform set_config('app.tenant', p_tenant, true);
   return query
