@@ -18,7 +18,8 @@ async def take_in(
 from shared.runtime.identity import Caller
 from shared.runtime.web.application import FRAMEWORK_TELEMETRY_OFF, create_app
 from shared.runtime.web.events import events_router
-from shared.runtime.web.paging import After, Cursor, Limit, Page
+from shared.runtime.web.openings import documents_router, openings_router
+from shared.runtime.web.paging import After, Cursor, Limit, Page, name_positions
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.requests import Done, caller, cause, cause_of, done, idempotency_key, identity
 
@@ -35,8 +36,11 @@ __all__ = [
     "cause",
     "cause_of",
     "create_app",
+    "documents_router",
     "done",
     "events_router",
     "idempotency_key",
     "identity",
+    "name_positions",
+    "openings_router",
 ]

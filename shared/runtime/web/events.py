@@ -26,7 +26,7 @@ from shared.events.envelope import Stored
 from shared.kernel.errors import Malformed
 from shared.runtime.feed import Feed, Page, Partition
 from shared.runtime.identity import Caller
-from shared.runtime.web.requests import caller
+from shared.runtime.web.requests import caller, identity
 
 MEDIA_TYPE = "application/cloudevents-batch+json"
 _SCANNED_EVENTS = 1000  # read at a time; only some of them are the tenant's
@@ -34,7 +34,6 @@ _SCANS_MAX = 20  # in one answer: after so many the cursor moves on even when no
 _WAIT_SECONDS_MAX = 30.0
 _PAUSE_SECONDS = 0.2
 _HEARTBEAT_SECONDS = 10.0
-_STREAM_SECONDS_MAX = 3600.0  # streams end, so that a withdrawn right ends with them; clients go on from the last id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +151,7 @@ def events_router(service: str, feed: Feed) -> APIRouter:
         cursors = read_cursor(last_event_id or after)
         if "text/event-stream" in accept:
             return StreamingResponse(
-                _stream(reader, wanted, cursors, limit),
+                _stream(reader, wanted, cursors, limit, until=identity(request).expires_at),
                 media_type="text/event-stream",
                 headers={"X-Accel-Buffering": "no"},
             )
@@ -167,11 +166,13 @@ def events_router(service: str, feed: Feed) -> APIRouter:
     return router
 
 
-async def _stream(reader: EventReader, wanted: Wanted, cursors: Mapping[int, str], limit: int) -> AsyncIterator[bytes]:
-    ends_at = time.monotonic() + _STREAM_SECONDS_MAX
+async def _stream(
+    reader: EventReader, wanted: Wanted, cursors: Mapping[int, str], limit: int, *, until: float
+) -> AsyncIterator[bytes]:
+    """It ends with the token, so that a withdrawn right ends too; the client goes on from the last id with a new one."""
     yield b": begun\n\n"
-    while time.monotonic() < ends_at:
-        reading = await reader.read(wanted, cursors, limit, _HEARTBEAT_SECONDS)
+    while time.time() < until:
+        reading = await reader.read(wanted, cursors, limit, min(_HEARTBEAT_SECONDS, until - time.time()))
         cursors = reading.cursors
         cursor = write_cursor(cursors).encode()
         for event in reading.events[:-1]:

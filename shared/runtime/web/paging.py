@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Generic, TypeAlias, TypeVar
 
-from fastapi import Query
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from shared.runtime.queries import Slice
@@ -45,3 +45,8 @@ class Page(BaseModel, Generic[Row]):
         return cls.model_validate(
             {"items": [dict(row) for row in found.rows], "next": found.next, "positions": dict(positions or {})}
         )
+
+
+def name_positions(response: Response, positions: Mapping[str, str]) -> None:
+    """Say in a header up to where an answer that is no page is complete."""
+    response.headers["Ledgerline-Positions"] = ",".join(f"{service}:{place}" for service, place in positions.items())

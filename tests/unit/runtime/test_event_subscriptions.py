@@ -135,8 +135,8 @@ class Subscriber:
     async def _ready(self) -> Mapping[str, bool]:
         return {}
 
-    def headers(self, role: Role = Role.INTEGRATION, **more: str) -> dict[str, str]:
-        token = self.issuer.sign("ehr", "ehr", {"north": [role]}, 60)
+    def headers(self, role: Role = Role.INTEGRATION, seconds: int = 60, **more: str) -> dict[str, str]:
+        token = self.issuer.sign("ehr", "ehr", {"north": [role]}, seconds)
         return {"Authorization": f"Bearer {token}"} | more
 
 
@@ -185,6 +185,11 @@ async def test_a_stream_of_server_sent_events_names_the_cursor_to_go_on_from(sub
     assert [event["streamversion"] for event in data] == [1, 3, 5, 7]
     rest = await subscriber.client.get(f"/events?after={ids[-1]}", headers=subscriber.headers())
     assert rest.json() == []
+
+
+async def test_a_stream_ends_with_the_token_that_began_it(subscriber: Subscriber) -> None:
+    answer = await subscriber.client.get("/events", headers=subscriber.headers(seconds=1, Accept="text/event-stream"))
+    assert answer.text.count("data: ") == 4  # httpx returns when the stream has ended
 
 
 async def first_lines(app: FastAPI, headers: Mapping[str, str], until: str) -> list[str]:

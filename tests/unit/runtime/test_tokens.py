@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -15,7 +16,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from shared.runtime.availability import IssuerUnavailable
 from shared.runtime.identity import InvalidToken, Role, TokenVerifier
 from shared.runtime.identity.caller import Forbidden, TenantNotNamed
-from shared.runtime.identity.keys import IssuerKeys, verifying_keys
+from shared.runtime.identity.keys import IssuerKeys, fetch_url, verifying_keys
 from shared.runtime.identity.tokens import ACCESS_ALGORITHMS
 
 ISSUER = "http://127.0.0.1:8080"
@@ -332,3 +333,32 @@ async def test_a_role_that_we_do_not_know_gives_no_right() -> None:
 
 def test_only_algorithms_with_a_public_and_a_private_key_are_accepted() -> None:
     assert all(algorithm[:2] in {"ES", "RS"} for algorithm in ACCESS_ALGORITHMS)
+
+
+@pytest.mark.asyncio
+async def test_keys_are_fetched_from_the_named_url_and_from_nowhere_that_it_points_to() -> None:
+    answers = {
+        "good": (200, "", key_set(KEY)),
+        "moved": (302, "location: /good\r\n", b""),
+        "broken": (500, "", b"{}"),
+        "huge": (200, "", b" " * 300_000),
+        "other": (200, "", b"<html>"),
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().strip("/")
+        status, headers, body = answers[path]
+        writer.write(
+            f"HTTP/1.1 {status} x\r\n{headers}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
+        )
+        writer.write(body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        assert await IssuerKeys(fetch_url(f"{base}/good")).find("today", "ES256") is not None
+        for path in ("moved", "broken", "huge", "other"):
+            with pytest.raises(IssuerUnavailable):
+                await IssuerKeys(fetch_url(f"{base}/{path}")).find("today", "ES256")
