@@ -152,9 +152,9 @@ class Promises:
         self._closing.push_async_callback(store.close)
         return store
 
-    async def commands(self, store: EventStore | None = None) -> CommandHandler:
+    async def commands(self, store: EventStore | None = None, **options: Any) -> CommandHandler:
         """The command runtime of another process."""
-        return CommandHandler(store or await self.store(), EventCodec(), self.vault, self.clock, SERVICE)
+        return CommandHandler(store or await self.store(), EventCodec(), self.vault, self.clock, SERVICE, **options)
 
     def feed(self) -> PostgresFeed:
         feed = PostgresFeed({SERVICE: self.database.feed}, self.clock)
