@@ -277,6 +277,20 @@ class ClaimPaymentUnapplied(Event, frozen=True, kw_only=True):
     source: DocumentReference
 
 
+class ClaimPaymentRematched(Event, frozen=True, kw_only=True):
+    """A person found the account that cash without an account belongs to: unapplied back to suspense, to be posted there."""
+
+    account_id: str  # where it waited
+    claim_id: str
+    remittance_id: str
+    ordinal: int
+    paid_cents: int
+    to_account_id: str
+    answer: ClaimAnswer  # as it is to be posted
+    postings: tuple[Posting, ...]
+    source: DocumentReference
+
+
 class ResponsibilityTransferred(Event, frozen=True, kw_only=True):
     """An open amount moved from one responsible party to another, with its reason. Always positive.
 
@@ -446,6 +460,7 @@ ClaimAccountEvent: TypeAlias = (
     | ClaimDeniedByPayer
     | ClaimPaymentReversed
     | ClaimPaymentUnapplied
+    | ClaimPaymentRematched
     | ResponsibilityTransferred
     | PaymentApplied
     | PaymentNotTaken

@@ -69,6 +69,12 @@ class AnswerStillHeld(DomainError):
     code = "answer-still-held"
 
 
+class AnswerNotWaiting(DomainError):
+    """There is no cash of this remittance and ordinal that waits for an account."""
+
+    code = "answer-not-waiting"
+
+
 class NotAnAmount(DomainError):
     """An amount must be positive."""
 

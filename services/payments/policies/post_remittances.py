@@ -13,6 +13,7 @@ from shared.events.payments import (
     ClaimAnswer,
     ClaimAnswerNoted,
     ClaimPaymentPosted,
+    ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     RemittanceClaimHeld,
@@ -37,6 +38,11 @@ def post_claims(answers: Sequence[ClaimAnswer]) -> Iterator[PostClaimPayment]:
     from the event and its ordinal, so a crash half-way resumes without posting anything twice."""
     for answer in answers:
         yield PostClaimPayment(answer=answer)
+
+
+def post_rematched(event: ClaimPaymentRematched) -> Iterator[PostClaimPayment]:
+    """To the account that a person named."""
+    yield PostClaimPayment(answer=event.answer)
 
 
 def expect_deposit(event: RemittanceReceived) -> Iterator[ExpectDeposit]:

@@ -22,6 +22,7 @@ from shared.events.payments import (
     ClaimAnswerNoted,
     ClaimDeniedByPayer,
     ClaimPaymentPosted,
+    ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     PayersKnown,
@@ -142,6 +143,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             | ClaimAnswerNoted()
             | RemittanceClaimHeld()
             | ClaimPaymentUnapplied()
+            | ClaimPaymentRematched()
             | PaymentApplied()
             | PaymentNotTaken()
             | RefundIssued()

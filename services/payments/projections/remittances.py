@@ -13,6 +13,7 @@ from shared.events.envelope import Recorded
 from shared.events.payments import (
     ClaimAnswerNoted,
     ClaimPaymentPosted,
+    ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     ProviderAdjustmentPosted,
@@ -23,7 +24,7 @@ from shared.events.payments import (
     TraceNumberReused,
 )
 from shared.events.values import DocumentReference, Finding
-from shared.runtime.projection import Change, Projection, Put
+from shared.runtime.projection import Change, Projection, Put, Remove
 
 metadata = sa.MetaData()
 
@@ -62,7 +63,7 @@ remittance_claims = sa.Table(
     sa.Column("tenant", sa.Text, primary_key=True),
     sa.Column("remittance_id", sa.Text, primary_key=True),
     sa.Column("ordinal", sa.Integer, primary_key=True),
-    sa.Column("account_id", sa.Text),
+    sa.Column("account_id", sa.Text, primary_key=True),  # so that each row is told by one account only
     sa.Column("claim_id", sa.Text),
     sa.Column("outcome", sa.Text),  # posted, noted, reversal, held, unapplied
     sa.Column("claim_status", sa.Text, server_default=""),
@@ -139,6 +140,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
                 "claim_status": event.answer.status,
             }
             yield _claim(event, recorded, waits)
+        case ClaimPaymentRematched() as event:
+            yield Remove(table="remittance_claims", key=(event.remittance_id, event.ordinal, event.account_id))
         case ClaimPaymentReversed() as event:
             yield from _reversal(event, recorded)
 
@@ -177,17 +180,16 @@ def _claim(
     own: dict[str, Any],
 ) -> Put:
     values = {
-        "account_id": event.account_id,
         "claim_id": event.claim_id,
         "answered_at": recorded.recorded_at,
         **_source(event.source),
         **own,
     }
-    return Put(table="remittance_claims", key=(event.remittance_id, event.ordinal), values=values)
+    return Put(table="remittance_claims", key=(event.remittance_id, event.ordinal, event.account_id), values=values)
 
 
 def _reversal(event: ClaimPaymentReversed, recorded: Recorded[Any]) -> Iterator[Change]:
-    original = (event.reverses_remittance_id, event.reverses_ordinal)
+    original = (event.reverses_remittance_id, event.reverses_ordinal, event.account_id)
     yield Put(table="remittance_claims", key=original, values={"is_reversed": True})
     if event.reason == "unposted":
         yield Put(table="remittance_claims", key=original, values={"outcome": "held"})
@@ -226,6 +228,7 @@ projection = Projection(
             ClaimAnswerNoted,
             RemittanceClaimHeld,
             ClaimPaymentUnapplied,
+            ClaimPaymentRematched,
             ClaimPaymentReversed,
         )
     },

@@ -10,6 +10,7 @@ from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
     IssueRefund,
     MoveToAgency,
+    RematchAnswer,
     RequestAdjustment,
     RetryHeldAnswer,
     ReturnFromAgency,
@@ -27,6 +28,7 @@ from shared.events.payments import (
     ClaimAnswerNoted,
     ClaimDeniedByPayer,
     ClaimPaymentPosted,
+    ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     PayersKnown,
@@ -537,6 +539,16 @@ def test_a_lone_reversal_that_waited_is_held_and_its_cash_is_in_suspense_again()
     story = account.when(note_payers(AETNA), post(back), post_charges(100_00))
     assert balances(story.events) == {"charges": -100_00, "receivable:payer:1": 100_00}
     assert story.only(RemittanceClaimHeld).findings[0].rule == "reversal-without-original"
+
+
+def test_cash_that_waits_under_a_wrong_number_is_sent_to_the_account_that_a_person_names() -> None:
+    told = answer(100_00, 80_00, cas("CO", "45", 20_00))
+    rematch = RematchAnswer(remittance_id="remittance-1", ordinal=1, to_account_id="OTHER")
+    story = account.when(post(told), rematch)
+    rematched = story.only(ClaimPaymentRematched)
+    assert (rematched.account_id, rematched.to_account_id, rematched.answer.account_id) == (ACCOUNT, "OTHER", "OTHER")
+    assert balances(story.events) == {}
+    account.given(*story.events).when(rematch).then_refused("answer-not-waiting")
 
 
 # Reversals

@@ -51,6 +51,15 @@ class RetryHeldAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RematchAnswer:
+    """A person found the account that unapplied cash belongs to."""
+
+    remittance_id: str
+    ordinal: int
+    to_account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReverseClaimPayment:
     """Unpost one answer: its cash goes back to suspense, and it stands among the held."""
 
@@ -115,6 +124,7 @@ ClaimAccountCommand: TypeAlias = (
     | NotePayers
     | PostClaimPayment
     | RetryHeldAnswer
+    | RematchAnswer
     | ReverseClaimPayment
     | ApplyPatientPayment
     | RequestAdjustment

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Literal, assert_never
 
+import msgspec
+
 from services.payments.domain import ledger
 from services.payments.domain.claim_account.adjudication import Effect, doubts_about, effects_of
 from services.payments.domain.claim_account.answer import (
@@ -33,6 +35,7 @@ from services.payments.domain.claim_account.commands import (
     NotePayers,
     PostCharges,
     PostClaimPayment,
+    RematchAnswer,
     RequestAdjustment,
     RetryHeldAnswer,
     ReturnFromAgency,
@@ -48,6 +51,7 @@ from services.payments.domain.errors import (
     AdjustmentUnknown,
     AnswerNotHeld,
     AnswerNotPosted,
+    AnswerNotWaiting,
     AnswerStillHeld,
     ExceedsBalance,
     ExceedsCredit,
@@ -68,6 +72,7 @@ from shared.events.payments import (
     ClaimAnswerNoted,
     ClaimDeniedByPayer,
     ClaimPaymentPosted,
+    ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     PayersKnown,
@@ -91,6 +96,8 @@ def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[Clai
             return _post_claim_payment(command, account)
         case RetryHeldAnswer():
             return _retry(command, account)
+        case RematchAnswer():
+            return _rematch(command, account)
         case ReverseClaimPayment():
             return _unpost(command, account)
         case ApplyPatientPayment():
@@ -386,6 +393,26 @@ def _unapplied(answer: ClaimAnswer) -> ClaimPaymentUnapplied:
         postings=ledger.moved(answer.paid_cents, debit=ledger.SUSPENSE, credit=ledger.UNAPPLIED),
         source=answer.source,
     )
+
+
+def _rematch(command: RematchAnswer, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    key = AnswerKey(command.remittance_id, command.ordinal)
+    answer = next((each for each in account.waiting if key_of(each) == key), None)
+    if answer is None:
+        raise AnswerNotWaiting("no cash waits here", remittance_id=key.remittance_id, ordinal=key.ordinal)
+    return [
+        ClaimPaymentRematched(
+            account_id=answer.account_id,
+            claim_id=answer.claim_id,
+            remittance_id=answer.remittance_id,
+            ordinal=answer.ordinal,
+            paid_cents=answer.paid_cents,
+            to_account_id=command.to_account_id,
+            answer=msgspec.structs.replace(answer, account_id=command.to_account_id),
+            postings=ledger.moved(answer.paid_cents, debit=ledger.UNAPPLIED, credit=ledger.SUSPENSE),
+            source=answer.source,
+        )
+    ]
 
 
 # Taking an answer back

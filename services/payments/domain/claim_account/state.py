@@ -25,6 +25,7 @@ from shared.events.payments import (
     ClaimAnswerNoted,
     ClaimDeniedByPayer,
     ClaimPaymentPosted,
+    ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     LedgerLine,
@@ -145,7 +146,7 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
             return replace(_moved(account, event.postings), patient_id=event.patient_id, payers=event.payers)
         case ClaimPaymentPosted():
             return _answered(_moved(account, event.postings), PostedAnswer(posted=event))
-        case ClaimAnswerNoted():
+        case ClaimAnswerNoted() | ClaimPaymentRematched():
             return _heard(account, AnswerKey(event.remittance_id, event.ordinal))
         case RemittanceClaimHeld():
             key = AnswerKey(event.remittance_id, event.ordinal)
