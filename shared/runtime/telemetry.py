@@ -16,6 +16,7 @@ import datetime as dt
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,10 +45,11 @@ _FIELD_NAMES = """
     topic reader projection policy timer task owner epoch code kind attempt attempts lag_ms lag_events count events rows
     batch bytes port host retry_seconds outcome action feed clock mode state due_at watermark generation
     account_id claim_id encounter_id remittance_id deposit_id batch_id partner_id payer_id patient_id document_id receipt_id
-    message_id statement_id control_number file_count seconds pid signal database role purpose checks violations
+    message_id statement_id control_number file_count seconds pid signal database role purpose checks violations timers error
 """
 FIELDS = frozenset(_FIELD_NAMES.split())
 _TEXT_MAX = 200
+_TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,80}\Z")  # the field `error` names a type; a text could quote a value
 _OUR_LOGGERS = ("shared.", "services.", "deploy.", "ledgerline", "uvicorn")
 _BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _TRACER = trace.get_tracer("ledgerline")
@@ -85,7 +87,7 @@ def _constant_message(record: logging.LogRecord) -> str:
 
 def shown(name: str, value: object) -> object:
     """A field as it may be shown: on the list, and of a plain short kind; withheld otherwise."""
-    if name not in FIELDS:
+    if name not in FIELDS or (name == "error" and not (isinstance(value, str) and _TYPE_NAME.match(value))):
         return "[withheld]"
     if isinstance(value, bool | int | float | None):
         return value

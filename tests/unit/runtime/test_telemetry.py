@@ -80,6 +80,12 @@ def test_a_field_that_is_not_on_the_list_is_withheld(ours: Listening) -> None:
     assert (line["patient_name"], line["claim_id"]) == ("[withheld]", "[withheld]")
 
 
+def test_the_field_error_names_a_type_and_is_no_place_for_a_text(ours: Listening) -> None:
+    ours.log.warning("tried again", extra={"error": "ConnectionRefusedError"})
+    ours.log.warning("tried again", extra={"error": f"cannot read {CANARY}"})
+    assert [line["error"] for line in ours.lines()] == ["ConnectionRefusedError", "[withheld]"]
+
+
 def test_arguments_are_never_formatted_into_a_message(ours: Listening) -> None:
     ours.log.warning("cannot read %s", CANARY)
     assert ours.lines()[0]["message"] == "cannot read %s"
