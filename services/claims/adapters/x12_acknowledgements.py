@@ -9,11 +9,18 @@ Sources: X12.5 TA1, 005010X231A1 (999), 005010X214 (277CA), 005010X212 (277).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from services.claims.adapters.interchange_writer import control_number_of_reference
+from services.claims.domain.batch.acknowledgement import (
+    BatchRefused,
+    BatchTold,
+    ClaimTold,
+    Parties,
+    Reading,
+    Told,
+)
 from services.claims.domain.batch.commands import AcknowledgementStatus, RecordAcknowledgement
 from services.claims.domain.claim.commands import (
     AcceptanceStage,
@@ -31,9 +38,9 @@ from shared.codecs.x12.claim_acknowledgement_277ca import (
 )
 from shared.codecs.x12.claim_status_276_277 import ClaimStatusEntry, ClaimStatusTransaction, claim_status_of
 from shared.codecs.x12.envelope import Envelope, Place, TransactionSet, read_transactions
-from shared.codecs.x12.problems import Problems
+from shared.codecs.x12.problems import Problems, X12Error
 from shared.codecs.x12.status import Status
-from shared.events.values import DocumentReference
+from shared.events.values import DocumentReference, Finding
 
 _PAYER = "PR"  # NM101 of the source; a clearinghouse is AY
 _ACCEPTED_CATEGORIES = frozenset(("A0", "A1", "A2"))
@@ -45,50 +52,25 @@ _STATUS_OF_999: dict[str, AcknowledgementStatus] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parties:
-    """Between whom the acknowledgement goes: the other way round than our interchange went."""
-
-    sender_id: str
-    receiver_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchTold:
-    """A TA1 or 999 about one interchange."""
-
-    parties: Parties
-    control_number: int
-    command: RecordAcknowledgement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRefused:
-    """A 277CA that refuses a whole batch; claims that it names follow by themselves."""
-
-    parties: Parties
-    control_number: int
-    command: RecordRejection
-    named_claim_ids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimTold:
-    """A 277CA or 277 about one claim."""
-
-    claim_id: str
-    command: RecordAcceptance | RecordRejection | RecordStatus
-
-
-Told: TypeAlias = BatchTold | BatchRefused | ClaimTold
-
-
-def read_acknowledgements(content: bytes, document_id: str, problems: Problems) -> list[Told]:
-    """Everything that a file tells; what cannot be read is in `problems`. Other transaction sets are passed over."""
+def read_acknowledgements(content: bytes, document_id: str) -> Reading:
+    """Everything that a file tells, and what is wrong with it. Other transaction sets are passed over."""
+    problems = Problems()
     told: list[Told] = [_interchange(each, document_id, problems) for each in read_ta1(content)]
     for transaction in read_transactions(content, problems):
         told += _transaction(transaction, document_id, problems)
-    return told
+    if not told and not problems:
+        problems.at(1, "ST01", "an acknowledgement file holds a TA1, 999, 277CA or 277")
+    return Reading(told=tuple(told), findings=tuple(_finding(problem) for problem in problems))
+
+
+def _finding(problem: X12Error) -> Finding:
+    return Finding(
+        rule=problem.rule_id,
+        place=f"segment {problem.segment}, {problem.element}",
+        message=problem.message,
+        value=problem.found,
+        severity=problem.severity,
+    )
 
 
 def _transaction(transaction: TransactionSet, document_id: str, problems: Problems) -> Iterable[Told]:

@@ -159,3 +159,9 @@ class NoAppealOpen(DomainError):
     """There is no appeal of this level to decide."""
 
     code = "no-appeal-open"
+
+
+class MessageUnknown(NotFound):
+    """No inbound file of this id is held."""
+
+    code = "message-unknown"

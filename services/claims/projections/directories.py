@@ -5,15 +5,17 @@ Payers are eligibility's, as claims heard of them; partners are claims' own. A l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from services.claims.domain.batch.acknowledgement import Parties
 from shared.events.claims import PartnerListed
 from shared.events.eligibility import PayerListed
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put
+from shared.runtime.queries import ReadDatabase, rows
 
 _METADATA = sa.MetaData()
 
@@ -87,3 +89,27 @@ projection = Projection(
     reads={"claims": (PartnerListed,), "eligibility": (PayerListed,)},
     apply=apply,
 )
+
+
+def answer_days() -> sa.Select[Any]:
+    """Payer and the days that it usually takes to answer."""
+    return sa.select(claim_payers.c.payer_id, claim_payers.c.answer_days)
+
+
+class PartnerReads:
+    """Which partners there are. Implements `policies.take_acknowledgements.Partners`."""
+
+    def __init__(self, reads: ReadDatabase) -> None:
+        self._reads = reads
+
+    async def between(self, tenant: str, parties: Parties) -> Sequence[str]:
+        """Those whose answers come from this sender to this receiver."""
+        found = (
+            sa.select(trading_partners.c.partner_id)
+            .where(
+                trading_partners.c.receiver_id == parties.sender_id, trading_partners.c.sender_id == parties.receiver_id
+            )
+            .order_by(trading_partners.c.partner_id)
+        )
+        async with self._reads.read(tenant) as connection:
+            return [row["partner_id"] for row in await rows(connection, found)]

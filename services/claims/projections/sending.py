@@ -243,7 +243,7 @@ class SendingReads:
         )
         async with self._reads.read(tenant) as connection:
             begun = [row for row in await rows(connection, found) if row["control_number"]]
-            members = [await rows(connection, _members(row["batch_id"])) for row in begun]
+            members = [await rows(connection, members(row["batch_id"])) for row in begun]
         return [
             BatchAssembled(
                 partner_id=partner_id,
@@ -255,7 +255,7 @@ class SendingReads:
         ]
 
 
-def _members(batch_id: str) -> sa.Select[Any]:
+def members(batch_id: str) -> sa.Select[Any]:
     return sa.select(batch_claims).where(batch_claims.c.batch_id == batch_id).order_by(batch_claims.c.ordinal)
 
 

@@ -1,0 +1,312 @@
+"""What do callers of the claims service send, and what do they get?"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.claims.domain.claim.commands import CloseReason
+from services.claims.domain.denial.commands import AppealOutcome, ContactOutcome, DenialOutcome
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+ClaimId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{17}$")]
+DenialId = Annotated[str, Field(pattern=r"^[0-9A-Z]{17}-[0-9A-F]{12}$")]
+Reason = Annotated[
+    str, Field(min_length=1, max_length=120, description="Words of the trade; no name, no number of a person.")
+]
+Code = Annotated[str, Field(pattern=r"^[0-9A-Z]{1,10}$")]
+
+
+class HoldBody(Body):
+    reason: Reason
+
+
+class VoidBody(Body):
+    reason: Reason
+
+
+class CloseBody(Body):
+    reason: CloseReason
+
+
+class LineCorrection(Body):
+    """What is absent stays as it was. Amounts are corrected in charges, where they were captured."""
+
+    line_id: Annotated[str, Field(min_length=1, max_length=30)]
+    procedure_code: Annotated[str, Field(pattern=r"^[0-9A-Z]{5}$")] | None = None
+    modifiers: tuple[Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")], ...] | None = None
+    diagnosis_pointers: tuple[Annotated[int, Field(ge=1, le=12)], ...] | None = None
+    place_of_service: Annotated[str, Field(pattern=r"^[0-9]{2}$")] | None = None
+
+
+class CorrectBody(Body):
+    """A correction of a claim. One that was sent is replaced by a claim with frequency 7."""
+
+    reason: Reason
+    diagnoses: tuple[Annotated[str, Field(pattern=r"^[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}$")], ...] | None = None
+    lines: tuple[LineCorrection, ...] = ()
+    authorization_number: Annotated[str, Field(max_length=50, pattern=r"^[0-9A-Za-z-]*$")] | None = None
+    payer_control_number: Annotated[str, Field(max_length=50, pattern=r"^[ -~]*$")] = ""
+
+
+class AssignBody(Body):
+    assignee: Annotated[str, Field(pattern=r"^user:[A-Za-z0-9._@-]{1,80}$")] | None = Field(
+        default=None, description="Absent: whoever asks."
+    )
+
+
+class NoteBody(Body):
+    outcome_code: ContactOutcome
+    reference_number: Annotated[str, Field(max_length=40, pattern=r"^[0-9A-Za-z-]*$")] = ""
+    next_action_on: date | None = None
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
+class AppealBody(Body):
+    level: Annotated[int, Field(ge=1, le=5)]
+    due_on: date | None = None
+
+
+class DecisionBody(Body):
+    level: Annotated[int, Field(ge=1, le=5)]
+    outcome: AppealOutcome
+
+
+class ResolveBody(Body):
+    outcome: DenialOutcome
+    recovered_cents: Annotated[int, Field(ge=0, le=10**12, strict=True)] = 0
+    reason: Annotated[str, Field(max_length=120)] = ""
+
+
+class PartnerBody(Body):
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    transport: Literal["sftp", "folder", "http"]
+    sender_qualifier: Annotated[str, Field(pattern=r"^[A-Z0-9]{2}$")] = "ZZ"
+    sender_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{1,15}$")]
+    receiver_qualifier: Annotated[str, Field(pattern=r"^[A-Z0-9]{2}$")] = "ZZ"
+    receiver_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{1,15}$")]
+    usage: Literal["P", "T"] = "P"
+    claims_per_batch_max: Annotated[int, Field(ge=1, le=5000)] = 500
+    claims_per_set_max: Annotated[int, Field(ge=1, le=5000)] = 1
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class FindingRow(Answer):
+    rule: str
+    rule_version: int = 1
+    severity: str = "error"
+    place: str
+    message: str
+    value: str = ""
+    fix: str = ""
+
+
+class ClaimRow(Answer):
+    claim_id: str
+    account_id: str
+    patient_id: str
+    payer_id: str
+    payer_name: str
+    rank: int
+    frequency: str
+    status: str
+    is_open: bool
+    charged_cents: int
+    paid_cents: int
+    patient_responsibility_cents: int
+    denied_cents: int
+    service_on: date
+    file_by_on: date | None = Field(
+        default=None, description="Last day of timely filing; null when the payer is unknown."
+    )
+    version: int
+    partner_id: str
+    batch_id: str
+    control_number: int | None
+    payer_control_number: str
+    submitted_at: datetime | None
+    last_answer: str
+    last_answer_at: datetime | None
+    hold_reason: str
+    next_action: str
+    owner: str
+    waiting_for: str
+    waiting_since_on: date | None
+    next_claim_id: str
+    close_reason: str
+    moved_at: datetime | None
+
+
+class LineRow(Answer):
+    line_id: str
+    service_on: date
+    procedure_code: str
+    modifiers: list[str] = []
+    units: str
+    charged_cents: int
+    diagnosis_pointers: list[int] = []
+    place_of_service: str = ""
+
+
+class CoverageRow(Answer):
+    """A coverage without what is personal in it."""
+
+    coverage_id: str
+    rank: int
+    payer_id: str
+    payer_name: str
+    filing_indicator: str
+    partner_id: str
+    relationship: str
+    authorization_number: str
+
+
+class ClaimDetail(Answer):
+    claim: ClaimRow
+    findings: list[FindingRow]
+    diagnoses: list[str]
+    lines: list[LineRow]
+    coverages: list[CoverageRow]
+    positions: dict[str, str]
+
+
+class TimelineRow(Answer):
+    stream: str
+    version: int
+    event: str
+    event_id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    summary: str
+    document_id: str
+    place: str
+    position: str
+
+
+class DenialRow(Answer):
+    denial_id: str
+    claim_id: str
+    account_id: str
+    payer_id: str
+    category: str
+    origin: str
+    reason_group: str
+    reason: str
+    remarks: list[str] | None
+    denied_cents: int
+    win_chance_percent: int
+    win_chance_because: str
+    expected_recovery_cents: int
+    urgency_percent: int
+    score_cents: int
+    appeal_by_on: date | None
+    opened_at: datetime | None
+    assignee: str
+    assigned_until_on: date | None
+    status: str
+    is_open: bool
+    appeal_level: int
+    last_outcome: str
+    next_action: str
+    next_action_on: date | None
+    recovered_cents: int
+
+
+class CauseRow(Answer):
+    payer_id: str
+    reason_group: str
+    reason: str
+    category: str
+    origin: str
+    denials: int
+    denied_cents: int
+    recovered_cents: int
+
+
+class BatchRow(Answer):
+    batch_id: str
+    partner_id: str
+    control_number: int
+    status: str
+    claims: int
+    refused_claims: int
+    rejected_claims: int
+    charged_cents: int
+    file_name: str
+    document_id: str
+    assembled_at: datetime | None
+    sent_at: datetime | None
+    acknowledgement: str
+    acknowledgement_codes: list[str] | None
+    acknowledged_at: datetime | None
+    is_overdue: bool
+
+
+class BatchClaimRow(Answer):
+    claim_id: str
+    ordinal: int
+    version: int
+    charged_cents: int
+    set_control_number: str
+    outcome: str
+
+
+class BatchDetail(Answer):
+    batch: BatchRow
+    claims: list[BatchClaimRow]
+
+
+class PartnerRow(Answer):
+    partner_id: str
+    name: str
+    transport: str
+    sender_qualifier: str
+    sender_id: str
+    receiver_qualifier: str
+    receiver_id: str
+    usage: str
+    claims_per_batch_max: int
+    claims_per_set_max: int
+
+
+class RuleRow(Answer):
+    id: str
+    version: int
+    severity: str
+    fix: str
+
+
+class TakenRow(Answer):
+    about: str
+    kind: str
+    is_recorded: bool
+    is_repeat: bool
+    code: str
+    rule: str
+
+
+class TakenFileAnswer(Answer):
+    """What became of every part of a file; `findings` keep it in the queue of held files."""
+
+    document_id: str
+    parts: list[TakenRow]
+    findings: list[FindingRow]
+
+
+class HeldRow(Answer):
+    message_id: str
+    kind: str
+    findings: list[dict[str, Any]] | None
+    document_id: str
+    held_at: datetime
+    replayed_at: datetime | None

@@ -1,0 +1,250 @@
+"""Claims over HTTP: worklist, detail, timeline, and what people do with them. No rule lives here."""
+
+# No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query
+from msgspec import structs
+
+from services.claims.api.bodies import (
+    ClaimDetail,
+    ClaimId,
+    ClaimRow,
+    CloseBody,
+    CorrectBody,
+    CoverageRow,
+    FindingRow,
+    HoldBody,
+    LineCorrection,
+    LineRow,
+    RuleRow,
+    TimelineRow,
+    VoidBody,
+)
+from services.claims.domain.claim.commands import (
+    ClaimCommand,
+    CloseClaim,
+    CorrectClaim,
+    HoldClaim,
+    RaiseNextClaim,
+    ReleaseClaim,
+    VoidClaim,
+)
+from services.claims.domain.claim.scrubbing import RULES
+from services.claims.domain.claim.state import Claim, Stage
+from services.claims.domain.errors import ClaimUnknown
+from services.claims.projections import claim_timeline, claims_worklist
+from services.claims.projections.directories import claim_payers
+from shared.events.claims import ClaimCreated, ServicesBilled
+from shared.events.values import ChargeLine, CoverageSnapshot
+from shared.runtime.clock import Clock
+from shared.runtime.command import Aggregate, Cause, Commands
+from shared.runtime.queries import Order, ReadDatabase, asc, page, row
+from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
+
+Reader = Annotated[Caller, Depends(caller("claims:read-claims"))]
+WorklistReader = Annotated[Caller, Depends(caller("claims:read-worklists"))]
+Hold = Annotated[Cause, Depends(cause_of("claims:hold-claim"))]
+Release = Annotated[Cause, Depends(cause_of("claims:release-claim"))]
+Edit = Annotated[Cause, Depends(cause_of("claims:edit-claim"))]
+Void = Annotated[Cause, Depends(cause_of("claims:void-claim"))]
+Close = Annotated[Cause, Depends(cause_of("claims:close-claim"))]
+Submit = Annotated[Cause, Depends(cause_of("claims:submit-claims"))]
+Filter = Annotated[str | None, Query(max_length=80)]
+
+_TABLE = claims_worklist.claims_worklist
+_FILE_BY_ON = (_TABLE.c.service_on + claim_payers.c.timely_filing_days).label("file_by_on")
+_UNSENT = (str(Stage.HELD), str(Stage.RELEASED), str(Stage.REJECTED))
+
+
+def _claims() -> sa.Subquery:
+    """Every claim with the last day on which its payer takes it."""
+    known = sa.and_(_TABLE.c.tenant == claim_payers.c.tenant, _TABLE.c.payer_id == claim_payers.c.payer_id)
+    return sa.select(_TABLE, _FILE_BY_ON).join_from(_TABLE, claim_payers, known, isouter=True).subquery("claims")
+
+
+def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clock) -> APIRouter:
+    routes = APIRouter(tags=["claims"])
+    worklist = claims_worklist.projection.name
+
+    async def listed(
+        who: Caller, found: sa.Select[Any], order: tuple[Order, ...], limit: int, cursor: str | None
+    ) -> Page[ClaimRow]:
+        async with reads.read(who.tenant) as connection:
+            part = await page(connection, found, order=order, limit=limit, cursor=cursor)
+            return Page[ClaimRow].of(part, await reads.positions(connection, worklist))
+
+    async def handle(claim_id: str, command: ClaimCommand, cause: Cause) -> Done:
+        return done(await commands.handle(claim, claim_id.upper(), command, cause), "claims")
+
+    @routes.get("/claims")
+    async def list_claims(
+        who: Reader,
+        status: Filter = None,
+        payer_id: Filter = None,
+        account_id: Filter = None,
+        patient_id: Filter = None,
+        partner_id: Filter = None,
+        hold_reason: Filter = None,
+        is_open: bool | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[ClaimRow]:
+        """Claims, oldest service first."""
+        await reads.wait_for(worklist, after)
+        claims = _claims()
+        wanted = {
+            "status": status,
+            "payer_id": payer_id,
+            "account_id": account_id,
+            "patient_id": patient_id,
+            "partner_id": partner_id,
+            "hold_reason": hold_reason,
+            "is_open": is_open,
+        }
+        found = sa.select(claims).where(
+            *(claims.c[name] == value for name, value in wanted.items() if value is not None)
+        )
+        return await listed(who, found, (asc(claims.c.service_on), asc(claims.c.claim_id)), limit, cursor)
+
+    @routes.get("/follow-up")
+    async def list_follow_up(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
+        """Claims whose answer is overdue, longest wait first."""
+        claims = _claims()
+        found = sa.select(claims).where(claims.c.is_open, claims.c.waiting_for != "")
+        return await listed(who, found, (asc(claims.c.waiting_since_on), asc(claims.c.claim_id)), limit, cursor)
+
+    @routes.get("/deadlines")
+    async def list_deadlines(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
+        """Claims that are still with us, by the last day of timely filing."""
+        claims = _claims()
+        is_unsent = sa.and_(claims.c.is_open, claims.c.status.in_(_UNSENT), claims.c.file_by_on.is_not(None))
+        found = sa.select(claims).where(is_unsent)
+        return await listed(who, found, (asc(claims.c.file_by_on), asc(claims.c.claim_id)), limit, cursor)
+
+    @routes.get("/claims/{claim_id}")
+    async def read_claim(claim_id: ClaimId, who: Reader, after: After = None) -> ClaimDetail:
+        """One claim: where it is, what it says, what the edits found. Personal values are not part of it."""
+        await reads.wait_for(worklist, after)
+        claims = _claims()
+        async with reads.read(who.tenant) as connection:
+            found = await row(connection, sa.select(claims).where(claims.c.claim_id == claim_id.upper()))
+            positions = await reads.positions(connection, worklist)
+        if found is None:
+            raise ClaimUnknown("there is no such claim")
+        content = await _content(commands, claim, who.tenant, claim_id)
+        return ClaimDetail(
+            claim=ClaimRow.model_validate(dict(found)),
+            findings=[FindingRow.model_validate(finding) for finding in found["findings"] or []],
+            diagnoses=list(content.services.diagnoses),
+            lines=[LineRow.model_validate(structs.asdict(line)) for line in content.services.lines],
+            coverages=[CoverageRow.model_validate(structs.asdict(each)) for each in content.coverages],
+            positions=positions,
+        )
+
+    @routes.get("/claims/{claim_id}/timeline")
+    async def read_timeline(
+        claim_id: ClaimId,
+        who: Reader,
+        as_of: Annotated[datetime | None, Query(description="What had happened by then.")] = None,
+        known_at: Annotated[datetime | None, Query(description="What we knew by then.")] = None,
+        limit: Limit = 500,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[TimelineRow]:
+        """What happened to a claim and its denials, in the order in which we knew it."""
+        await reads.wait_for(claim_timeline.projection.name, after)
+        table = claim_timeline.claim_timeline
+        order = (asc(table.c.recorded_at), asc(table.c.stream), asc(table.c.version))
+        found = claim_timeline.known_at(claim_id.upper(), as_of=as_of, known=known_at)
+        async with reads.read(who.tenant) as connection:
+            part = await page(connection, found, order=order, limit=limit, cursor=cursor)
+            return Page[TimelineRow].of(part, await reads.positions(connection, claim_timeline.projection.name))
+
+    @routes.get("/rules")
+    async def list_rules(who: Annotated[Caller, Depends(caller("claims:read-rules"))]) -> list[RuleRow]:
+        """The edits that every claim passes before it is sent, in their order."""
+        return [
+            RuleRow.model_validate({name: value for name, value in asdict(rule).items() if name != "check"})
+            for rule in RULES
+        ]
+
+    @routes.post("/claims/{claim_id}/hold")
+    async def hold_claim(claim_id: ClaimId, body: HoldBody, cause: Hold) -> Done:
+        """Keep a claim from being sent until somebody releases it."""
+        return await handle(claim_id, HoldClaim(reason=body.reason, held_by=cause.actor), cause)
+
+    @routes.post("/claims/{claim_id}/release")
+    async def release_claim(claim_id: ClaimId, cause: Release) -> Done:
+        """End a hold, or send a rejected claim again. The edits run again."""
+        return await handle(claim_id, ReleaseClaim(on=clock.now().date()), cause)
+
+    @routes.post("/claims/{claim_id}/correct")
+    async def correct_claim(claim_id: ClaimId, body: CorrectBody, cause: Edit) -> Done:
+        """Mend a claim. One that was sent is replaced by another with frequency 7."""
+        content = await _content(commands, claim, cause.tenant, claim_id)
+        command = CorrectClaim(
+            services=_corrected_services(body, content.services),
+            coverages=_corrected_coverages(body, content),
+            replaces_payer_control_number=body.payer_control_number,
+            reason=body.reason,
+            corrected_by=cause.actor,
+            on=clock.now().date(),
+        )
+        return await handle(claim_id, command, cause)
+
+    @routes.post("/claims/{claim_id}/void")
+    async def void_claim(claim_id: ClaimId, body: VoidBody, cause: Void) -> Done:
+        """Take a claim back; one that was sent is voided by another with frequency 8."""
+        return await handle(claim_id, VoidClaim(reason=body.reason), cause)
+
+    @routes.post("/claims/{claim_id}/close")
+    async def close_claim(claim_id: ClaimId, body: CloseBody, cause: Close) -> Done:
+        """Say that nothing is left to do on an answered claim."""
+        return await handle(claim_id, CloseClaim(reason=body.reason), cause)
+
+    @routes.post("/claims/{claim_id}/next-payer")
+    async def raise_next_claim(claim_id: ClaimId, cause: Submit) -> Done:
+        """Send our own claim to the next payer, because the forwarded one never arrived."""
+        return await handle(claim_id, RaiseNextClaim(), cause)
+
+    return routes
+
+
+async def _content(commands: Commands, claim: Aggregate, tenant: str, claim_id: str) -> ClaimCreated:
+    state: Claim = await commands.state(claim, tenant, claim_id.upper())
+    if state.content is None:
+        raise ClaimUnknown("there is no such claim")
+    return state.content
+
+
+def _corrected_services(body: CorrectBody, services: ServicesBilled) -> ServicesBilled | None:
+    if body.diagnoses is None and not body.lines:
+        return None
+    corrections = {line.line_id: line for line in body.lines}
+    for line_id in corrections.keys() - {line.line_id for line in services.lines}:
+        raise ClaimUnknown("the claim has no line of this number", line=line_id)
+    lines = tuple(_corrected_line(line, corrections.get(line.line_id)) for line in services.lines)
+    diagnoses = services.diagnoses if body.diagnoses is None else body.diagnoses
+    return structs.replace(services, diagnoses=diagnoses, lines=lines)
+
+
+def _corrected_line(line: ChargeLine, correction: LineCorrection | None) -> ChargeLine:
+    if correction is None:
+        return line
+    return structs.replace(line, **correction.model_dump(exclude_none=True))
+
+
+def _corrected_coverages(body: CorrectBody, content: ClaimCreated) -> tuple[CoverageSnapshot, ...] | None:
+    if body.authorization_number is None:
+        return None
+    number = body.authorization_number
+    return tuple(
+        structs.replace(each, authorization_number=number) if each.rank == content.rank else each
+        for each in content.coverages
+    )

@@ -1,0 +1,162 @@
+"""Denials over HTTP: the queue in the order of what they are worth, and the work on them. No rule lives here."""
+
+# No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
+
+from datetime import date
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query
+
+from services.claims.api.bodies import (
+    AppealBody,
+    AssignBody,
+    CauseRow,
+    DecisionBody,
+    DenialId,
+    DenialRow,
+    NoteBody,
+    ResolveBody,
+)
+from services.claims.domain.claim.state import Claim
+from services.claims.domain.denial.commands import (
+    AssignDenial,
+    DecideAppeal,
+    DenialCommand,
+    FileAppeal,
+    NoteDenial,
+    ResolveDenial,
+    claim_of_denial,
+)
+from services.claims.domain.errors import DenialUnknown
+from services.claims.projections import denial_queue
+from shared.events.base import Sealed
+from shared.runtime.clock import Clock
+from shared.runtime.command import Aggregate, Cause, Commands
+from shared.runtime.queries import ReadDatabase, asc, desc, page, row, rows
+from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
+
+Reader = Annotated[Caller, Depends(caller("claims:read-denials"))]
+Assign = Annotated[Cause, Depends(cause_of("claims:assign-denial"))]
+Work = Annotated[Cause, Depends(cause_of("claims:work-denial"))]
+FileIt = Annotated[Cause, Depends(cause_of("claims:file-appeal"))]
+DecideIt = Annotated[Cause, Depends(cause_of("claims:decide-appeal"))]
+Filter = Annotated[str | None, Query(max_length=80)]
+
+_QUEUE = denial_queue.projection.name
+
+
+def router(
+    commands: Commands, reads: ReadDatabase, denial: Aggregate, claim: Aggregate, clock: Clock, *, assignment_days: int
+) -> APIRouter:
+    routes = APIRouter(tags=["denials"])
+
+    async def handle(denial_id: str, command: DenialCommand, cause: Cause) -> Done:
+        return done(await commands.handle(denial, denial_id, command, cause), "claims")
+
+    @routes.get("/denials")
+    async def list_denials(
+        who: Reader,
+        category: Filter = None,
+        payer_id: Filter = None,
+        assignee: Filter = None,
+        claim_id: Filter = None,
+        is_open: bool = True,
+        on: Annotated[date | None, Query(description="The day for which urgency counts; absent: today.")] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[DenialRow]:
+        """Denials by expected recovery times urgency, the most first; the parts of the rank are in each row."""
+        await reads.wait_for(_QUEUE, after)
+        denials = denial_queue.ranked(on or clock.now().date())
+        wanted = {"category": category, "payer_id": payer_id, "assignee": assignee, "claim_id": claim_id}
+        found = sa.select(denials).where(
+            denials.c.is_open == is_open,
+            *(denials.c[name] == value for name, value in wanted.items() if value is not None),
+        )
+        order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
+        async with reads.read(who.tenant) as connection:
+            part = await page(connection, found, order=order, limit=limit, cursor=cursor)
+            return Page[DenialRow].of(part, await reads.positions(connection, _QUEUE))
+
+    @routes.get("/denials/causes")
+    async def list_causes(who: Reader, limit: Limit = 20) -> list[CauseRow]:
+        """Where denials begin: payer, reason and origin with dollars, the most first."""
+        async with reads.read(who.tenant) as connection:
+            return [CauseRow.model_validate(dict(found)) for found in await rows(connection, _causes(limit))]
+
+    @routes.get("/denials/{denial_id}")
+    async def read_denial(denial_id: DenialId, who: Reader, after: After = None) -> DenialRow:
+        await reads.wait_for(_QUEUE, after)
+        denials = denial_queue.ranked(clock.now().date())
+        async with reads.read(who.tenant) as connection:
+            found = await row(connection, sa.select(denials).where(denials.c.denial_id == denial_id))
+        if found is None:
+            raise DenialUnknown("there is no such denial")
+        return DenialRow.model_validate(dict(found))
+
+    @routes.post("/denials/{denial_id}/assign")
+    async def assign_denial(denial_id: DenialId, body: AssignBody, cause: Assign) -> Done:
+        """Give a denial to one person for some days."""
+        command = AssignDenial(assignee=body.assignee or cause.actor, on=clock.now().date(), days=assignment_days)
+        return await handle(denial_id, command, cause)
+
+    @routes.post("/denials/{denial_id}/note")
+    async def note_denial(denial_id: DenialId, body: NoteBody, cause: Work) -> Done:
+        """Record a contact with its outcome and when to look again. The words are sealed."""
+        note: Sealed[str] | None = None
+        if body.note:
+            state: Claim = await commands.state(claim, cause.tenant, claim_of_denial(denial_id))
+            if state.content is None:
+                raise DenialUnknown("there is no claim for this denial")
+            note = Sealed.fresh(state.content.patient_id, "note", body.note)
+        command = NoteDenial(
+            by=cause.actor,
+            on=clock.now().date(),
+            outcome_code=body.outcome_code,
+            reference_number=body.reference_number,
+            next_action_on=body.next_action_on,
+            note=note,
+        )
+        return await handle(denial_id, command, cause)
+
+    @routes.post("/denials/{denial_id}/appeal")
+    async def file_appeal(denial_id: DenialId, body: AppealBody, cause: FileIt) -> Done:
+        command = FileAppeal(by=cause.actor, on=clock.now().date(), level=body.level, due_on=body.due_on)
+        return await handle(denial_id, command, cause)
+
+    @routes.post("/denials/{denial_id}/decide")
+    async def decide_appeal(denial_id: DenialId, body: DecisionBody, cause: DecideIt) -> Done:
+        """Record what the payer decided on an appeal."""
+        return await handle(denial_id, DecideAppeal(level=body.level, outcome=body.outcome), cause)
+
+    @routes.post("/denials/{denial_id}/resolve")
+    async def resolve_denial(denial_id: DenialId, body: ResolveBody, cause: Work) -> Done:
+        command = ResolveDenial(
+            by=cause.actor,
+            on=clock.now().date(),
+            outcome=body.outcome,
+            recovered_cents=body.recovered_cents,
+            reason=body.reason,
+        )
+        return await handle(denial_id, command, cause)
+
+    return routes
+
+
+def _causes(limit: int) -> sa.Select[Any]:
+    table = denial_queue.denial_queue
+    parts = (table.c.payer_id, table.c.reason_group, table.c.reason, table.c.category, table.c.origin)
+    denied_cents = sa.cast(sa.func.sum(table.c.denied_cents), sa.BigInteger).label("denied_cents")
+    return (
+        sa.select(
+            *parts,
+            sa.func.count().label("denials"),
+            denied_cents,
+            sa.cast(sa.func.sum(table.c.recovered_cents), sa.BigInteger).label("recovered_cents"),
+        )
+        .group_by(*parts)
+        .order_by(denied_cents.desc(), *parts)
+        .limit(limit)
+    )

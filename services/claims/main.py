@@ -1,0 +1,192 @@
+"""What the claims service is made of: the only file that knows all of its rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+from services.claims.adapters.folder_clearinghouse import FolderClearinghouse
+from services.claims.adapters.interchange_writer import X12InterchangeWriter
+from services.claims.adapters.sftp_clearinghouse import SftpAccount, SftpClearinghouse
+from services.claims.adapters.x12_acknowledgements import read_acknowledgements
+from services.claims.api import claims as claims_api
+from services.claims.api import denials as denials_api
+from services.claims.api import exchange as exchange_api
+from services.claims.domain.batch.decider import batch as batch_decider
+from services.claims.domain.billing_case.decider import billing_case as billing_case_decider
+from services.claims.domain.claim.decider import claim as claim_decider
+from services.claims.domain.denial.commands import OpenDenial, ReverseDenial
+from services.claims.domain.denial.decider import denial as denial_decider
+from services.claims.domain.held_message.decider import held_message as held_message_decider
+from services.claims.domain.partner.clearinghouse import Clearinghouse
+from services.claims.domain.partner.decider import partner as partner_decider
+from services.claims.policies import (
+    follow_accounts,
+    follow_batches,
+    make_claims,
+    record_answers,
+    send_batches,
+    settle_denials,
+    take_acknowledgements,
+    watch_silence,
+)
+from services.claims.projections import (
+    claim_timeline,
+    claims_worklist,
+    denial_queue,
+    directories,
+    held_messages,
+    sending,
+)
+from services.claims.settings import ClaimsSettings, Connection, FolderConnection, PartnersFile, SftpConnection
+from shared.events.envelope import Recorded
+from shared.runtime.command import Aggregate
+from shared.runtime.policy import DueTimer, Policy, Reaction, Timers
+from shared.runtime.service import ServiceParts, ServiceRuntime, Task
+
+
+def build(runtime: ServiceRuntime) -> ServiceParts:
+    settings = ClaimsSettings()
+    billing_case = Aggregate(name="billing-case", decider=billing_case_decider)
+    claim = Aggregate(name="claim", decider=claim_decider)
+    partner = Aggregate(name="partner", decider=partner_decider)
+    batch = Aggregate(name="batch", decider=batch_decider)
+    denial = Aggregate(name="denial", decider=denial_decider)
+    held_message = Aggregate(name="held-message", decider=held_message_decider)
+
+    acknowledgements = take_acknowledgements.TakeAcknowledgements(
+        commands=runtime.commands,
+        documents=runtime.documents,
+        read=read_acknowledgements,
+        partners=directories.PartnerReads(runtime.reads),
+        streams=take_acknowledgements.Streams(claim=claim, batch=batch, held_message=held_message),
+    )
+    batcher = send_batches.SendBatches(
+        commands=runtime.commands,
+        documents=runtime.documents,
+        writer=X12InterchangeWriter(runtime.vault),
+        queue=sending.SendingReads(runtime.reads, directories.answer_days),
+        routes=_routes(PartnersFile(settings.partners_file or runtime.settings.home / "partners.json")),
+        clock=runtime.clock,
+        streams=send_batches.Streams(claim=claim, partner=partner, batch=batch),
+    )
+    return ServiceParts(
+        aggregates=(billing_case, claim, partner, batch, denial, held_message),
+        projections=(
+            claims_worklist.projection,
+            claim_timeline.projection,
+            denial_queue.projection,
+            sending.projection,
+            directories.projection,
+            held_messages.projection,
+        ),
+        policies=_policies(billing_case, claim, denial, settings),
+        timers=(_timers(claim, batch, settings),),
+        tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
+        routers=(
+            claims_api.router(runtime.commands, runtime.reads, claim, runtime.clock),
+            denials_api.router(
+                runtime.commands,
+                runtime.reads,
+                denial,
+                claim,
+                runtime.clock,
+                assignment_days=settings.assignment_days,
+            ),
+            exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
+        ),
+    )
+
+
+def _policies(
+    billing_case: Aggregate, claim: Aggregate, denial: Aggregate, settings: ClaimsSettings
+) -> tuple[Policy, ...]:
+    async def note_charges(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(billing_case, follow_accounts.react_to_charges(recorded))
+
+    async def note_coverage(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(billing_case, follow_accounts.react_to_coverage(recorded))
+
+    async def create_claims(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(claim, make_claims.react(recorded))
+
+    async def tell_claims_of_batches(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(claim, follow_batches.react(recorded))
+
+    async def record_payers_answers(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        told = record_answers.react(recorded, appeal_days=settings.appeal_days)
+        return [
+            Reaction(aggregate=denial if isinstance(command, OpenDenial) else claim, key=key, command=command)
+            for key, command in told
+        ]
+
+    async def settle(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return [
+            Reaction(aggregate=denial if isinstance(command, ReverseDenial) else claim, key=key, command=command)
+            for key, command in settle_denials.react(recorded)
+        ]
+
+    return (
+        Policy(name="claims.note-charges", reads={"charges": follow_accounts.CHARGES}, react=note_charges),
+        Policy(name="claims.note-coverage", reads={"eligibility": follow_accounts.ELIGIBILITY}, react=note_coverage),
+        Policy(name="claims.create-claims", reads={"claims": make_claims.CLAIMS}, react=create_claims),
+        Policy(name="claims.follow-batches", reads={"claims": follow_batches.CLAIMS}, react=tell_claims_of_batches),
+        Policy(name="claims.record-answers", reads={"payments": record_answers.PAYMENTS}, react=record_payers_answers),
+        Policy(name="claims.settle-denials", reads={"claims": settle_denials.CLAIMS}, react=settle),
+    )
+
+
+def _all_to(aggregate: Aggregate, told: Sequence[tuple[str, Any]]) -> Sequence[Reaction]:
+    return [Reaction(aggregate=aggregate, key=key, command=command) for key, command in told]
+
+
+def _timers(claim: Aggregate, batch: Aggregate, settings: ClaimsSettings) -> Timers:
+    patience = watch_silence.Patience(
+        acknowledgement_hours=settings.acknowledgement_hours,
+        claim_acknowledgement_business_days=settings.claim_acknowledgement_business_days,
+        crossover_days=settings.crossover_days,
+        after_reversal_days=settings.after_reversal_days,
+    )
+
+    def fire(due: DueTimer) -> Sequence[Reaction]:
+        aggregate = batch if due.key.startswith("999/") else claim
+        return _all_to(aggregate, watch_silence.fire(due))
+
+    return Timers(
+        name="claims.watch-silence",
+        reads={"claims": watch_silence.CLAIMS},
+        plan=lambda recorded: watch_silence.plan(recorded, patience),
+        fire=fire,
+    )
+
+
+def _routes(file: PartnersFile) -> send_batches.Routes:
+    async def routes() -> Mapping[str, Mapping[str, Clearinghouse]]:
+        connections = await asyncio.to_thread(file.connections)
+        return {
+            tenant: {partner_id: _clearinghouse(connection) for partner_id, connection in partners.items()}
+            for tenant, partners in connections.items()
+        }
+
+    return routes
+
+
+def _clearinghouse(connection: Connection) -> Clearinghouse:
+    match connection:
+        case FolderConnection():
+            return FolderClearinghouse(outbox=connection.outbox, inbox=connection.inbox)
+        case SftpConnection():
+            return SftpClearinghouse(
+                SftpAccount(
+                    host=connection.host,
+                    port=connection.port,
+                    username=connection.username,
+                    key_file=connection.key_file,
+                    known_hosts_file=connection.known_hosts_file,
+                    outbox=connection.outbox,
+                    inbox=connection.inbox,
+                )
+            )
+        case _:
+            assert_never(connection)
