@@ -1,0 +1,160 @@
+"""`python -m deploy.sandbox --state DIR`: the sandbox clearinghouse, over real SFTP and HTTP, until SIGTERM.
+
+It lets one partner in, by key, and writes how to reach it to `DIR/partner.json`, as a real clearinghouse would send a letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncssh
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from deploy.sandbox.book import Book
+from deploy.sandbox.clearinghouse import ARCHIVE, SENT_BY_US, SENT_TO_US, Sandbox
+from deploy.sandbox.realtime import NotAQuestion, answer
+from shared.runtime.clock import Clock, FileClock, SystemClock
+
+PARTNER = "ledgerline"
+_LOOK_SECONDS = 0.05
+_log = logging.getLogger("ledgerline.sandbox")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--sftp-port", type=int, default=int(os.environ.get("LEDGERLINE_SANDBOX_SFTP_PORT", "2222")))
+    parser.add_argument("--http-port", type=int, default=int(os.environ.get("LEDGERLINE_SANDBOX_HTTP_PORT", "8090")))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("LEDGERLINE_SANDBOX_SEED", "1")))
+    parser.add_argument("--clock-file", type=Path, default=None)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+    _end_with_the_supervisor()
+    clock: Clock = FileClock(options.clock_file) if options.clock_file else SystemClock()
+    asyncio.run(serve(options.state, clock, options.sftp_port, options.http_port, options.seed))
+
+
+async def serve(state: Path, clock: Clock, sftp_port: int, http_port: int, seed: int) -> None:
+    """Until cancelled or told to end."""
+    root = state / "partners"
+    for name in (SENT_TO_US, SENT_BY_US, ARCHIVE):
+        (root / PARTNER / name).mkdir(parents=True, exist_ok=True)
+    book = Book(state / "book.sqlite")
+    sandbox = Sandbox(root, book, seed=seed)
+    host_key, client_key = _keys(state)
+    acceptor = await asyncssh.listen(
+        "127.0.0.1",
+        sftp_port,
+        server_host_keys=[str(host_key)],
+        authorized_client_keys=str(state / "authorized_keys"),
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(root / PARTNER)),
+        allow_scp=False,
+    )
+    _write_letter(state, sftp_port, http_port, host_key, client_key)
+    server = uvicorn.Server(
+        uvicorn.Config(_application(sandbox, book, clock), port=http_port, log_config=None, access_log=False)
+    )
+    work = asyncio.create_task(_work(sandbox, clock))
+    try:
+        await server.serve()
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        acceptor.close()
+        book.close()
+
+
+async def _work(sandbox: Sandbox, clock: Clock) -> None:
+    while True:
+        if not sandbox.step(clock.now()):
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _application(sandbox: Sandbox, book: Book, clock: Clock) -> FastAPI:
+    app = FastAPI(title="Sandbox clearinghouse", docs_url=None, redoc_url=None)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/idle")
+    async def idle() -> dict[str, object]:
+        """Whether everything that came in was worked on and nothing is due; and when the next answer is."""
+        next_at = book.next_at()
+        return {"idle": sandbox.is_idle(clock.now()), "next_at": next_at.isoformat() if next_at else None}
+
+    @app.post("/realtime")
+    async def realtime(request: Request) -> Response:
+        """A 270 is answered with a 271, a 276 with a 277."""
+        try:
+            with book.round():
+                number = book.next_number("interchange")
+            return Response(answer(await request.body(), number, clock.now()), media_type="application/edi-x12")
+        except NotAQuestion as refused:
+            return JSONResponse({"detail": str(refused)}, 422)
+
+    return app
+
+
+def _keys(state: Path) -> tuple[Path, Path]:
+    """The host's key and the key of the one partner, made on first use."""
+    host_key, client_key = state / "host_key", state / "partner_key"
+    for path in (host_key, client_key):
+        if not path.exists():
+            key = asyncssh.generate_private_key("ssh-ed25519")
+            fresh = path.with_name(f".{path.name}")
+            fresh.touch(mode=0o600)
+            key.write_private_key(str(fresh))
+            fresh.replace(path)
+    public = asyncssh.read_private_key(str(client_key)).export_public_key().decode()
+    (state / "authorized_keys").write_text(public)
+    return host_key, client_key
+
+
+def _write_letter(state: Path, sftp_port: int, http_port: int, host_key: Path, client_key: Path) -> None:
+    public = asyncssh.read_private_key(str(host_key)).export_public_key().decode().strip()
+    known_hosts = state / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{sftp_port} {public}\n")
+    letter = {
+        "host": "127.0.0.1",
+        "port": sftp_port,
+        "username": PARTNER,
+        "key_file": str(client_key),
+        "known_hosts_file": str(known_hosts),
+        "outbox": SENT_TO_US,
+        "inbox": SENT_BY_US,
+        "realtime_url": f"http://127.0.0.1:{http_port}/realtime",
+        "written_at": datetime.now(UTC).isoformat(),
+    }
+    fresh = state / ".partner.json"
+    fresh.write_text(json.dumps(letter, indent=2) + "\n")
+    fresh.replace(state / "partner.json")
+
+
+def _end_with_the_supervisor() -> None:
+    """Our standard input is a pipe whose other end the supervisor holds."""
+    if os.environ.get("LEDGERLINE_SUPERVISED") != "1":
+        return
+
+    def wait_for_the_end() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_the_end, name="supervisor pipe", daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
