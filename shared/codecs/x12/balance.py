@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.codecs.x12.problems import Severity
-from shared.codecs.x12.remittance_835 import ClaimPayment, RemittanceAdvice
+from shared.codecs.x12.remittance_835 import ClaimPayment, RemittanceAdvice, ServiceLine
 
 Level = Literal["line", "claim", "transaction"]
 
@@ -59,39 +59,45 @@ def balance_of_payment(advice: RemittanceAdvice, *, paid_cents: int, withheld_ce
 
 def balance_of_claim(claim: ClaimPayment) -> Iterator[OutOfBalance]:
     """The equations of one claim and its lines."""
-    on_lines = 0
+    charged = adjusted_in_all = patient = 0
     for line in claim.lines:
-        adjusted = sum(adjustment.cents for adjustment in line.adjustments)
-        on_lines += adjusted
+        adjusted = 0
+        for adjustment in line.adjustments:
+            adjusted += adjustment.cents
+            if adjustment.group == "PR":
+                patient += adjustment.cents
+        charged += line.charged_cents
+        adjusted_in_all += adjusted
         if line.charged_cents - adjusted != line.paid_cents:
-            yield OutOfBalance(
-                level="line",
-                segment=line.place.first_segment,
-                element="SVC03",
-                claim_id=claim.claim_id,
-                expected_cents=line.charged_cents - adjusted,
-                found_cents=line.paid_cents,
-                rule="line paid is line charge less its adjustments",
-            )
-    on_claim = sum(adjustment.cents for adjustment in claim.adjustments)
-    yield from _claim_findings(claim, adjusted=on_claim + on_lines)
-
-
-def _claim_findings(claim: ClaimPayment, *, adjusted: int) -> Iterator[OutOfBalance]:
-    paid = claim.charged_cents - adjusted
-    if paid != claim.paid_cents:
+            yield _of_line(line, claim, expected=line.charged_cents - adjusted)
+    for adjustment in claim.adjustments:
+        adjusted_in_all += adjustment.cents
+        if adjustment.group == "PR":
+            patient += adjustment.cents
+    if claim.charged_cents - adjusted_in_all != claim.paid_cents:
         rule = "claim paid is claim charge less all its adjustments"
-        yield _of_claim(claim, "CLP04", expected=paid, found=claim.paid_cents, rule=rule)
-    charged = sum(line.charged_cents for line in claim.lines)
+        yield _of_claim(
+            claim, "CLP04", expected=claim.charged_cents - adjusted_in_all, found=claim.paid_cents, rule=rule
+        )
     if claim.lines and charged != claim.charged_cents:
         rule = "claim charge is the sum of its lines"
         yield _of_claim(claim, "CLP03", expected=charged, found=claim.charged_cents, rule=rule)
-    every = [*claim.adjustments, *(each for line in claim.lines for each in line.adjustments)]
-    patient = sum(each.cents for each in every if each.group == "PR")
-    if not claim.is_reversal and patient != claim.patient_responsibility_cents:
+    if patient != claim.patient_responsibility_cents and not claim.is_reversal:
         rule = "patient responsibility is the sum of the PR adjustments"
         found = claim.patient_responsibility_cents
         yield _of_claim(claim, "CLP05", expected=patient, found=found, rule=rule, severity="warning")
+
+
+def _of_line(line: ServiceLine, claim: ClaimPayment, *, expected: int) -> OutOfBalance:
+    return OutOfBalance(
+        level="line",
+        segment=line.place.first_segment,
+        element="SVC03",
+        claim_id=claim.claim_id,
+        expected_cents=expected,
+        found_cents=line.paid_cents,
+        rule="line paid is line charge less its adjustments",
+    )
 
 
 def _of_claim(

@@ -584,16 +584,16 @@ def _written_claims(writer: SegmentWriter, claims: Iterable[ProfessionalClaim]) 
 
 def _written_claim(writer: SegmentWriter, claim: ProfessionalClaim) -> Iterator[str]:
     yield _written_clm(writer, claim)
-    facts = list(_written_facts(writer, claim.dates, claim.references, claim.note))
+    facts = [write_dated(writer, dated) for dated in claim.dates]
     if claim.patient_paid_cents is not None:
         facts.append(writer.segment("AMT", "F5", cents_text(claim.patient_paid_cents)))
-    if claim.prior_authorization:
-        facts.append(writer.segment("REF", "G1", claim.prior_authorization))
-    if claim.payer_control_number:
-        facts.append(writer.segment("REF", "F8", claim.payer_control_number))
+    numbers = (("G1", claim.prior_authorization), ("F8", claim.payer_control_number))
+    facts += _written_numbers(writer, claim.references, numbers)
+    if claim.note:
+        facts.append(writer.segment("NTE", "ADD", claim.note))
     facts += _written_diagnoses(writer, claim)
     before, after = _split_at_party(claim.others)
-    yield from _in_order([*facts, *map(writer.copy, before)], _CLAIM_ORDER, writer)
+    yield from _in_order(facts, [writer.copy(segment) for segment in before], _CLAIM_ORDER, writer)
     for party in (claim.referring, claim.rendering, claim.facility, claim.supervising):
         if party:
             yield from write_party(writer, party)
@@ -630,15 +630,14 @@ def _written_diagnoses(writer: SegmentWriter, claim: ProfessionalClaim) -> Itera
         yield writer.segment("HI", *values)
 
 
-def _written_facts(
-    writer: SegmentWriter, dates: Sequence[Dated], references: Sequence[Reference], note: str
+def _written_numbers(
+    writer: SegmentWriter, references: Sequence[Reference], named: Sequence[tuple[str, str]]
 ) -> Iterator[str]:
-    for dated in dates:
-        yield write_dated(writer, dated)
     for reference in references:
         yield writer.segment("REF", reference.qualifier, reference.value)
-    if note:
-        yield writer.segment("NTE", "ADD", note)
+    for qualifier, value in named:
+        if value:
+            yield writer.segment("REF", qualifier, value)
 
 
 def _written_other_coverage(writer: SegmentWriter, coverage: OtherCoverage) -> Iterator[str]:
@@ -688,22 +687,21 @@ def _written_line(writer: SegmentWriter, line: ServiceLine) -> Iterator[str]:
         optional_quantity_text(line.units),
         line.place_of_service,
         "",
-        tuple(str(pointer) for pointer in line.pointers),
+        tuple(map(str, line.pointers)),
         "",
         "Y" if line.is_emergency else "",
     )
-    dates = line.dates
+    facts = [write_dated(writer, dated) for dated in line.dates]
     if line.service_on:
-        dates = (Dated(qualifier="472", first_on=line.service_on, last_on=line.service_to), *dates)
-    facts = list(_written_facts(writer, dates, line.references, line.note))
-    if line.prior_authorization:
-        facts.append(writer.segment("REF", "G1", line.prior_authorization))
-    if line.control_number:
-        facts.append(writer.segment("REF", "6R", line.control_number))
+        service = Dated(qualifier="472", first_on=line.service_on, last_on=line.service_to)
+        facts.insert(0, write_dated(writer, service))
+    numbers = (("G1", line.prior_authorization), ("6R", line.control_number))
+    facts += _written_numbers(writer, line.references, numbers)
+    if line.note:
+        facts.append(writer.segment("NTE", "ADD", line.note))
     before, parties = _split_at_party(line.others)
     drug_at = next((at for at, segment in enumerate(before) if segment.id == "LIN"), len(before))
-    facts += map(writer.copy, before[:drug_at])
-    yield from _in_order(facts, _LINE_ORDER, writer)
+    yield from _in_order(facts, [writer.copy(segment) for segment in before[:drug_at]], _LINE_ORDER, writer)
     yield from map(writer.copy, before[drug_at:])
     if line.rendering:
         yield from write_party(writer, line.rendering)
@@ -736,14 +734,16 @@ _LINE_ORDER = (
 )
 
 
-def _in_order(texts: Sequence[str], order: tuple[str, ...], writer: SegmentWriter) -> list[str]:
-    """The segments in the order of the guide; unknown ones last."""
+def _in_order(facts: list[str], others: list[str], order: tuple[str, ...], writer: SegmentWriter) -> list[str]:
+    """Facts, which stand in the order of the guide, with the others put among them; unknown ones last."""
+    if not others:
+        return facts
 
     def rank(text: str) -> int:
         name = text.partition(writer.dialect.element)[0]
         return order.index(name) if name in order else len(order)
 
-    return sorted(texts, key=rank)
+    return sorted([*facts, *others], key=rank)
 
 
 def _split_at_party(others: Sequence[Segment]) -> tuple[Sequence[Segment], Sequence[Segment]]:

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.codecs.x12.problems import Problems
-from shared.codecs.x12.tokenizer import Segment
+from shared.codecs.x12.tokenizer import Segment, parts_of
 from shared.codecs.x12.values import NotADay, cents_text, day_text, quantity_text, to_day
 from shared.codecs.x12.writer import SegmentWriter, Value
 
 
-class Address(Struct, frozen=True, kw_only=True):
+class Address(Struct, frozen=True, kw_only=True, gc=False):
     """N3 and N4."""
 
     line_1: str = ""  # N301
@@ -31,14 +32,14 @@ class Address(Struct, frozen=True, kw_only=True):
     country: str = ""  # N404, empty in the United States
 
 
-class Reference(Struct, frozen=True):
+class Reference(Struct, frozen=True, gc=False):
     """REF."""
 
     qualifier: str  # REF01
     value: str  # REF02
 
 
-class Contact(Struct, frozen=True, kw_only=True):
+class Contact(Struct, frozen=True, kw_only=True, gc=False):
     """PER: numbers are pairs of qualifier (TE EM FX EX UR) and number."""
 
     function: str = "IC"  # PER01: IC information, CX payer's claim office, BL technical
@@ -46,7 +47,7 @@ class Contact(Struct, frozen=True, kw_only=True):
     numbers: tuple[tuple[str, str], ...] = ()  # PER03/04, 05/06, 07/08
 
 
-class Party(Struct, frozen=True, kw_only=True):
+class Party(Struct, frozen=True, kw_only=True, gc=False):
     """A person or an organisation: NM1 or N1 with what follows it."""
 
     role: str  # NM101 or N101
@@ -70,7 +71,7 @@ class Party(Struct, frozen=True, kw_only=True):
         return next((each.value for each in self.references if each.qualifier == qualifier), "")
 
 
-class Dated(Struct, frozen=True, kw_only=True):
+class Dated(Struct, frozen=True, kw_only=True, gc=False):
     """DTP or DTM: a day, or a period when `last_on` is there."""
 
     qualifier: str
@@ -78,21 +79,21 @@ class Dated(Struct, frozen=True, kw_only=True):
     last_on: date | None = None
 
 
-class Amount(Struct, frozen=True):
+class Amount(Struct, frozen=True, gc=False):
     """AMT: information, never part of a balance."""
 
     qualifier: str  # AMT01
     cents: int  # AMT02
 
 
-class Quantity(Struct, frozen=True):
+class Quantity(Struct, frozen=True, gc=False):
     """QTY."""
 
     qualifier: str  # QTY01
     quantity: Decimal  # QTY02
 
 
-class Adjustment(Struct, frozen=True, kw_only=True):
+class Adjustment(Struct, frozen=True, kw_only=True, gc=False):
     """One triplet of a CAS. A positive amount reduces the payment, a negative one increases it."""
 
     group: str  # CAS01: CO PR OA PI (CR in older habits)
@@ -101,7 +102,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     quantity: Decimal | None = None
 
 
-class Procedure(Struct, frozen=True, kw_only=True):
+class Procedure(Struct, frozen=True, kw_only=True, gc=False):
     """A procedure composite, `HC:99213:25`."""
 
     qualifier: str = "HC"  # -1
@@ -185,20 +186,33 @@ def read_name(segment: Segment) -> Party:
     )
 
 
+def read_reference(segment: Segment) -> Reference:
+    """REF, or LQ, which has the same shape."""
+    elements = segment.elements
+    if len(elements) > 2:
+        return Reference(elements[1].strip(), elements[2].strip())
+    return Reference(segment[1], "")
+
+
 def read_contact(segment: Segment) -> Contact:
     pairs = ((segment[index], segment[index + 1]) for index in (3, 5, 7))
     return Contact(function=segment[1], name=segment[2], numbers=tuple(pair for pair in pairs if pair != ("", "")))
 
 
-def read_adjustments(segment: Segment, problems: Problems) -> Iterator[Adjustment]:
+def read_adjustments(segment: Segment, problems: Problems) -> list[Adjustment]:
     """The triplets of a CAS, up to six."""
     elements, group = segment.elements, segment[1]
+    if len(elements) == 4:  # one triplet without a quantity, as most are
+        return [Adjustment(group=group, reason=elements[2].strip(), cents=problems.cents(segment, 3))]
+    triplets: list[Adjustment] = []
     for index in range(2, min(len(elements), 20), 3):
         reason = elements[index].strip()
         if not reason and not segment[index + 1]:
             continue
         quantity = problems.quantity(segment, index + 2) if len(elements) > index + 2 else None
-        yield Adjustment(group=group, reason=reason, cents=problems.cents(segment, index + 1), quantity=quantity)
+        cents = problems.cents(segment, index + 1)
+        triplets.append(Adjustment(group=group, reason=reason, cents=cents, quantity=quantity))
+    return triplets
 
 
 def read_procedure(parts: tuple[str, ...]) -> Procedure | None:
@@ -209,6 +223,34 @@ def read_procedure(parts: tuple[str, ...]) -> Procedure | None:
         return Procedure(qualifier="", code=parts[0])
     modifiers = tuple(part for part in parts[2:6] if part)
     return Procedure(qualifier=parts[0], code=parts[1], modifiers=modifiers, description=":".join(parts[6:]))
+
+
+def procedure_at(segment: Segment, index: int) -> Procedure | None:
+    """The procedure in an element. Practices bill few different ones, so they are read once."""
+    elements = segment.elements
+    if index >= len(elements) or not elements[index]:
+        return None
+    return _procedure(elements[index], segment.dialect.component)
+
+
+@lru_cache(maxsize=4_096)
+def _procedure(text: str, component: str) -> Procedure | None:
+    return read_procedure(parts_of(text.strip(), component))
+
+
+def dated_on(segment: Segment, problems: Problems) -> Dated | None:
+    """DTM with its CCYYMMDD; None with a problem when it cannot be read."""
+    elements = segment.elements
+    try:
+        return _dated(elements[1], elements[2])
+    except (IndexError, NotADay):
+        day = problems.day(segment, 2)
+        return Dated(qualifier=segment[1], first_on=day) if day else None
+
+
+@lru_cache(maxsize=4_096)
+def _dated(qualifier: str, text: str) -> Dated:
+    return Dated(qualifier=qualifier.strip(), first_on=to_day(text))
 
 
 def read_dated(segment: Segment, problems: Problems) -> Dated | None:
@@ -299,11 +341,15 @@ def _triplet(adjustment: Adjustment) -> tuple[str, str, str]:
     return adjustment.reason, cents_text(adjustment.cents), quantity
 
 
+@lru_cache(maxsize=4_096)
 def procedure_parts(procedure: Procedure | None) -> Value:
+    """The composite as the writer takes it."""
     if procedure is None:
         return ""
     if not procedure.qualifier:
         return procedure.code
+    if not procedure.description:
+        return (procedure.qualifier, procedure.code, *procedure.modifiers)
     modifiers = (*procedure.modifiers, "", "", "", "")[:4]
     return (procedure.qualifier, procedure.code, *modifiers, procedure.description)
 

@@ -13,7 +13,7 @@ from itertools import islice
 from msgspec import Struct
 
 from shared.codecs.x12.problems import Problems, X12Error
-from shared.codecs.x12.tokenizer import STANDARD, Limits, Segment, Source, read_segments
+from shared.codecs.x12.tokenizer import STANDARD, Limits, Segment, Source, read_blocks, read_segments
 
 SEGMENTS_IN_SET_MAX = 2_000_000
 
@@ -46,7 +46,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
     is_acknowledgement_requested: bool = False  # ISA14: a TA1 is asked for
 
 
-class Place(Struct, frozen=True, eq=False):
+class Place(Struct, frozen=True, eq=False, gc=False):
     """Where in its file something was found. Never part of what it says: any two places are equal."""
 
     first_segment: int = 0
@@ -138,18 +138,17 @@ def read_transactions(
     header: SetHeader | None = None
     segments: list[Segment] = []
     start = 0
-    for opened, segment in walk(source, noted, limits):
-        if segment.id == "ST":
+    for opened, run in walk(source, noted, limits):
+        if opened is not header:
             if header:
                 yield _whole(header, segments, noted[start:])
-                start = len(noted)
-            header, segments = opened, []
+            header, segments, start = opened, [], len(noted)
         if len(segments) < SEGMENTS_IN_SET_MAX:
-            segments.append(segment)
-        elif len(segments) == SEGMENTS_IN_SET_MAX:
-            noted.add(segment, 0, "a transaction set is not longer than the limit", found="")
-        if segment.id == "SE" and header:
-            yield _whole(header, segments, noted[start:])
+            segments += run
+        else:
+            noted.add(run[0], 0, "a transaction set is not longer than the limit", found="")
+        if run[-1].id == "SE":
+            yield _whole(opened, segments, noted[start:])
             header, start = None, len(noted)
     if header:
         yield _whole(header, segments, noted[start:])
@@ -167,39 +166,20 @@ def _whole(header: SetHeader, segments: list[Segment], problems: list[X12Error])
     )
 
 
-def walk(source: Source, problems: Problems, limits: Limits | None = None) -> Iterator[tuple[SetHeader, Segment]]:
-    """The segments of every set from ST to SE, each with the header of its set, in bounded memory.
+def walk(source: Source, problems: Problems, limits: Limits | None = None) -> Iterator[tuple[SetHeader, list[Segment]]]:
+    """The segments of every set from ST to SE in runs, each with the header of its set, in bounded memory.
 
-    Counts and control numbers are checked on the way."""
+    A run begins with ST or lies inside, and one that ends the set is SE alone. Counts and control numbers are checked
+    on the way, and a problem is noted before the run that comes after it."""
     walker = _Walker(problems)
-    header: SetHeader | None = None
-    count = 0
-    for segment in read_segments(source, problems, limits):
-        name = segment.elements[0]
-        if name not in _ENVELOPE_IDS:
-            if header is None:
-                walker.stray(segment)
-                continue
-            count += 1
-            yield header, segment
-        elif name == "ST":
-            header = walker.open_set(segment)
-            count = 1
-            yield header, segment
-        elif name == "SE":
-            if header is None:
-                walker.stray(segment)
-                continue
-            walker.close_set(header, segment, count + 1)
-            yield header, segment
-            header = None
-        else:
-            if header is not None and name != "TA1":
-                problems.add(header.opening, 0, "a transaction set ends with SE", found=header.control_number)
-                header = None
-            walker.around_sets(segment)
-    if header is not None:
-        problems.add(header.opening, 0, "a transaction set ends with SE", found=header.control_number)
+    for block in read_blocks(source, walker.unsettled, limits):
+        start = 0
+        for at in [at for at, segment in enumerate(block) if segment.elements[0] in _ENVELOPE_IDS]:
+            yield from walker.inside(block[start:at])
+            walker.settle(block[at].number)
+            yield from walker.take(block[at])
+            start = at + 1
+        yield from walker.inside(block[start:])
     walker.finish()
 
 
@@ -212,17 +192,60 @@ class _Walker:
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self.unsettled = Problems()  # of the tokenizer, which reads ahead
+        self.header: SetHeader | None = None
+        self.segments = 0
         self.interchange: Segment | None = None
         self.group: Segment | None = None
         self.groups = 0
         self.sets = 0
-        self.is_set_open = False
         self.interchange_numbers: set[str] = set()
         self.group_numbers: set[str] = set()
         self.set_numbers: set[str] = set()
 
+    def settle(self, number: int | None) -> None:
+        """The tokenizer's problems up to this segment take their place among the others."""
+        if self.unsettled:
+            ready = [each for each in self.unsettled if number is None or each.segment <= number]
+            self.problems.extend(ready)
+            self.unsettled[:] = self.unsettled[len(ready) :]
+
+    def inside(self, run: list[Segment]) -> Iterator[tuple[SetHeader, list[Segment]]]:
+        """Segments that are no part of an envelope."""
+        if self.header is None:
+            for segment in run:
+                self.stray(segment)
+        elif run:
+            self.segments += len(run)
+            yield self.header, run
+
+    def take(self, segment: Segment) -> Iterator[tuple[SetHeader, list[Segment]]]:
+        """A segment of an envelope."""
+        match segment.elements[0]:
+            case "ST":
+                self.unclosed_set()
+                self.header, self.segments = self.open_set(segment), 1
+                yield self.header, [segment]
+            case "SE":
+                header, self.header = self.header, None
+                if header is None:
+                    self.stray(segment)
+                    return
+                self.close_set(header, segment, self.segments + 1)
+                yield header, [segment]
+            case "TA1":
+                return
+            case _:
+                self.unclosed_set()
+                self.around_sets(segment)
+
+    def unclosed_set(self) -> None:
+        if self.header is not None:
+            rule = "a transaction set ends with SE"
+            self.problems.add(self.header.opening, 0, rule, found=self.header.control_number)
+            self.header = None
+
     def around_sets(self, segment: Segment) -> None:
-        self.is_set_open = False
         match segment.id:
             case "ISA":
                 self._open_interchange(segment)
@@ -237,11 +260,8 @@ class _Walker:
         self.problems.add(segment, 0, "a segment stands between ST and SE", found=segment.id[:3])
 
     def open_set(self, segment: Segment) -> SetHeader:
-        if self.is_set_open:
-            self.problems.add(segment, 0, "a transaction set ends with SE before the next begins")
         if self.group is None:
             self.problems.add(segment, 0, "a transaction set stands in a group")
-        self.is_set_open = True
         self.sets += 1
         self._unique(segment, 2, self.set_numbers, "ST02 is unique in its group")
         version = self.group[8] if self.group else ""
@@ -257,18 +277,22 @@ class _Walker:
         )
 
     def close_set(self, header: SetHeader, segment: Segment, count: int) -> None:
-        self.is_set_open = False
         self._same(segment, 2, header.control_number, "SE02 repeats ST02")
         self._counts(segment, 1, count, "SE01 counts the segments from ST to SE")
 
     def finish(self) -> None:
+        self.settle(None)
+        self.unclosed_set()
+        self.unclosed_envelope()
+
+    def unclosed_envelope(self) -> None:
         if self.group is not None:
             self.problems.add(self.group, 0, "a group ends with GE", found=self.group[6])
         if self.interchange is not None:
             self.problems.add(self.interchange, 0, "an interchange ends with IEA", found=self.interchange[13])
 
     def _open_interchange(self, segment: Segment) -> None:
-        self.finish()
+        self.unclosed_envelope()
         self.interchange, self.group, self.groups = segment, None, 0
         self.group_numbers.clear()
         self._unique(segment, 13, self.interchange_numbers, "ISA13 is unique in the file")

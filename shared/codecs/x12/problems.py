@@ -95,6 +95,12 @@ class Problems(list[X12Error]):
 
     def cents(self, segment: Positioned, index: int) -> int:
         """A required amount in cents. 0 with a problem when it is absent or unreadable."""
+        try:
+            return to_cents(segment.elements[index])
+        except (IndexError, NotAnAmount):
+            return self._cents_with_care(segment, index)
+
+    def _cents_with_care(self, segment: Positioned, index: int) -> int:
         amount = self.optional_cents(segment, index)
         if amount is not None:
             return amount

@@ -22,15 +22,17 @@ from shared.codecs.x12.elements import (
     Procedure,
     Quantity,
     Reference,
+    dated_on,
     loops,
     optional_day_text,
     optional_quantity_text,
+    procedure_at,
     procedure_parts,
     read_adjustments,
     read_amount,
     read_name,
     read_party,
-    read_procedure,
+    read_reference,
     write_adjustments,
     write_organisation,
     write_party,
@@ -44,8 +46,10 @@ from shared.codecs.x12.writer import SegmentWriter, write_interchange, write_set
 GUIDE = "005010X221A1"
 FUNCTIONAL_ID = "HP"
 
+# `gc=False` in this package: frozen structs of values hold no cycles, and an 835 makes very many of them.
 
-class ServiceLine(Struct, frozen=True, kw_only=True):
+
+class ServiceLine(Struct, frozen=True, kw_only=True, gc=False):
     """SVC and what follows it (loop 2110)."""
 
     procedure: Procedure | None  # SVC01
@@ -79,7 +83,7 @@ class ServiceLine(Struct, frozen=True, kw_only=True):
         return _day(self.dates, "472") or _day(self.dates, "150")
 
 
-class ClaimPayment(Struct, frozen=True, kw_only=True):
+class ClaimPayment(Struct, frozen=True, kw_only=True, gc=False):
     """CLP and what follows it (loop 2100): the payer's answer to one claim."""
 
     claim_id: str  # CLP01, our patient control number; `0` when the payer never had it
@@ -291,7 +295,7 @@ def stream_835(
     reader: _Reader | None = None
     current: SetHeader | None = None
     start = 0
-    for opened, segment in walk(source, noted, limits):
+    for opened, run in walk(source, noted, limits):
         if opened is not current:
             if reader is not None:
                 yield from reader.finish()
@@ -300,10 +304,8 @@ def stream_835(
             reader = _Reader(opened, noted, start) if opened.kind == "835" else None
         if reader is None:
             continue
-        part = reader.take(segment)
-        if part is not None:
-            yield part
-        if segment.elements[0] == "SE":
+        yield from reader.take(run)
+        if run[-1].elements[0] == "SE":
             yield from reader.finish()
             reader, start = None, len(noted)
     if reader is not None:
@@ -322,8 +324,7 @@ def remittance_of(transaction: TransactionSet) -> RemittanceAdvice:
         opening=transaction.segments[0],
     )
     reader = _Reader(opened, problems, 0)
-    parts = [part for part in map(reader.take, transaction.segments) if part is not None]
-    (advice,) = _advices([*parts, *reader.finish()])
+    (advice,) = _advices([*reader.take(transaction.segments), *reader.finish()])
     return advice
 
 
@@ -345,21 +346,23 @@ class _Reader:
         self.others: list[Segment] = []
         self.last = opened.opening
 
-    def take(self, segment: Segment) -> RemittanceHeader | ClaimPayment | None:
-        """The part that is complete now that this segment has come, if any."""
-        self.last = segment
-        name = segment.elements[0]
-        if name not in _BOUNDARIES:
-            self.pending.append(segment)
-            return None
-        done = self._complete()
-        if name in ("CLP", "LX"):
-            self.pending.append(segment)
-        if name == "LX":
-            self.header_number = segment[1]
-        elif name == "PLB":
-            self.adjustments += _provider_adjustments(segment, self.problems)
-        return done
+    def take(self, run: Sequence[Segment]) -> Iterator[RemittanceHeader | ClaimPayment]:
+        """The parts that are complete now that these segments have come."""
+        start = 0
+        for at in [at for at, segment in enumerate(run) if segment.elements[0] in _BOUNDARIES]:
+            segment = run[at]
+            name = segment.elements[0]
+            self.pending += run[start:at]
+            start = at if name in ("CLP", "LX") else at + 1
+            done = self._complete()
+            if done is not None:
+                yield done
+            if name == "LX":
+                self.header_number = segment[1]
+            elif name == "PLB":
+                self.adjustments += _provider_adjustments(segment, self.problems)
+        self.pending += run[start:]
+        self.last = run[-1]
 
     def finish(self) -> Iterator[RemittancePart]:
         done = self._complete()
@@ -451,119 +454,122 @@ def _provider_adjustments(segment: Segment, problems: Problems) -> Iterator[Prov
 
 
 class _Details:
-    """What may follow a CLP or an SVC, in the order of arrival."""
+    """What may follow a CLP or an SVC, in the order of arrival. The loop is hot: it works on plain lists."""
 
-    __slots__ = ("adjustments", "amounts", "dates", "others", "quantities", "references")
+    __slots__ = (
+        "adjustments",
+        "amounts",
+        "dates",
+        "inpatient",
+        "others",
+        "outpatient",
+        "parties",
+        "quantities",
+        "references",
+        "remarks",
+    )
 
-    def __init__(self) -> None:
-        self.adjustments: list[Adjustment] = []
-        self.references: list[Reference] = []
-        self.dates: list[Dated] = []
-        self.amounts: list[Amount] = []
-        self.quantities: list[Quantity] = []
-        self.others: list[Segment] = []
-
-    def take(self, segment: Segment, problems: Problems) -> None:
-        match segment.elements[0]:
-            case "CAS":
-                self.adjustments += read_adjustments(segment, problems)
-            case "DTM":
-                day = problems.day(segment, 2)
-                if day is None:
-                    self.others.append(segment)
-                else:
-                    self.dates.append(Dated(qualifier=segment[1], first_on=day))
-            case "REF":
-                self.references.append(Reference(segment[1], segment[2]))
-            case "AMT":
-                self.amounts.append(read_amount(segment, problems))
-            case "QTY":
-                self._quantity(segment, problems)
-            case _:
-                self.others.append(segment)
-
-    def _quantity(self, segment: Segment, problems: Problems) -> None:
-        quantity = problems.quantity(segment, 2)
-        if quantity is None:
-            self.others.append(segment)
-        else:
-            self.quantities.append(Quantity(segment[1], quantity))
+    def __init__(self, segments: Sequence[Segment], problems: Problems, *, is_line: bool) -> None:
+        adjustments: list[Adjustment] = []
+        references: list[Reference] = []
+        remarks: list[Reference] = []
+        parties: list[Party] = []
+        dates: list[Dated] = []
+        amounts: list[Amount] = []
+        quantities: list[Quantity] = []
+        others: list[Segment] = []
+        self.inpatient: tuple[str, ...] = ()
+        self.outpatient: tuple[str, ...] = ()
+        for segment in segments:
+            name = segment.elements[0]
+            if name == "CAS":
+                adjustments += read_adjustments(segment, problems)
+            elif name == "REF":
+                references.append(read_reference(segment))
+            elif name == "DTM" and (dated := dated_on(segment, problems)):
+                dates.append(dated)
+            elif name == "AMT":
+                amounts.append(read_amount(segment, problems))
+            elif name == "NM1" and not is_line:
+                parties.append(read_name(segment))
+            elif name == "LQ" and is_line:
+                remarks.append(read_reference(segment))
+            elif name == "MOA" and not is_line:
+                self.outpatient = _stripped(segment)
+            elif name == "MIA" and not is_line:
+                self.inpatient = _stripped(segment)
+            elif name == "QTY" and (quantity := problems.quantity(segment, 2)) is not None:
+                quantities.append(Quantity(segment[1], quantity))
+            else:
+                others.append(segment)
+        self.adjustments = tuple(adjustments)
+        self.references = tuple(references)
+        self.remarks = tuple(remarks)
+        self.parties = tuple(parties)
+        self.dates = tuple(dates)
+        self.amounts = tuple(amounts)
+        self.quantities = tuple(quantities)
+        self.others = tuple(others)
 
 
 def _claim(segments: Sequence[Segment], header_number: str, problems: Problems) -> ClaimPayment:
     clp = segments[0]
-    details = _Details()
-    parties: list[Party] = []
-    inpatient: tuple[str, ...] = ()
-    outpatient: tuple[str, ...] = ()
-    line_starts = [at for at, segment in enumerate(segments) if segment.elements[0] == "SVC"]
-    for segment in segments[1 : line_starts[0] if line_starts else None]:
-        match segment.elements[0]:
-            case "NM1":
-                parties.append(read_name(segment))
-            case "MIA":
-                inpatient = _stripped(segment)
-            case "MOA":
-                outpatient = _stripped(segment)
-            case _:
-                details.take(segment, problems)
-    ends = [*line_starts[1:], len(segments)]
+    starts = [at for at, segment in enumerate(segments) if segment.elements[0] == "SVC"]
+    ends = [*starts[1:], len(segments)]
+    details = _Details(segments[1 : starts[0] if starts else None], problems, is_line=False)
+    values = (*map(str.strip, clp.elements), *_NO_VALUES)
     return ClaimPayment(
-        claim_id=clp[1],
-        status=clp[2],
+        claim_id=values[1],
+        status=values[2],
         charged_cents=problems.cents(clp, 3),
         paid_cents=problems.cents(clp, 4),
-        patient_responsibility_cents=problems.optional_cents(clp, 5) or 0,
-        filing_indicator=clp[6],
-        payer_control_number=clp[7],
-        facility_type=clp[8],
-        frequency=clp[9],
-        drg=clp[11],
-        drg_weight=problems.quantity(clp, 12),
-        discharge_fraction=problems.quantity(clp, 13),
+        patient_responsibility_cents=problems.cents(clp, 5) if values[5] else 0,
+        filing_indicator=values[6],
+        payer_control_number=values[7],
+        facility_type=values[8],
+        frequency=values[9],
+        drg=values[11],
+        drg_weight=problems.quantity(clp, 12) if values[12] else None,
+        discharge_fraction=problems.quantity(clp, 13) if values[13] else None,
         header_number=header_number,
-        adjustments=tuple(details.adjustments),
-        parties=tuple(parties),
-        inpatient=inpatient,
-        outpatient=outpatient,
-        references=tuple(details.references),
-        dates=tuple(details.dates),
-        amounts=tuple(details.amounts),
-        quantities=tuple(details.quantities),
-        lines=tuple(
-            _line(segments[start:end], problems) for start, end in zip(line_starts, ends, strict=bool(line_starts))
-        ),
-        others=tuple(details.others),
+        adjustments=details.adjustments,
+        parties=details.parties,
+        inpatient=details.inpatient,
+        outpatient=details.outpatient,
+        references=details.references,
+        dates=details.dates,
+        amounts=details.amounts,
+        quantities=details.quantities,
+        lines=tuple([_line(segments[start:end], problems) for start, end in zip(starts, ends, strict=False)]),
+        others=details.others,
         place=Place(clp.number, segments[-1].number),
     )
 
 
 def _line(segments: Sequence[Segment], problems: Problems) -> ServiceLine:
     svc = segments[0]
-    details = _Details()
-    remarks: list[Reference] = []
-    for segment in segments[1:]:
-        if segment.elements[0] == "LQ":
-            remarks.append(Reference(segment[1], segment[2]))
-        else:
-            details.take(segment, problems)
+    details = _Details(segments[1:], problems, is_line=True)
+    values = (*svc.elements, *_NO_VALUES)
     return ServiceLine(
-        procedure=read_procedure(svc.components(1)),
+        procedure=procedure_at(svc, 1),
         charged_cents=problems.cents(svc, 2),
         paid_cents=problems.cents(svc, 3),
-        revenue_code=svc[4],
-        units=problems.quantity(svc, 5),
-        submitted_procedure=read_procedure(svc.components(6)),
-        submitted_units=problems.quantity(svc, 7),
-        dates=tuple(details.dates),
-        adjustments=tuple(details.adjustments),
-        references=tuple(details.references),
-        amounts=tuple(details.amounts),
-        quantities=tuple(details.quantities),
-        remarks=tuple(remarks),
-        others=tuple(details.others),
+        revenue_code=values[4].strip(),
+        units=problems.quantity(svc, 5) if values[5] else None,
+        submitted_procedure=procedure_at(svc, 6),
+        submitted_units=problems.quantity(svc, 7) if values[7] else None,
+        dates=details.dates,
+        adjustments=details.adjustments,
+        references=details.references,
+        amounts=details.amounts,
+        quantities=details.quantities,
+        remarks=details.remarks,
+        others=details.others,
         place=Place(svc.number, segments[-1].number),
     )
+
+
+_NO_VALUES = ("",) * 13
 
 
 def _stripped(segment: Segment) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ nowhere else. Reads bytes or chunks of bytes in bounded memory; a block of whole
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from itertools import chain
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +16,9 @@ from shared.codecs.x12.problems import Problems
 
 Source: TypeAlias = bytes | bytearray | memoryview | Iterable[bytes]
 
+Piece = TypeVar("Piece", str, bytes)
+
+_IDS_MAX = 1_000
 _CHUNK_BYTES = 128 * 1024
 _ISA_SEPARATORS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
 _ISA_LOOK_BYTES = 512
@@ -61,18 +65,18 @@ class Segment(Struct, frozen=True, eq=False, gc=False):
 
     def components(self, index: int) -> tuple[str, ...]:
         """The components of an element, trailing empties dropped. Empty tuple when the element is absent."""
-        return _parts(self[index], self.dialect.component)
+        return parts_of(self[index], self.dialect.component)
 
     def repeats(self, index: int) -> tuple[str, ...]:
         """The repetitions of an element."""
-        return _parts(self[index], self.dialect.repetition)
+        return parts_of(self[index], self.dialect.repetition)
 
     @property
     def content(self) -> tuple[tuple[tuple[str, ...], ...], ...]:
         """What the segment says, free of its delimiters: elements of repetitions of components."""
         component = self.dialect.component
         every = [
-            tuple(_parts(repeat, component) for repeat in self.repeats(index)) for index in range(len(self.elements))
+            tuple(parts_of(repeat, component) for repeat in self.repeats(index)) for index in range(len(self.elements))
         ]
         while every and not any(every[-1]):
             every.pop()
@@ -90,7 +94,8 @@ class Segment(Struct, frozen=True, eq=False, gc=False):
         return hash(self.content)
 
 
-def _parts(text: str, separator: str) -> tuple[str, ...]:
+def parts_of(text: str, separator: str) -> tuple[str, ...]:
+    """The components or repetitions of an element, trailing empties dropped."""
     if not text:
         return ()
     if not separator or separator not in text:
@@ -100,6 +105,13 @@ def _parts(text: str, separator: str) -> tuple[str, ...]:
 
 def read_segments(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[Segment]:
     """Every segment of every interchange, in order. What cannot be read becomes a problem; nothing is raised."""
+    return chain.from_iterable(read_blocks(source, problems, limits))
+
+
+def read_blocks(
+    source: Source, problems: Problems | None = None, limits: Limits | None = None
+) -> Iterator[list[Segment]]:
+    """The same segments, as many at a time as a chunk of the source holds."""
     reader = _Tokenizer(problems if problems is not None else Problems(), limits or Limits())
     for chunk in _chunks(source):
         yield from reader.feed(chunk)
@@ -132,47 +144,48 @@ class _Tokenizer:
         self.buffer = b""
         self.dialect: Dialect | None = None
         self.number = 0
+        self.known_ids: set[str] = set()  # segment ids found well-formed
         self.is_skipping = False  # inside a segment that was too long
 
-    def feed(self, chunk: bytes) -> Iterator[Segment]:
+    def feed(self, chunk: bytes) -> Iterator[list[Segment]]:
         self.buffer += chunk
         yield from self._drain(is_end=False)
 
-    def finish(self) -> Iterator[Segment]:
+    def finish(self) -> Iterator[list[Segment]]:
         yield from self._drain(is_end=True)
         if self.number == 0:
             self.problems.at(0, "ISA", "an interchange starts with ISA")
 
-    def _drain(self, *, is_end: bool) -> Iterator[Segment]:
+    def _drain(self, *, is_end: bool) -> Iterator[list[Segment]]:
         while self.buffer:
             before = (len(self.buffer), self.dialect)
             if self.dialect is None:
-                yield from self._interchange_start(is_end=is_end)
+                yield self._interchange_start(is_end=is_end)
             else:
-                yield from self._interchange_body(self.dialect, is_end=is_end)
+                yield self._interchange_body(self.dialect, is_end=is_end)
             if (len(self.buffer), self.dialect) == before:
                 return
 
-    def _interchange_start(self, *, is_end: bool) -> Iterator[Segment]:
+    def _interchange_start(self, *, is_end: bool) -> list[Segment]:
         self.buffer = self.buffer.lstrip(_BLANK).removeprefix(_BOM).lstrip(_BLANK)
         if not self.buffer.startswith(b"ISA"):
             self._skip_to_isa(is_end=is_end)
-            return
+            return []
         if len(self.buffer) < _ISA_LOOK_BYTES and not is_end:
-            return
+            return []
         dialect, length = _read_delimiters(self.buffer[:_ISA_LOOK_BYTES])
         if dialect is None:
             self.problems.at(self.number + 1, "ISA", "ISA has 16 elements and names four different delimiters")
             self.buffer = self.buffer[3:]
             self.is_skipping = True
-            return
+            return []
         if length != 106:
             self.problems.at(self.number + 1, "ISA", "ISA is 106 fixed bytes", found=str(length), severity="warning")
         self.dialect = dialect
         self.number += 1
         text = self.buffer[: length - 1].decode("latin-1")
         self.buffer = self.buffer[length:]
-        yield Segment(self.number, tuple(text.split(dialect.element, 16)), dialect)
+        return [Segment(self.number, tuple(text.split(dialect.element, 16)), dialect)]
 
     def _skip_to_isa(self, *, is_end: bool) -> None:
         start = self.buffer.find(b"ISA", 1)
@@ -183,17 +196,20 @@ class _Tokenizer:
         self.is_skipping = start < 0
         self.buffer = self.buffer[start:] if start >= 0 else b"" if is_end else self.buffer[-2:]
 
-    def _interchange_body(self, dialect: Dialect, *, is_end: bool) -> Iterator[Segment]:
+    def _interchange_body(self, dialect: Dialect, *, is_end: bool) -> list[Segment]:
         terminator = dialect.terminator.encode("latin-1")
         stop, is_last = self._end_of_body(dialect, terminator, is_end=is_end)
         if stop == 0:
             self._drop_what_is_too_long(is_end=is_end)
-            return
+            return []
         block, self.buffer = self.buffer[:stop], self.buffer[stop:]
         if is_last:
             self.dialect = None
-        pieces = self._decoded(block, dialect, terminator)
-        yield from self._segments(pieces, is_end=is_end and not self.buffer, terminated=block.endswith(terminator))
+        segments = self._segments(block, dialect, terminator)
+        if is_end and not self.buffer and segments and not block.endswith(terminator) and segments[-1].id != "IEA":
+            rule = "every segment ends with the terminator"
+            self.problems.add(segments[-1], 0, rule, found="", severity="warning")
+        return segments
 
     def _end_of_body(self, dialect: Dialect, terminator: bytes, *, is_end: bool) -> tuple[int, bool]:
         """How much of the buffer can be split now, and whether the interchange ends there."""
@@ -220,40 +236,67 @@ class _Tokenizer:
         self.is_skipping = True
         self.buffer = b""
 
-    def _decoded(self, block: bytes, dialect: Dialect, terminator: bytes) -> Iterable[tuple[str, Dialect]]:
+    def _segments(self, block: bytes, dialect: Dialect, terminator: bytes) -> list[Segment]:
+        """The segments of a block of whole ones."""
         try:
             text = block.decode("utf-8")
         except UnicodeDecodeError:
-            return [_decode_one(piece, dialect) for piece in block.split(terminator)]
-        if terminator in b"\r\n":
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-            return [(piece, dialect) for piece in text.split("\n")]
-        return [(piece, dialect) for piece in text.split(dialect.terminator)]
+            decoded = (_decoded(piece, dialect) for piece in self._unskipped(block.split(terminator)))
+            return [segment for text, own in decoded for segment in self._of_dialect([text], own)]
+        return self._of_dialect(self._unskipped(_pieces(text, dialect.terminator)), dialect)
 
-    def _segments(self, pieces: Iterable[tuple[str, Dialect]], *, is_end: bool, terminated: bool) -> Iterator[Segment]:
-        last: Segment | None = None
-        elements_max, bytes_max = self.limits.elements, self.limits.segment_bytes
-        if self.is_skipping:
-            self.is_skipping = False
-            pieces = list(pieces)[1:]
-        for text, dialect in pieces:
-            text = text.lstrip(_BLANK_TEXT)
-            if not text:
+    def _unskipped(self, pieces: list[Piece]) -> list[Piece]:
+        """Without the tail of a segment that was too long."""
+        is_skipping, self.is_skipping = self.is_skipping, False
+        return pieces[1:] if is_skipping else pieces
+
+    def _of_dialect(self, texts: Iterable[str], dialect: Dialect) -> list[Segment]:
+        number, separator, known, elements_max = self.number, dialect.element, self.known_ids, self.limits.elements
+        segments: list[Segment] = []
+        for text in texts:
+            elements = tuple(text.split(separator))
+            if elements[0] not in known:  # decorated, new or wrong
+                elements = tuple(text.lstrip(_BLANK_TEXT).split(separator))
+                if elements == ("",):
+                    continue
+                self._learn(elements, number + 1)
+            number += 1
+            if len(text) > elements_max and not self._is_within_limits(elements, number, len(text)):
                 continue
-            self.number += 1
-            elements = tuple(text.split(dialect.element))
-            last = Segment(self.number, elements, dialect)
-            if len(elements) > elements_max or len(text) > bytes_max:
-                self.problems.add(last, 0, "a segment is not longer than the limit", found=str(len(text)))
-                continue
-            if not (elements[0].isalnum() and 2 <= len(elements[0]) <= 3):
-                self.problems.add(last, 0, "a segment starts with an id of two or three characters", found="")
-            yield last
-        if is_end and not terminated and last is not None and last.id != "IEA":
-            self.problems.add(last, 0, "every segment ends with the terminator", found="", severity="warning")
+            segments.append(Segment(number, elements, dialect))
+        self.number = number
+        return segments
+
+    def _is_within_limits(self, elements: tuple[str, ...], number: int, length: int) -> bool:
+        if len(elements) <= self.limits.elements and length <= self.limits.segment_bytes:
+            return True
+        segment = Segment(number, elements)
+        self.problems.add(segment, 0, "a segment is not longer than the limit", found=str(length))
+        return False
+
+    def _learn(self, elements: tuple[str, ...], number: int) -> None:
+        name = elements[0]
+        if not (name.isalnum() and 2 <= len(name) <= 3):
+            rule = "a segment starts with an id of two or three characters"
+            self.problems.add(Segment(number, elements), 0, rule, found="")
+        elif len(self.known_ids) < _IDS_MAX:
+            self.known_ids.add(name)
 
 
-def _decode_one(piece: bytes, dialect: Dialect) -> tuple[str, Dialect]:
+def _pieces(text: str, terminator: str) -> list[str]:
+    """The text between terminators, without a line end that follows every one of them."""
+    if terminator in "\r\n":
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    body = text.strip("\r\n").removesuffix(terminator)
+    ends = body.count(terminator)
+    for line_end in ("\n", "\r\n"):
+        if ends and body.count(terminator + line_end) == ends:
+            return body.split(terminator + line_end)
+    return body.split(terminator)
+
+
+def _decoded(piece: bytes, dialect: Dialect) -> tuple[str, Dialect]:
+    """One piece of a block that is not all UTF-8."""
     try:
         return piece.decode("utf-8"), dialect
     except UnicodeDecodeError:

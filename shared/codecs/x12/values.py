@@ -22,6 +22,7 @@ class NotADay(ValueError):
     """The text is no CCYYMMDD date."""
 
 
+@lru_cache(maxsize=16_384)  # fee schedules repeat themselves
 def to_cents(text: str) -> int:
     """Integer cents of an X12 decimal: `100`, `100.5`, `.5`, `-12.34`. Raises NotAnAmount naming the rule."""
     whole, _, fraction = text.partition(".")
@@ -44,6 +45,7 @@ def _to_cents_slowly(text: str) -> int:
     return sign * int(whole + fraction[:2].ljust(2, "0"))
 
 
+@lru_cache(maxsize=4_096)
 def cents_text(cents: int) -> str:
     """`10050` is `100.5`, `50` is `.5`, `0` is `0`: no trailing zeros, no bare point."""
     sign = "-" if cents < 0 else ""
@@ -53,6 +55,7 @@ def cents_text(cents: int) -> str:
     return f"{sign}{whole or ''}.{fraction:02d}".rstrip("0")
 
 
+@lru_cache(maxsize=1_024)
 def to_quantity(text: str) -> Decimal:
     """An exact decimal quantity. Raises NotAnAmount naming the rule."""
     if not _DECIMAL.match(text):
@@ -62,6 +65,7 @@ def to_quantity(text: str) -> Decimal:
     return Decimal(text)
 
 
+@lru_cache(maxsize=4_096)
 def quantity_text(quantity: Decimal) -> str:
     """Plain decimal, no exponent, no trailing fractional zeros, no leading zero before the point."""
     text = format(quantity, "f")
@@ -83,6 +87,7 @@ def to_day(text: str) -> date:
         raise NotADay from None
 
 
+@lru_cache(maxsize=4_096)
 def day_text(day: date) -> str:
     """CCYYMMDD, four digits of year always."""
     return f"{day.year:04d}{day.month:02d}{day.day:02d}"

@@ -7,7 +7,6 @@ counts are computed; control numbers come from the caller, who must never use on
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -24,6 +23,8 @@ _LETTERS_WITHOUT_DECOMPOSITION = str.maketrans(
     | {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH"}
 )
 
+_WRITTEN_MAX = 10_000
+
 
 class SegmentWriter:
     """Writes segments in one dialect and one character set."""
@@ -33,17 +34,40 @@ class SegmentWriter:
         self.is_upper_case = is_upper_case
         delimiters = {dialect.element, dialect.component, dialect.repetition, dialect.terminator}
         self._allowed = frozenset(_UPPER if is_upper_case else _EXTENDED) - delimiters
-        allowed = re.escape("".join(sorted(self._allowed - {" "})))
-        self._clean = re.compile(f"[{allowed}](?:[{allowed} ]*[{allowed}])?").fullmatch
+        self._allowed_bytes = "".join(self._allowed).encode("ascii")
+        self._allowed_in_segment = self._allowed_bytes + dialect.element.encode("ascii")
+        self._written: dict[str | tuple[str, ...], str] = {}
+        self._blank_before, self._blank_after = f" {dialect.element}", f"{dialect.element} "
 
     def segment(self, name: str, *values: Value) -> str:
         """One segment without its terminator; trailing empty elements and components are dropped."""
-        clean = self.clean
-        elements = [name]
-        elements += [clean(value) if isinstance(value, str) else self._joined(value) for value in values]
-        while not elements[-1]:
-            elements.pop()
-        return self.dialect.element.join(elements)
+        separator = self.dialect.element
+        for value in values:
+            if type(value) is not str:
+                break
+        else:
+            text = separator.join((name, *values))  # type: ignore[arg-type]  # the loop has seen that all are str
+            if text.count(separator) == len(values) and self._is_clean_segment(text):
+                return text.rstrip(separator)
+        elements = [self._element(value) for value in values]
+        return separator.join((name, *elements)).rstrip(separator)
+
+    def _element(self, value: Value) -> str:
+        """The element as it is written. Codes and procedures repeat through a file, so each is looked at once."""
+        if isinstance(value, list):
+            return self._joined(value, self.dialect.repetition)
+        written = self._written.get(value)
+        if written is None:
+            written = self.clean(value) if isinstance(value, str) else self._joined(value, self.dialect.component)
+            if len(self._written) < _WRITTEN_MAX:
+                self._written[value] = written
+        return written
+
+    def _is_clean_segment(self, text: str) -> bool:
+        """Only allowed characters, and no blank around an element. One look at all of it is faster than many."""
+        if " " in text and (self._blank_before in text or self._blank_after in text or text[-1] == " "):
+            return False
+        return text.isascii() and not text.encode("ascii").translate(None, self._allowed_in_segment)
 
     def copy(self, segment: Segment) -> str:
         """A segment that was read, in this writer's dialect."""
@@ -55,9 +79,9 @@ class SegmentWriter:
 
     def clean(self, text: str) -> str:
         """The text in the character set, with no delimiter in it and no blank around it."""
-        if (text.isalnum() and text.isascii() and (not self.is_upper_case or text.upper() == text)) or not text:
-            return text
-        return text if self._clean(text) else self._folded(text)
+        if text.isascii() and not text.encode("ascii").translate(None, self._allowed_bytes):
+            return text.strip()
+        return self._folded(text)
 
     def _folded(self, text: str) -> str:
         decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS_WITHOUT_DECOMPOSITION))
@@ -65,9 +89,8 @@ class SegmentWriter:
         cased = plain.upper() if self.is_upper_case else plain
         return "".join(c if c in self._allowed else " " for c in cased).strip()
 
-    def _joined(self, value: tuple[str, ...] | list[str]) -> str:
-        separator = self.dialect.component if isinstance(value, tuple) else self.dialect.repetition
-        return separator.join([self.clean(part) for part in value]).rstrip(separator)
+    def _joined(self, parts: Sequence[str], separator: str) -> str:
+        return separator.join([self.clean(part) for part in parts]).rstrip(separator)
 
 
 def write_set(writer: SegmentWriter, set_id: str, control_number: str, guide: str, body: Sequence[str]) -> list[str]:
