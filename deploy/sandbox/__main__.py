@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
@@ -128,6 +127,7 @@ def _write_letter(state: Path, sftp_port: int, http_port: int, host_key: Path, c
     known_hosts = state / "known_hosts"
     known_hosts.write_text(f"[127.0.0.1]:{sftp_port} {public}\n")
     letter = {
+        "transport": "sftp",
         "host": "127.0.0.1",
         "port": sftp_port,
         "username": PARTNER,
@@ -136,7 +136,6 @@ def _write_letter(state: Path, sftp_port: int, http_port: int, host_key: Path, c
         "outbox": SENT_TO_US,
         "inbox": SENT_BY_US,
         "realtime_url": f"http://127.0.0.1:{http_port}/realtime",
-        "written_at": datetime.now(UTC).isoformat(),
     }
     fresh = state / ".partner.json"
     fresh.write_text(json.dumps(letter, indent=2) + "\n")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
-from services.claims.adapters.folder_clearinghouse import FolderClearinghouse
 from services.claims.adapters.interchange_writer import X12InterchangeWriter
-from services.claims.adapters.sftp_clearinghouse import SftpAccount, SftpClearinghouse
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
@@ -19,7 +17,6 @@ from services.claims.domain.claim.decider import claim as claim_decider
 from services.claims.domain.denial.commands import OpenDenial, ReverseDenial
 from services.claims.domain.denial.decider import denial as denial_decider
 from services.claims.domain.held_message.decider import held_message as held_message_decider
-from services.claims.domain.partner.clearinghouse import Clearinghouse
 from services.claims.domain.partner.decider import partner as partner_decider
 from services.claims.policies import (
     follow_accounts,
@@ -39,9 +36,10 @@ from services.claims.projections import (
     held_messages,
     sending,
 )
-from services.claims.settings import ClaimsSettings, Connection, FolderConnection, PartnersFile, SftpConnection
+from services.claims.settings import ClaimsSettings
 from shared.events.envelope import Recorded
 from shared.runtime.command import Aggregate
+from shared.runtime.partners import Clearinghouse, PartnersFile, clearinghouse_of
 from shared.runtime.policy import DueTimer, Policy, Reaction, Timers
 from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 
@@ -165,28 +163,8 @@ def _routes(file: PartnersFile) -> send_batches.Routes:
     async def routes() -> Mapping[str, Mapping[str, Clearinghouse]]:
         connections = await asyncio.to_thread(file.connections)
         return {
-            tenant: {partner_id: _clearinghouse(connection) for partner_id, connection in partners.items()}
+            tenant: {partner_id: clearinghouse_of(connection) for partner_id, connection in partners.items()}
             for tenant, partners in connections.items()
         }
 
     return routes
-
-
-def _clearinghouse(connection: Connection) -> Clearinghouse:
-    match connection:
-        case FolderConnection():
-            return FolderClearinghouse(outbox=connection.outbox, inbox=connection.inbox)
-        case SftpConnection():
-            return SftpClearinghouse(
-                SftpAccount(
-                    host=connection.host,
-                    port=connection.port,
-                    username=connection.username,
-                    key_file=connection.key_file,
-                    known_hosts_file=connection.known_hosts_file,
-                    outbox=connection.outbox,
-                    inbox=connection.inbox,
-                )
-            )
-        case _:
-            assert_never(connection)

@@ -1,17 +1,14 @@
 """How is the claims service set up?
 
-Environment with the prefix LEDGERLINE_CLAIMS_, units in the names. How partners are reached is a file of its own, because it names
-hosts and keys: tenants, then partners, then the connection. A partner's folder or account belongs to one tenant.
-
-    {"clinic": {"northern": {"transport": "sftp", "host": "…", "username": "…", "key_file": "…", "known_hosts_file": "…"}}}
+Environment with the prefix LEDGERLINE_CLAIMS_, units in the names. How partners are reached is a file of its own:
+`shared.runtime.partners`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,50 +27,3 @@ class ClaimsSettings(BaseSettings):
     claim_acknowledgement_business_days: int = Field(default=2, ge=1)  # no 277CA
     crossover_days: int = Field(default=30, ge=1)  # no answer of the payer that a claim was forwarded to
     after_reversal_days: int = Field(default=14, ge=1)  # no new answer after one was taken back
-
-
-class FolderConnection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    transport: Literal["folder"]
-    outbox: Path
-    inbox: Path
-
-
-class SftpConnection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    transport: Literal["sftp"]
-    host: str
-    port: int = Field(default=22, ge=1, le=65535)
-    username: str
-    key_file: Path
-    known_hosts_file: Path
-    outbox: str = "outbound"
-    inbox: str = "inbound"
-
-
-Connection: TypeAlias = Annotated[FolderConnection | SftpConnection, Field(discriminator="transport")]
-Connections: TypeAlias = dict[str, dict[str, Connection]]  # by tenant and partner
-
-_CONNECTIONS: TypeAdapter[Connections] = TypeAdapter(Connections)
-
-
-class PartnersFile:
-    """The file of connections, read again when it changes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._read_at_ns: int | None = None
-        self._connections: Connections = {}
-
-    def connections(self) -> Connections:
-        """None of them when there is no file. Raises pydantic.ValidationError naming place and rule."""
-        try:
-            changed_at_ns = self._path.stat().st_mtime_ns
-        except FileNotFoundError:
-            return {}
-        if changed_at_ns != self._read_at_ns:
-            self._connections = _CONNECTIONS.validate_json(self._path.read_bytes())
-            self._read_at_ns = changed_at_ns
-        return self._connections

@@ -20,7 +20,6 @@ from services.claims.domain.batch.state import Batch
 from services.claims.domain.claim.commands import ReturnFromBatch, TakeIntoBatch
 from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import BatchAlreadyStored, ClaimNotInBatch, ClaimNotWaiting
-from services.claims.domain.partner.clearinghouse import Clearinghouse
 from services.claims.domain.partner.commands import AssembleBatch
 from services.claims.domain.partner.state import Partner
 from shared.events.claims import BatchAssembled, BatchedClaim, ClaimCreated, PartnerListed
@@ -29,6 +28,7 @@ from shared.kernel.identifiers import derived_id
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.documents import Documents
+from shared.runtime.partners import Clearinghouse
 from shared.runtime.vault import Opener
 
 ACTOR = "task:claims.send-batches"
