@@ -257,9 +257,10 @@ def account(account_id: str) -> sa.Select[Any]:
     return sa.select(claim_accounts).where(claim_accounts.c.account_id == account_id)
 
 
-def accounts() -> sa.Select[Any]:
-    """Every account that has charges; the caller orders and pages."""
-    return sa.select(claim_accounts).where(claim_accounts.c.release > 0)
+def accounts(patient_id: str | None = None) -> sa.Select[Any]:
+    """Accounts that have charges, of one patient or all; the caller orders and pages."""
+    statement = sa.select(claim_accounts).where(claim_accounts.c.release > 0)
+    return statement if patient_id is None else statement.where(claim_accounts.c.patient_id == patient_id)
 
 
 def parties_of(account_id: str) -> sa.Select[Any]:

@@ -254,6 +254,26 @@ def claims_of(remittance_id: str) -> sa.Select[Any]:
     return sa.select(remittance_claims).where(remittance_claims.c.remittance_id == remittance_id)
 
 
+def posted_claims_of(remittance_id: str) -> sa.Select[Any]:
+    """`ordinal` and `account_id` of the claims that can be taken back."""
+    claim = remittance_claims
+    return (
+        sa.select(claim.c.ordinal, claim.c.account_id)
+        .where(claim.c.remittance_id == remittance_id, claim.c.outcome == "posted", claim.c.is_reversed.is_(False))
+        .order_by(claim.c.ordinal)
+    )
+
+
+def cents_by_outcome(remittance_id: str) -> sa.Select[Any]:
+    """`outcome`, `cents` of the claims that have answered."""
+    cents = sa.func.sum(remittance_claims.c.paid_cents).cast(sa.BigInteger)
+    return (
+        sa.select(remittance_claims.c.outcome, cents.label("cents"))
+        .where(remittance_claims.c.remittance_id == remittance_id)
+        .group_by(remittance_claims.c.outcome)
+    )
+
+
 def answers_to(account_id: str) -> sa.Select[Any]:
     """What payers said about an account, oldest first."""
     return (

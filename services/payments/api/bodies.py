@@ -1,0 +1,321 @@
+"""What do callers of the payments service send, and what do they get? Amounts are integer cents."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.events.values import Finding
+from shared.runtime.web import Done
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._:-]+$")]
+Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9-]+$")]
+Party = Annotated[str, Field(pattern=r"^(payer:[1-9][0-9]?|patient|agency)$")]
+Cents = Annotated[int, Field(gt=0, le=10**12, strict=True)]
+
+
+class FindingRow(BaseModel):
+    rule: str
+    place: str
+    message: str
+    value: str = ""
+    severity: str = "error"
+
+    @classmethod
+    def of(cls, finding: Finding) -> FindingRow:
+        return cls(
+            rule=finding.rule,
+            place=finding.place,
+            message=finding.message,
+            value=finding.value,
+            severity=finding.severity,
+        )
+
+
+# Remittances
+
+
+class ReceivedRow(BaseModel):
+    """What became of one 835 of the file."""
+
+    control_number: str = Field(description="ST02")
+    remittance_id: str
+    trace_number: str
+    payment_cents: int
+    outcome: Literal["accepted", "held", "known"]
+    findings: list[FindingRow]
+    done: Done
+
+
+class RemittanceRow(BaseModel):
+    remittance_id: str
+    status: str
+    trace_number: str
+    payer_identifier: str
+    payer_name: str
+    payment_on: date
+    method: str
+    claims: int
+    payment_cents: int
+    claims_cents: int
+    provider_adjustments_cents: int
+    findings: list[FindingRow] | None = None
+    first_remittance_id: str = ""
+    document_id: str
+    place: str
+    received_at: datetime
+
+
+class RemittanceClaimRow(BaseModel):
+    remittance_id: str
+    ordinal: int
+    account_id: str
+    claim_id: str
+    outcome: str
+    claim_status: str
+    payer_rank: int | None = None
+    is_reversed: bool
+    paid_cents: int
+    contractual_cents: int
+    patient_responsibility_cents: int
+    denied_cents: int
+    findings: list[FindingRow] | None = None
+    document_id: str
+    place: str
+    answered_at: datetime
+
+
+class ProviderAdjustmentRow(BaseModel):
+    remittance_id: str
+    ordinal: int
+    reason: str
+    reference: str
+    clearing: str
+    amount_cents: int
+    posted_at: datetime
+
+
+class RemittanceDetail(BaseModel):
+    remittance: RemittanceRow
+    claims: list[RemittanceClaimRow]
+    next: str | None = Field(description="Cursor of the claims behind these.")
+    provider_adjustments: list[ProviderAdjustmentRow]
+    cents_by_outcome: dict[str, int] = Field(description="Sum of what the answered claims were paid, by outcome.")
+    positions: dict[str, str]
+
+
+class RematchBody(Body):
+    to_account_id: Id
+
+
+class Unposted(BaseModel):
+    claims: int = Field(description="How many answers were taken back.")
+    after: str | None
+
+
+class ChainRow(BaseModel):
+    clearing: str
+    open_cents: int
+
+
+# Accounts
+
+
+class AccountRow(BaseModel):
+    account_id: str
+    encounter_id: str
+    patient_id: str
+    service_on: date | None
+    release: int
+    placement_id: str
+    charged_cents: int
+    paid_by_payers_cents: int
+    paid_by_patient_cents: int
+    contractual_cents: int
+    written_off_cents: int
+    refunded_cents: int
+    owed_cents: int
+
+
+class PartyRow(BaseModel):
+    party: str
+    payer_id: str | None
+    payer_name: str | None
+    owed_cents: int
+    denied_cents: int
+    since_on: date | None
+    reason: str
+
+
+class LineRow(BaseModel):
+    """A charge line and where its money stands, by ledger account."""
+
+    line_id: str
+    service_on: date | None = None
+    procedure_code: str = ""
+    modifiers: str = ""
+    charged_cents: int = 0
+    money: dict[str, int]
+
+
+class AdjustmentRow(BaseModel):
+    account_id: str
+    adjustment_id: str
+    party: str
+    reason: str
+    status: str
+    requested_by: str
+    approved_by: str
+    requested_at: datetime
+    amount_cents: int
+
+
+class PostingRow(BaseModel):
+    """One leg: what moved, when, and why."""
+
+    event: str
+    ledger: str
+    line_id: str
+    amount_cents: int
+    reason: str
+    occurred_at: datetime
+    recorded_at: datetime
+    since_on: date | None
+
+
+class AccountDetail(BaseModel):
+    account: AccountRow
+    parties: list[PartyRow]
+    lines: list[LineRow]
+    answers: list[RemittanceClaimRow]
+    adjustments: list[AdjustmentRow]
+    history: list[PostingRow]
+    positions: dict[str, str]
+
+
+class AdjustmentBody(Body):
+    adjustment_id: Id
+    party: Party
+    reason: Code
+    amount_cents: Cents
+
+
+class RefundBody(Body):
+    refund_id: Id
+    to_party: Party
+    amount_cents: Cents
+
+
+# Figures
+
+
+class Balances(BaseModel):
+    as_of: datetime
+    known_at: datetime
+    parties: dict[str, int]
+    total_cents: int
+    positions: dict[str, str]
+
+
+class TrialBalance(BaseModel):
+    as_of: datetime
+    known_at: datetime
+    accounts: dict[str, int]
+    total_cents: int = Field(description="Zero, always.")
+    positions: dict[str, str]
+
+
+class Aging(BaseModel):
+    as_of: datetime
+    known_at: datetime
+    basis: str
+    parties: dict[str, dict[str, int]] = Field(description="Cents by party and by age in days.")
+    buckets: dict[str, int]
+    total_cents: int
+    positions: dict[str, str]
+
+
+class UnappliedRow(BaseModel):
+    payment_id: str
+    patient_id: str
+    received_on: date
+    unapplied_cents: int
+
+
+class CreditRow(BaseModel):
+    account_id: str
+    party: str
+    patient_id: str
+    service_on: date | None
+    credit_cents: int
+
+
+# Patients' payments and deposits
+
+
+class NamedBody(Body):
+    account_id: Id
+    amount_cents: Cents
+
+
+class PatientPaymentBody(Body):
+    payment_id: Id
+    patient_id: Id
+    amount_cents: Cents
+    method: Literal["cash", "check", "card", "ach"]
+    received_on: date
+    token: Annotated[
+        str, Field(max_length=120, pattern=r"^[A-Za-z0-9._:-]*$", description="Of the card processor.")
+    ] = ""
+    accounts: tuple[NamedBody, ...] = Field(default=(), max_length=50, description="What of it is for which account.")
+
+
+class PatientPaymentRow(BaseModel):
+    payment_id: str
+    patient_id: str
+    method: str
+    received_on: date
+    amount_cents: int
+    allocated_cents: int
+    returned_cents: int
+    unapplied_cents: int
+
+
+class PatientPayments(BaseModel):
+    items: list[PatientPaymentRow]
+    positions: dict[str, str]
+
+
+class DepositBody(Body):
+    trace_number: Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[\x21-\x7e]+$")]
+    payer_identifier: Annotated[str, Field(min_length=1, max_length=30, pattern=r"^[\x21-\x7e]+$")]
+    amount_cents: Cents
+    deposited_on: date
+
+
+class DepositRow(BaseModel):
+    deposit_id: str
+    trace_number: str
+    payer_identifier: str
+    remittance_id: str
+    expected_cents: int | None
+    payment_on: date | None
+    deposited_cents: int | None
+    deposited_on: date | None
+    is_reconciled: bool
+
+
+def lines_with_money(lines: list[dict[str, Any]], money: list[dict[str, Any]]) -> list[LineRow]:
+    """Each line with its money; money on no present line stands on a row of its own, so every cent is shown."""
+    by_line: dict[str, dict[str, int]] = {}
+    for each in money:
+        by_line.setdefault(each["line_id"], {})[each["ledger"]] = each["cents"]
+    known = [LineRow.model_validate({**line, "money": by_line.pop(line["line_id"], {})}) for line in lines]
+    return [*known, *(LineRow(line_id=line_id, money=cents) for line_id, cents in by_line.items())]

@@ -1,0 +1,95 @@
+"""Patients' payments and bank deposits over HTTP. No rule lives here."""
+
+# No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from services.payments.api.bodies import (
+    DepositBody,
+    DepositRow,
+    PatientPaymentBody,
+    PatientPaymentRow,
+    PatientPayments,
+)
+from services.payments.domain.deposit.commands import RecordDeposit
+from services.payments.domain.patient_account.commands import AccountDue, Named, ReceivePatientPayment
+from services.payments.domain.remittance.identity import deposit_id_of
+from services.payments.projections import claim_accounts, deposits, patient_payments
+from shared.runtime.command import Aggregate, Cause, Commands
+from shared.runtime.queries import ReadDatabase, asc, page, rows
+from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
+
+SERVICE = "payments"
+
+TakePayment = Annotated[Cause, Depends(cause_of("payments:take-payment"))]
+RecordIt = Annotated[Cause, Depends(cause_of("payments:record-deposit"))]
+Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
+DepositReader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
+
+
+def router(commands: Commands, reads: ReadDatabase, patient_accounts: Aggregate, deposit: Aggregate) -> APIRouter:
+    routes = APIRouter(tags=["cash"])
+
+    async def names_of(tenant: str, patient_id: str) -> list[str]:
+        async with reads.read(tenant) as connection:
+            return [each["patient_id"] for each in await rows(connection, patient_payments.names_of(patient_id))]
+
+    @routes.post("/patient-payments", status_code=201)
+    async def take_payment(body: PatientPaymentBody, cause: TakePayment) -> Done:
+        """Take a patient's money: for the accounts that are named, then for what is owed longest; the rest waits."""
+        names = await names_of(cause.tenant, body.patient_id)
+        async with reads.read(cause.tenant) as connection:
+            due = await rows(connection, claim_accounts.due_of_patient(names))
+        command = ReceivePatientPayment(
+            payment_id=body.payment_id,
+            patient_id=body.patient_id,
+            amount_cents=body.amount_cents,
+            method=body.method,
+            received_on=body.received_on,
+            token=body.token,
+            named=tuple(Named(each.account_id, each.amount_cents) for each in body.accounts),
+            due=tuple(AccountDue(each["account_id"], each["due_cents"]) for each in due),
+        )
+        return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.get("/patient-payments")
+    async def list_payments(
+        who: Reader, patient_id: Annotated[str, Query(max_length=80)], after: After = None
+    ) -> PatientPayments:
+        """What a patient paid, under every id that the patient has, and what of it waits."""
+        reader = patient_payments.projection.name
+        await reads.wait_for(reader, after)
+        names = await names_of(who.tenant, patient_id)
+        async with reads.read(who.tenant) as connection:
+            found = await rows(connection, patient_payments.payments(names))
+            positions = await reads.positions(connection, reader)
+        items = [PatientPaymentRow.model_validate(dict(each)) for each in found]
+        return PatientPayments(items=items, positions=positions)
+
+    @routes.post("/deposits", status_code=201)
+    async def record_deposit(body: DepositBody, cause: RecordIt) -> Done:
+        """Record what the bank shows; it meets the remittance of the same payer and trace number by itself."""
+        deposit_id = deposit_id_of(payer_identifier=body.payer_identifier, trace_number=body.trace_number)
+        command = RecordDeposit(deposit_id=deposit_id, **body.model_dump())
+        return done(await commands.handle(deposit, deposit_id, command, cause), SERVICE)
+
+    @routes.get("/deposits")
+    async def list_deposits(
+        who: DepositReader,
+        is_reconciled: bool | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[DepositRow]:
+        """Payments with one side or both: what the payer announced, and what the bank shows."""
+        reader = deposits.projection.name
+        await reads.wait_for(reader, after)
+        order = [asc(deposits.deposits.c.deposit_id)]
+        async with reads.read(who.tenant) as connection:
+            statement = deposits.every(is_reconciled=is_reconciled)
+            found = await page(connection, statement, order=order, limit=limit, cursor=cursor)
+            return Page[DepositRow].of(found, await reads.positions(connection, reader))
+
+    return routes

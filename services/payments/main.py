@@ -1,0 +1,148 @@
+"""What the payments service is made of: the only file that knows all of its rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.payments.adapters.remittance_files import RemittanceFiles
+from services.payments.api import accounts as accounts_api
+from services.payments.api import cash as cash_api
+from services.payments.api import figures as figures_api
+from services.payments.api import remittances as remittances_api
+from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
+from services.payments.domain.deposit.decider import deposit as deposit_decider
+from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
+from services.payments.domain.remittance.decider import remittance as remittance_decider
+from services.payments.domain.remittance.identity import trace_of
+from services.payments.invariants import ChargesAreAccountedFor, PostingsSumToZero, RemittancesBalance
+from services.payments.policies import patient_money, post_charges, post_remittances
+from services.payments.projections import bills, claim_accounts, deposits, patient_payments, postings, remittances
+from shared.events.base import Event
+from shared.events.charges import ChargesReleased
+from shared.events.collections import AccountPlaced, AccountRecalled
+from shared.events.eligibility import CoverageSelected, NoCoverageFound
+from shared.events.envelope import Recorded
+from shared.events.payments import (
+    ClaimPaymentRematched,
+    PaymentAllocated,
+    PaymentNotTaken,
+    RemittanceReceived,
+    ResponsibilityTransferred,
+)
+from shared.runtime.command import Aggregate, BusinessKey
+from shared.runtime.policy import Policy, Reaction
+from shared.runtime.service import ServiceParts, ServiceRuntime
+
+
+def trace_numbers(event: Event) -> Iterable[BusinessKey]:
+    """A payer's trace number is one payment."""
+    if isinstance(event, RemittanceReceived):
+        trace = trace_of(payer_identifier=event.payer_identifier, trace_number=event.trace_number)
+        yield BusinessKey("trace", trace)
+
+
+claim_account = Aggregate(name="claim-account", decider=claim_account_decider)
+remittance = Aggregate(name="remittance", decider=remittance_decider, business_keys=trace_numbers)
+patient_account = Aggregate(name="patient-account", decider=patient_account_decider)
+deposit = Aggregate(name="deposit", decider=deposit_decider)
+
+
+def _to(aggregate: Aggregate, key: str, commands: Iterable[Any]) -> list[Reaction]:
+    return [Reaction(aggregate=aggregate, key=key, command=command) for command in commands]
+
+
+async def _post_charges(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: ChargesReleased = recorded.event
+    return _to(claim_account, event.account_id, post_charges.post_charges(event, on=recorded.occurred_at.date()))
+
+
+async def _note_payers(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: CoverageSelected | NoCoverageFound = recorded.event
+    return _to(claim_account, event.account_id, post_charges.note_payers(event, on=recorded.occurred_at.date()))
+
+
+async def _record_claim_answer(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: post_remittances.AnswerDealtWith = recorded.event
+    return _to(remittance, event.remittance_id, post_remittances.record_claim_answer(event))
+
+
+async def _expect_deposit(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    expected = list(post_remittances.expect_deposit(recorded.event))
+    return [Reaction(aggregate=deposit, key=command.deposit_id, command=command) for command in expected]
+
+
+async def _move_patient_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    match recorded.event:
+        case PaymentAllocated() as event:
+            return _to(claim_account, event.account_id, patient_money.apply_payment(event))
+        case PaymentNotTaken() as event:
+            return _to(patient_account, event.patient_id, patient_money.take_payment_back(event))
+        case ResponsibilityTransferred() as event:
+            return _to(patient_account, event.patient_id, patient_money.use_what_waits(event))
+    return []
+
+
+async def _place(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: AccountPlaced | AccountRecalled = recorded.event
+    commands = patient_money.place(event) if isinstance(event, AccountPlaced) else patient_money.recall(event)
+    return _to(claim_account, event.account_id, commands)
+
+
+def build(runtime: ServiceRuntime) -> ServiceParts:
+    files = RemittanceFiles(
+        commands=runtime.commands, documents=runtime.documents, clock=runtime.clock, remittances=remittance
+    )
+
+    async def post_claims(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        if isinstance(event := recorded.event, ClaimPaymentRematched):
+            return _to(claim_account, event.to_account_id, post_remittances.post_rematched(event))
+        answers = await files.answers(recorded.tenant, event.remittance_id, event.document)
+        posts = post_remittances.post_claims(answers)
+        return [Reaction(aggregate=claim_account, key=post.answer.account_id, command=post) for post in posts]
+
+    return ServiceParts(
+        aggregates=(claim_account, remittance, patient_account, deposit),
+        projections=(
+            postings.projection,
+            claim_accounts.projection,
+            remittances.projection,
+            patient_payments.projection,
+            deposits.projection,
+            bills.projection,
+        ),
+        policies=(
+            Policy(name="payments.post-charges", reads={"charges": (ChargesReleased,)}, react=_post_charges),
+            Policy(
+                name="payments.note-payers",
+                reads={"eligibility": (CoverageSelected, NoCoverageFound)},
+                react=_note_payers,
+            ),
+            Policy(
+                name="payments.post-remittances",
+                reads={"payments": (RemittanceReceived, ClaimPaymentRematched)},
+                react=post_claims,
+            ),
+            Policy(
+                name="payments.record-claim-answers",
+                reads={"payments": post_remittances.ANSWERS_DEALT_WITH},
+                react=_record_claim_answer,
+            ),
+            Policy(name="payments.expect-deposits", reads={"payments": (RemittanceReceived,)}, react=_expect_deposit),
+            Policy(
+                name="payments.move-patient-money",
+                reads={"payments": (PaymentAllocated, PaymentNotTaken, ResponsibilityTransferred)},
+                react=_move_patient_money,
+            ),
+            Policy(
+                name="payments.place-accounts", reads={"collections": (AccountPlaced, AccountRecalled)}, react=_place
+            ),
+        ),
+        routers=(
+            remittances_api.router(runtime.commands, runtime.reads, files, claim_account, runtime.clock),
+            accounts_api.router(runtime.commands, runtime.reads, claim_account),
+            figures_api.router(runtime.reads, runtime.clock),
+            cash_api.router(runtime.commands, runtime.reads, patient_account, deposit),
+        ),
+        invariants=(PostingsSumToZero, ChargesAreAccountedFor, RemittancesBalance),
+    )
