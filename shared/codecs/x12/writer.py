@@ -7,6 +7,7 @@ counts are computed; control numbers come from the caller, who must never use on
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -133,14 +134,14 @@ def close_interchange(writer: SegmentWriter, envelope: Envelope, inside: Sequenc
 
 def interchange_header(writer: SegmentWriter, envelope: Envelope) -> str:
     """ISA without its terminator: 105 characters."""
-    dialect = writer.dialect
+    dialect, clean = writer.dialect, writer.clean
     widths = (
         ("00", 2), ("", 10), ("00", 2), ("", 10),
-        (envelope.sender_qualifier, 2), (envelope.sender_id, 15),
-        (envelope.receiver_qualifier, 2), (envelope.receiver_id, 15),
+        (clean(envelope.sender_qualifier), 2), (clean(envelope.sender_id), 15),
+        (clean(envelope.receiver_qualifier), 2), (clean(envelope.receiver_id), 15),
         (f"{envelope.written_at:%y%m%d}", 6), (f"{envelope.written_at:%H%M}", 4),
         (dialect.repetition or "U", 1), ("00501", 5), (_control_number(envelope), 9),
-        ("1" if envelope.is_acknowledgement_requested else "0", 1), (envelope.usage, 1), (dialect.component, 1),
+        ("1" if envelope.is_acknowledgement_requested else "0", 1), (clean(envelope.usage), 1), (dialect.component, 1),
     )  # fmt: skip
     for text, width in widths:
         if len(text) > width:
@@ -149,7 +150,7 @@ def interchange_header(writer: SegmentWriter, envelope: Envelope) -> str:
 
 
 def _group_header(writer: SegmentWriter, envelope: Envelope, functional_id: str, version: str) -> str:
-    if not 1 <= len(envelope.group_control_number) <= 9 or not envelope.group_control_number.isdigit():
+    if not re.fullmatch("[0-9]{1,9}", envelope.group_control_number):
         raise ValueError("GS06 has 1 to 9 digits")
     return writer.segment(
         "GS",
@@ -166,6 +167,6 @@ def _group_header(writer: SegmentWriter, envelope: Envelope, functional_id: str,
 
 def _control_number(envelope: Envelope) -> str:
     number = envelope.interchange_control_number
-    if len(number) != 9 or not number.isdigit():
+    if not re.fullmatch("[0-9]{9}", number):
         raise ValueError("ISA13 has nine digits")
     return number

@@ -110,12 +110,21 @@ def test_the_interchange_header_is_106_bytes() -> None:
     assert written[:106] == CLAIMS[:106]
 
 
+def test_a_routing_id_outside_of_the_character_set_keeps_isa_at_106_bytes() -> None:
+    batch = read(CLAIMS)
+    written = write_837p([replace(batch, envelope=replace(batch.envelope, sender_id="Cl\xednica~1"))])
+    assert written[:106].endswith(b"~")
+    assert b"*ZZ*CLINICA 1      *" in written[:106]
+
+
 def test_control_numbers_that_do_not_fit_are_a_callers_mistake() -> None:
     batch = read(CLAIMS)
     with pytest.raises(ValueError, match="ISA13 has nine digits"):
         write_837p([replace(batch, envelope=replace(batch.envelope, interchange_control_number="7"))])
     with pytest.raises(ValueError, match="share one envelope"):
         write_837p([])
+    with pytest.raises(ValueError, match="does not fit in 15 characters"):
+        write_837p([replace(batch, envelope=replace(batch.envelope, sender_id="A" * 16))])
 
 
 def test_own_claims_and_a_dependents_stand_under_separate_subscriber_levels() -> None:

@@ -1,6 +1,7 @@
 """Is an 835 read to the cent, and written back as it was?"""
 
 import string
+import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -143,6 +144,20 @@ def test_several_remittances_share_one_interchange() -> None:
 def test_claims_stream_one_by_one_between_header_and_trailer() -> None:
     kinds = [type(part) for part in stream_835(REMITTANCE + CLAIMS)]
     assert kinds == [RemittanceHeader, *[ClaimPayment] * 4, RemittanceTrailer]
+
+
+def test_memory_does_not_grow_with_the_number_of_claims() -> None:
+    def peak_bytes(claims: int) -> int:
+        head, claim, tail = REMITTANCE.partition(b"CLP*CLAIM-1")[0], REMITTANCE.partition(b"CLP*")[2], b"SE*1*0001~"
+        one = b"CLP*" + claim.partition(b"PLB*")[0]
+        tracemalloc.start()
+        chunks = (each for part in ([head], (one for _ in range(claims)), [tail]) for each in part)
+        assert sum(isinstance(part, ClaimPayment) for part in stream_835(chunks)) == 4 * claims
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(2_000) < 1.5 * peak_bytes(500)
 
 
 ENVELOPE = Envelope(
