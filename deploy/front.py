@@ -8,6 +8,7 @@ Services that run in this process are called directly; those in processes of the
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -29,7 +30,14 @@ from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
 from shared.runtime.platform import Platform, answers
 from shared.runtime.settings import Settings
-from shared.runtime.web import Caller, caller, create_app, idempotency_key
+from shared.runtime.web import (
+    Caller,
+    caller,
+    create_app,
+    documents_router,
+    idempotency_key,
+    openings_router,
+)
 
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
 _TOKEN_SECONDS = 120.0
@@ -150,6 +158,8 @@ class Quietness:
     async def holds(self) -> bool:
         before = await self._heads()
         for _ in range(_QUIET_ROUNDS):
+            if not await self._sandbox_is_idle():
+                return False
             if not all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES))):
                 return False
         return await self._heads() == before
@@ -157,6 +167,16 @@ class Quietness:
     async def _is_quiet(self, service: str) -> bool:
         answer = await self._client.get(f"/api/{service}/ops/quiet")
         return answer.status_code == httpx.codes.OK and bool(answer.json()["quiet"])
+
+    async def _sandbox_is_idle(self) -> bool:
+        if not (url := os.environ.get("LEDGERLINE_SANDBOX_URL")):
+            return True
+        async with httpx.AsyncClient() as outside:
+            try:
+                answer = await outside.get(f"{url}/idle")
+            except httpx.TransportError:
+                return False  # it is being started again
+        return bool(answer.json()["idle"])
 
     async def _heads(self) -> list[object]:
         return [await self._platform.feed.covering(service, None) for service in SERVICES]
@@ -240,7 +260,11 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
             settings=settings,
             verifier=platform.verifier,
             version=VERSION,
-            routers=[clock_router(platform, Quietness(platform, client))],
+            routers=[
+                clock_router(platform, Quietness(platform, client)),
+                openings_router(platform.vault),
+                documents_router(platform.documents),
+            ],
             ready=ready,
             description="The front door of Ledgerline on one machine.",
             public=public,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -117,6 +118,7 @@ def environment_of(folder: Path, state: State, kafka_bootstrap: str = "") -> dic
         "LEDGERLINE_KAFKA_BOOTSTRAP": kafka_bootstrap,
         "LEDGERLINE_KAFKA_REPLICAS": str(max(state.brokers, 1)),
         "LEDGERLINE_KAFKA_PARTITIONS": "3",
+        "LEDGERLINE_SANDBOX_URL": f"http://127.0.0.1:{state.sandbox_http_port}",
         "LEDGERLINE_SUPERVISED": "1",
         "PYTHONUNBUFFERED": "1",
     }
@@ -156,6 +158,20 @@ async def prepare_databases(server: postgres.RunningPostgres, folder: Path) -> N
         await create_database(server.dsn(), f"ledgerline_{name}")
     for service in SERVICES:
         await migrate(server.dsn(f"ledgerline_{service}"), service)
+
+
+def introduce_sandbox(folder: Path) -> None:
+    """Make the sandbox's letter a connection of the demo tenant; other connections of the file stay."""
+    letter, file = folder / "sandbox" / "partner.json", folder / "partners.json"
+    if not letter.exists():
+        return
+    connections = json.loads(file.read_text()) if file.exists() else {}
+    told = json.loads(letter.read_text())
+    if connections.get(TENANT, {}).get("sandbox") != told:
+        connections.setdefault(TENANT, {})["sandbox"] = told
+        fresh = folder / ".partners.json"
+        fresh.write_text(json.dumps(connections, indent=2) + "\n")
+        fresh.replace(file)
 
 
 # --- life -------------------------------------------------------------------------------------------------------------
@@ -209,6 +225,7 @@ class Supervisor:
                     self._brokers.start_node(node)
         for child in self._children:
             child.watch(self._folder)
+        introduce_sandbox(self._folder)
 
     def _stop_all(self) -> None:
         for child in self._children:

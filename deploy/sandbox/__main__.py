@@ -24,6 +24,7 @@ from deploy.sandbox.book import Book
 from deploy.sandbox.clearinghouse import ARCHIVE, SENT_BY_US, SENT_TO_US, Sandbox
 from deploy.sandbox.realtime import NotAQuestion, answer
 from shared.runtime.clock import Clock, FileClock, SystemClock
+from shared.runtime.web import FRAMEWORK_TELEMETRY_OFF
 
 PARTNER = "ledgerline"
 _LOOK_SECONDS = 0.05
@@ -82,7 +83,7 @@ async def _work(sandbox: Sandbox, clock: Clock) -> None:
 
 
 def _application(sandbox: Sandbox, book: Book, clock: Clock) -> FastAPI:
-    app = FastAPI(title="Sandbox clearinghouse", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Sandbox clearinghouse", docs_url=None, redoc_url=None, telemetry=FRAMEWORK_TELEMETRY_OFF)
 
     @app.get("/health")
     async def health() -> dict[str, str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 import asyncpg
 from fastapi import FastAPI
 
 from shared.events.registry import SERVICES
-from shared.runtime import read_tables
 from shared.runtime.codec import EventCodec
 from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.feed import Partition
@@ -25,7 +24,7 @@ from shared.runtime.held import Keeper
 from shared.runtime.leases import Fenced
 from shared.runtime.operations import Operations, operations_router
 from shared.runtime.parked import ParkedDesk
-from shared.runtime.platform import Platform, answers
+from shared.runtime.platform import Platform, answers, broker_of
 from shared.runtime.policy_runner import PolicySink
 from shared.runtime.postgres_feed import PostgresFeed
 from shared.runtime.progress import Progress
@@ -33,7 +32,9 @@ from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
 from shared.runtime.queries import ReadDatabase
 from shared.runtime.readers import Reader, Readers
+from shared.runtime.rebuild import Rebuilder
 from shared.runtime.refusals import refusals_of
+from shared.runtime.relay import Relay
 from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.timer_runner import TimerRunner, plan_of
@@ -95,6 +96,7 @@ class Host:
         self._tasks = [RunningTask(task=task) for task in parts.tasks]
         self.store_feed = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
         self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
+        self._rebuilder = Rebuilder(feed=platform.feed, codec=codec, owner_dsn=platform.settings.dsn(name, "owner"))
         self.app = self._application()
 
     # --- running ---
@@ -102,6 +104,8 @@ class Host:
     async def run(self) -> None:
         """Until cancelled. What fails is logged and tried again; only a bug ends it."""
         readers = await self._all_readers()
+        if self._platform.settings.feed == "kafka":
+            readers.append(self._relay())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._readers.run(readers), name=f"{self.name} readers")
             for timers in self._timers:
@@ -114,6 +118,20 @@ class Host:
         await self._store.close()
         await self._reads.close()
         await self._pool.close()
+
+    async def prepare(self) -> None:
+        """Make read models that are not there, and rebuild those of another version. Raises ShapeChanged, RebuildFailed."""
+        for projection in self.projections:
+            await self._rebuilder.prepare(projection)
+
+    def _relay(self) -> Relay:
+        return Relay(
+            service=self.name,
+            feed=self.store_feed,
+            keeper=self._keeper,
+            progress=self.progress,
+            broker=broker_of(self._platform.settings),
+        )
 
     async def _all_readers(self) -> list[Reader]:
         readers: list[Reader] = []
@@ -181,6 +199,7 @@ class Host:
             codec=self._codec,
             progress=self.progress,
             desk=self._desk(),
+            rebuilder=self._rebuilder,
             reads=self._reads,
             is_quiet=self.is_quiet,
             is_caught_up=self.is_caught_up,
@@ -242,20 +261,7 @@ async def open_host(platform: Platform, name: str, build: Build) -> AsyncIterato
     )
     host = Host(platform, name, parts, store=store, commands=commands, pool=pool, reads=reads, codec=codec)
     try:
-        await install_read_models(settings.dsn(name, "owner"), host.projections)
+        await host.prepare()
         yield host
     finally:
         await host.close()
-
-
-async def install_read_models(owner_dsn: str, projections: Sequence[Projection]) -> None:
-    """Make the tables of read models that are not there. Raises ShapeChanged for one that differs without a new version."""
-    connection = await asyncpg.connect(owner_dsn)
-    try:
-        for projection in projections:
-            async with connection.transaction():
-                await connection.execute("select pg_advisory_xact_lock(7702)")  # replicas may start together
-                if await read_tables.installed_version(connection, projection) is None:
-                    await read_tables.install(connection, projection)
-    finally:
-        await connection.close()

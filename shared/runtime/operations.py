@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from shared.kernel.errors import NotFound
 from shared.runtime.codec import EventCodec
 from shared.runtime.feed import Feed
 from shared.runtime.invariants import CheckResult
@@ -17,6 +18,7 @@ from shared.runtime.parked import ParkedDesk
 from shared.runtime.progress import Progress
 from shared.runtime.projection import Projection
 from shared.runtime.queries import ReadDatabase, asc, page
+from shared.runtime.rebuild import Rebuilder
 from shared.runtime.refusals import refused_reactions
 from shared.runtime.service import ServiceParts
 from shared.runtime.verify import check_store, note
@@ -36,6 +38,7 @@ class Operations:
     codec: EventCodec
     progress: Progress
     desk: ParkedDesk
+    rebuilder: Rebuilder
     reads: ReadDatabase
     is_quiet: Callable[[], Awaitable[bool]]
     is_caught_up: Callable[[float], Awaitable[bool]]
@@ -77,6 +80,18 @@ class Settled(BaseModel):
 
 class Quiet(BaseModel):
     quiet: bool
+
+
+class RebuildBody(BaseModel):
+    projection: str
+
+
+class RebuildResult(BaseModel):
+    projection: str
+    version: int
+    events: int
+    rows: int
+    differences: int | None  # between the rows that served and the new ones; null when there was nothing to compare
 
 
 class Verification(BaseModel):
@@ -142,6 +157,30 @@ def operations_router(operations: Operations) -> APIRouter:
             name = f"{operations.service}.refused-reactions"
             return Page[RefusedRow].of(found, await operations.reads.positions(connection, name))
 
+    @router.get("/projections")
+    async def projections(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> list[str]:
+        """The read models of this service."""
+        return [projection.name for projection in operations.projections]
+
+    @router.post("/rebuild")
+    async def rebuild(
+        body: RebuildBody,
+        who: Annotated[Caller, Depends(caller("ops:rebuild-projection"))],
+        key: Annotated[str, Depends(idempotency_key)],
+    ) -> RebuildResult:
+        """Build a read model anew from the log beside the live one, compare, and swap."""
+        found = next((each for each in operations.projections if each.name == body.projection), None)
+        if found is None:
+            raise NotFound("this service has no such read model")
+        rebuilt = await operations.rebuilder.rebuild(found)
+        return RebuildResult(
+            projection=rebuilt.projection,
+            version=rebuilt.version,
+            events=rebuilt.events,
+            rows=rebuilt.rows,
+            differences=rebuilt.comparison.difference_count if rebuilt.comparison else None,
+        )
+
     @router.get("/verify")
     async def verify(
         who: Annotated[Caller, Depends(caller("ops:read-invariants"))],
@@ -152,6 +191,7 @@ def operations_router(operations: Operations) -> APIRouter:
         results += await check_store(
             operations.store, operations.service, operations.codec, operations.parts.invariants
         )
+        results += [await _equals_a_fresh_fold(operations, projection) for projection in operations.projections]
         return Verification(
             ok=not any(result.violations for result in results), checks=[asdict(result) for result in results]
         )
@@ -163,4 +203,14 @@ async def _readers_reach_their_heads(operations: Operations, wait_seconds: float
     result = CheckResult(name="readers reach the heads of what they read", checked=1)
     if not await operations.is_caught_up(wait_seconds):
         note(result, operations.service, "all readers at the head", f"some still behind after {wait_seconds:g} s")
+    return result
+
+
+async def _equals_a_fresh_fold(operations: Operations, projection: Projection) -> CheckResult:
+    comparison = await operations.rebuilder.compare(projection)
+    result = CheckResult(name=f"{projection.name} equals a fresh fold", checked=comparison.rows)
+    for difference in comparison.differences:
+        where = f"{difference.table} {difference.tenant} {difference.key}"
+        found = "missing" if difference.is_missing else "surplus" if difference.is_surplus else "differs in"
+        note(result, where, "the row that the log gives", f"{found} {', '.join(difference.columns)}".strip())
     return result

@@ -13,12 +13,15 @@ from uuid import uuid4
 
 import asyncpg
 
+from shared.events.envelope import Position
 from shared.events.registry import SERVICES
+from shared.runtime.broker import Broker
 from shared.runtime.clock import Clock, FileClock, SystemClock
-from shared.runtime.feed import Feed
+from shared.runtime.feed import Feed, Partition
 from shared.runtime.identity import TokenVerifier
 from shared.runtime.identity.issuer import signing_key
 from shared.runtime.identity.keys import FetchKeySet, keys_from_settings
+from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.local_documents import LocalDocuments, create_documents_schema
 from shared.runtime.local_vault import LocalVault, create_vault_schema, load_root_key
 from shared.runtime.postgres_feed import PostgresFeed
@@ -32,11 +35,14 @@ class Platform:
     vault: LocalVault
     documents: LocalDocuments
     feed: Feed
+    stores: PostgresFeed | None  # beside the kafka feed, on one machine
     verifier: TokenVerifier
     process: str  # names this process in leases
 
     async def close(self) -> None:
         await self.feed.close()
+        if self.stores is not None:
+            await self.stores.close()
         await self.documents.close()
         await self.vault.close()
 
@@ -48,12 +54,14 @@ async def open_platform(settings: Settings, verifier: TokenVerifier | None = Non
     await create_documents_schema(settings.dsn("documents", "owner"))
     vault = await LocalVault.connect(settings.dsn("vault"), load_root_key(settings))
     documents = await LocalDocuments.connect(settings.dsn("documents"), vault, bytes_max=settings.document_bytes_max)
+    feed, stores = _feed(settings, clock)
     return Platform(
         settings=settings,
         clock=clock,
         vault=vault,
         documents=documents,
-        feed=_feed(settings, clock),
+        feed=feed,
+        stores=stores,
         verifier=verifier or verifier_of(settings),
         process=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
     )
@@ -81,8 +89,33 @@ def _local_key_set(settings: Settings) -> FetchKeySet:
     return fetch
 
 
-def _feed(settings: Settings, clock: Clock) -> Feed:
-    return PostgresFeed({service: settings.dsn(service, "feed") for service in SERVICES}, clock)
+def broker_of(settings: Settings) -> Broker:
+    """The Kafka that the settings name."""
+    return Broker(
+        bootstrap=settings.kafka_bootstrap,
+        partitions=settings.kafka_partitions,
+        replicas=settings.kafka_replicas,
+        security=settings.kafka_security,
+        ca_file=settings.kafka_ca_file,
+        certificate_file=settings.kafka_certificate_file,
+        key_file=settings.kafka_key_file,
+        username=settings.kafka_username,
+        password=settings.kafka_password.get_secret_value(),
+    )
+
+
+def _feed(settings: Settings, clock: Clock) -> tuple[Feed, PostgresFeed | None]:
+    """The feed that readers follow, and beside Kafka, on one machine, the stores whose heads say how far it must be."""
+    stores = PostgresFeed({service: settings.dsn(service, "feed") for service in SERVICES}, clock)
+    if settings.feed == "postgres":
+        return stores, None
+    if settings.mode == "distributed":
+        return KafkaFeed(broker_of(settings)), None
+
+    async def head(service: str) -> Position | None:
+        return (await stores.covering(service, None)).get(Partition(service, 0))
+
+    return KafkaFeed(broker_of(settings), store_head=head), stores
 
 
 async def answers(dsn: str) -> bool:

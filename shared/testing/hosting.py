@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -27,7 +28,7 @@ from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import local_token
 from shared.runtime.platform import Platform, open_platform
 from shared.runtime.settings import Settings
-from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, migrate, prepare_roles
+from shared.runtime.store.migrate import APP, FEED, OWNER, migrate, prepare_roles
 from shared.runtime.verify import every_event
 from shared.testing.infrastructure import PostgresServer
 from shared.testing.stores import PASSWORD
@@ -77,12 +78,10 @@ async def hosted(
 ) -> AsyncIterator[Hosted]:
     """These services on fresh databases. Events of the others can be read: their stores are there, and empty."""
     suffix = secrets.token_hex(4)
-    await prepare_roles(server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))
+    await prepare_roles(server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))  # roles belong to the server
     names = [f"ledgerline_{name}_{suffix}" for name in _DATABASES]
     for service, name in zip(_DATABASES, names, strict=True):
-        await create_database(server.dsn(), name)
-        if service in SERVICES:
-            await migrate(server.dsn(name), service)
+        await _copy(server, await server.template(f"empty_{service}", _build(service)), name)
     template = server.dsn("{database}_" + suffix, "{user}", password="{password}")
     secret = SecretStr(PASSWORD)
     made = Settings(
@@ -101,6 +100,22 @@ async def hosted(
     finally:
         for name in names:
             await server.drop(name)
+
+
+def _build(name: str) -> Callable[[str], Awaitable[None]]:
+    async def build(dsn: str) -> None:
+        if name in SERVICES:
+            await migrate(dsn, name)
+
+    return build
+
+
+async def _copy(server: PostgresServer, template: str, name: str) -> None:
+    connection = await asyncpg.connect(server.dsn())
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE "{template}"')
+    finally:
+        await connection.close()
 
 
 async def _running(stack: contextlib.AsyncExitStack, settings: Settings, builds: Mapping[str, Build]) -> Hosted:
