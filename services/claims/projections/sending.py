@@ -243,7 +243,7 @@ class SendingReads:
         )
         async with self._reads.read(tenant) as connection:
             begun = [row for row in await rows(connection, found) if row["control_number"]]
-            members = [await rows(connection, members(row["batch_id"])) for row in begun]
+            contents = [await rows(connection, members(row["batch_id"])) for row in begun]
         return [
             BatchAssembled(
                 partner_id=partner_id,
@@ -251,7 +251,7 @@ class SendingReads:
                 control_number=row["control_number"],
                 claims=tuple(_batched(member) for member in claims),
             )
-            for row, claims in zip(begun, members, strict=True)
+            for row, claims in zip(begun, contents, strict=True)
         ]
 
 
