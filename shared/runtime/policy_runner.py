@@ -112,15 +112,29 @@ class PolicySink:
         return [failed for run in runs for failed in run.result()]
 
     async def react_to(self, stored: Stored) -> None:
-        """All reactions to one event, in order. Raises as `react` and the commands do."""
+        """All reactions to one event: in order for each stream that they go to, many of those at once.
+
+        Raises as `react` and the commands do; of several errors one that is not worth retrying.
+        """
         recorded = self._codec.decode(stored)
         context = propagate.extract({"traceparent": stored.traceparent}) if stored.traceparent else None
         with _tracer.start_as_current_span(
             f"react {self.policy.name}", context=context, kind=trace.SpanKind.CONSUMER, attributes=_attributes(stored)
         ):
+            to: dict[tuple[str, str], list[tuple[int, Reaction]]] = {}
             for ordinal, reaction in enumerate(await self.policy.react(recorded)):
+                to.setdefault((reaction.aggregate.name, reaction.key), []).append((ordinal, reaction))
+            room = asyncio.Semaphore(STREAMS_AT_ONCE)
+            sent = [self._send_in_order(recorded, reactions, room) for reactions in to.values()]
+            _raise_worst(await asyncio.gather(*sent, return_exceptions=True))
+
+    async def _send_in_order(
+        self, recorded: Recorded[Any], reactions: Sequence[tuple[int, Reaction]], room: asyncio.Semaphore
+    ) -> None:
+        async with room:
+            for ordinal, reaction in reactions:
                 cause = self._cause(recorded, reaction, ordinal)
-                await self._reactions.send(reaction, cause, partial(self._refusal, stored, reaction))
+                await self._reactions.send(reaction, cause, partial(self._refusal, recorded.stored, reaction))
 
     async def _one_stream(self, run: Sequence[Stored]) -> list[tuple[Stored, Exception]]:
         async with self._room:
@@ -164,6 +178,16 @@ class PolicySink:
             code=error.code,
             message=error.message,
         )
+
+
+def _raise_worst(results: Sequence[BaseException | None]) -> None:
+    """The error that must not be tried again, if there is one; otherwise the first."""
+    errors = [result for result in results if result is not None]
+    for error in errors:
+        if not isinstance(error, Exception) or not is_worth_retrying(error):
+            raise error
+    if errors:
+        raise errors[0]
 
 
 def command_id_of(policy: str, event_id: UUID, ordinal: int) -> UUID:
