@@ -28,8 +28,9 @@ class Refused(Exception):
             problem = answer.json()
             text = f"{problem.get('code', answer.status_code)}: {problem.get('detail', '')}"
         except ValueError:
-            text = f"HTTP {answer.status_code}"
+            problem, text = {}, f"HTTP {answer.status_code}"
         super().__init__(text)
+        self.code: str = problem.get("code", "")
         self.status = answer.status_code
 
 
@@ -84,9 +85,11 @@ class Client:
         headers = {"Content-Type": media_type, "Idempotency-Key": key or str(uuid4())}
         return self._send("POST", path, content=content, headers=headers, params=query)
 
-    def events(self, service: str, after: str | None, limit: int) -> tuple[list[dict[str, Any]], str, bool]:
-        """The next events of a service, where to go on, and whether that is the head."""
-        query = {"limit": str(limit)} | ({"after": after} if after else {})
+    def events(
+        self, service: str, after: str | None, limit: int, *, types: str = ""
+    ) -> tuple[list[dict[str, Any]], str, bool]:
+        """The next events of a service, where to go on, and whether that is the head. Raises Refused, NotRunning."""
+        query = {"limit": str(limit), "types": types} | ({"after": after} if after else {})
         answer = self._answer("GET", f"/api/{service}/events", params=query)
         return answer.json(), answer.headers["Ledgerline-Cursor"], answer.headers["Ledgerline-Head"] == "true"
 
@@ -104,7 +107,7 @@ class Client:
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)
-        except httpx.ConnectError:
+        except httpx.TransportError:
             raise NotRunning(f"nothing answers at {self._http.base_url}: `ledgerline up` starts the system") from None
         if answer.status_code >= 400:
             raise Refused(answer)
