@@ -9,7 +9,7 @@ until the event to blame is found; everything else of the page is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 from opentelemetry import trace
@@ -62,17 +62,18 @@ class ProjectionSink:
             fold.take(stored.tenant, self._changes(stored))
         await self.write(connection, fold)
 
-    async def write(self, connection: asyncpg.Connection, fold: Fold) -> None:
-        """One statement for each tenant, table and column set, keys in order."""
+    async def write(self, connection: asyncpg.Connection, fold: Fold, *, suffix: str = "") -> None:
+        """One statement for each tenant, table and column set, keys in order. `suffix` names tables beside the live ones."""
         for tenant in sorted(fold.tenants):
             await connection.execute(_TENANT, tenant)
             for table, rows in sorted(fold.tenants[tenant].items()):
-                for statement in self._writers[table].statements(tenant, rows):
+                name = table + suffix if suffix else None
+                for statement in self._writers[table].statements(tenant, rows, name):
                     await connection.execute(statement.sql, *statement.parameters)
 
-    def fold(self, events: Sequence[Stored]) -> tuple[Fold, Failed]:
-        """The page folded, and the events whose keys must be parked."""
-        fold, failed, stopped = Fold(), Failed(), set[str]()
+    def fold_into(self, fold: Fold, events: Sequence[Stored], stopped_before: Collection[str] = ()) -> Failed:
+        """Fold a page; the events whose keys must be parked, with those behind them and behind keys that stopped before."""
+        failed, stopped = Failed(), set(stopped_before)
         for stored in events:
             if stored.key in stopped:
                 failed += split_parked([stored], stopped)[1]
@@ -84,7 +85,7 @@ class ProjectionSink:
                 stopped.add(stored.key)
             else:
                 fold.take(stored.tenant, changes)
-        return fold, failed
+        return failed
 
     def _changes(self, stored: Stored) -> list[Change]:
         changes = list(self.projection.apply(self._codec.decode(stored)))
@@ -100,7 +101,8 @@ class ProjectionSink:
             free.remove(suspect)
             failed.append((suspect, WorkerCrashed()))
         try:
-            fold, unfit = self.fold(free)
+            fold = Fold()
+            unfit = self.fold_into(fold, free)
             await self._write_page(held, place, keys, fold, failed + unfit)
         except Exception as error:
             if is_worth_retrying(error) or not _is_about_data(error):

@@ -48,6 +48,10 @@ class Sink(Protocol):
         ...
 
 
+class OtherVersion(Exception):
+    """A newer or older process owns this read model now; this one waits until it is replaced itself."""
+
+
 class Selection:
     """Which events of a service a reader wants. A type that this code does not know is wanted: its key will be parked."""
 
@@ -90,6 +94,7 @@ class Reader:
         selection: Selection,
         sink: Sink,
         page_events: int = PAGE_EVENTS,
+        version: int | None = None,
     ) -> None:
         self.name = name
         self.partition = partition
@@ -99,6 +104,7 @@ class Reader:
         self._selection = selection
         self._sink = sink
         self._page_events = page_events
+        self._version = version
         self._carefully = 0  # events taken one by one
 
     async def run(self) -> None:
@@ -107,6 +113,7 @@ class Reader:
         while True:
             try:
                 held = await self.keeper.acquire(self.name, self.partition)
+                await self.refuse_other_version(held)
                 self._tell(held)
                 await self._follow(held, pause)
             except Fenced:
@@ -148,6 +155,13 @@ class Reader:
         while not (await self.step(held)).is_head:
             pass
 
+    async def refuse_other_version(self, held: Held) -> None:
+        """Tables that were rebuilt for another version of the code are not written by this one."""
+        installed = held.state.get("version", self._version)
+        if installed != self._version:
+            await self.keeper.release(held)
+            raise OtherVersion(f"{self.name} is installed at version {installed}, not {self._version}")
+
     async def _follow(self, held: Held, pause: Pause) -> None:
         while held.is_held:
             await self.step(held, wait_seconds=WAIT_SECONDS)
@@ -181,6 +195,7 @@ class Readers:
         sink: Callable[[Partition], Sink],
         *,
         page_events: int = PAGE_EVENTS,
+        version: int | None = None,
     ) -> list[Reader]:
         """One reader for each partition of the services that are read (None: every type)."""
         return [
@@ -193,6 +208,7 @@ class Readers:
                 selection=Selection(self.codec, types),
                 sink=sink(partition),
                 page_events=page_events,
+                version=version,
             )
             for service, types in reads.items()
             for partition in await self.feed.partitions(service)
@@ -201,7 +217,7 @@ class Readers:
     async def for_projection(self, projection: Projection) -> list[Reader]:
         """The readers behind a read model. Its tables must be installed."""
         sink = ProjectionSink(projection, self.codec)
-        return await self.of(projection.name, projection.reads, lambda partition: sink)
+        return await self.of(projection.name, projection.reads, lambda partition: sink, version=projection.version)
 
     async def for_policy(self, policy: Policy, commands: Commands) -> list[Reader]:
         sink = PolicySink(policy, self.codec, commands)
