@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -24,7 +25,8 @@ from deploy.demo import messages
 from deploy.demo.population import Practice, Visit, invent
 from deploy.practice import read_practice
 from deploy.state import State
-from shared.codecs.hl7v2.message import HL7Error, parse
+from shared.codecs.hl7v2.findings import HL7Error
+from shared.codecs.hl7v2.message import parse
 from shared.codecs.hl7v2.mllp import MllpDecoder, frame
 
 HOURS = (12, 20)  # when a day is looked at: the morning's visits, then the afternoon's and the evening's payments
@@ -144,9 +146,7 @@ class Player:
     def _set_up(self) -> None:
         text = resources.files("deploy.practices").joinpath("river-clinic.yaml").read_text()
         for request in read_practice(text):
-            _patiently(
-                lambda request=request: self._client.put(request.path, request.body, key=request.idempotency_key)
-            )
+            _patiently(partial(self._client.put, request.path, request.body, key=request.idempotency_key))
 
     def _now(self) -> datetime:
         return datetime.fromisoformat(_patiently(lambda: self._client.get("/clock"))["now"])
