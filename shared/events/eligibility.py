@@ -16,12 +16,22 @@ from shared.events.values import CoverageSnapshot, DocumentReference, Person
 
 
 class PatientRegistered(Event, frozen=True, kw_only=True):
-    """A person became known to the practice."""
+    """A person became known to the practice.
+
+    Sealed values cannot be compared, so a `mark` (keyed hash of what the sender said) stands beside them. A `…_index` is the blind
+    index under which somebody who knows the value finds the patient.
+    """
 
     patient_id: str
     medical_record_number: Sealed[str]
+    medical_record_index: str = ""
     person: Sealed[Person]
+    name_index: str = ""  # of last name, first name and birth date
+    mark: str = ""
     guarantor: Sealed[Person] | None = None  # absent: the patient
+    guarantor_mark: str = ""
+    missing: tuple[str, ...] = ()  # what a claim will need and was not said: "birth-date", "address", …
+    source_at: datetime | None = None  # when the sender says it happened
     source: DocumentReference | None = None
 
 
@@ -30,7 +40,12 @@ class DemographicsCorrected(Event, frozen=True, kw_only=True):
 
     patient_id: str
     person: Sealed[Person] | None = None
+    name_index: str = ""
+    mark: str = ""
     guarantor: Sealed[Person] | None = None
+    guarantor_mark: str = ""
+    missing: tuple[str, ...] | None = None  # with `person` only
+    filled: tuple[str, ...] = ()  # what was missing before and is said now
     source_at: datetime | None = None  # when the sender says it happened; an older snapshot never overwrites a newer
     source: DocumentReference | None = None
 
@@ -43,18 +58,33 @@ class PatientsMerged(Event, frozen=True, kw_only=True):
     source: DocumentReference | None = None
 
 
+class PatientRetired(Event, frozen=True, kw_only=True):
+    """The same merge, in the stream of the registration that was given up: from now on the survivor is meant."""
+
+    patient_id: str  # the retired one
+    survivor_patient_id: str
+    source: DocumentReference | None = None
+
+
 class CoverageAdded(Event, frozen=True, kw_only=True):
+    """A coverage as the sender now states it; the same `coverage_id` again replaces it."""
+
     patient_id: str
     coverage_id: str
-    payer_id: str
+    payer_reference: str  # as the sender names the payer: our id, its electronic id, its name or an alias
+    payer_name: str = ""  # the second way in which the sender names it
     rank: int  # 1 primary, as the source states
     relationship: str = "18"
     member_number: Sealed[str]
+    member_index: str = ""  # blind index: the same number at the same payer is the same coverage
     group_number: Sealed[str] | None = None
     subscriber: Sealed[Person] | None = None
+    mark: str = ""
     plan: str = ""
     effective_on: date | None = None  # absent: unknown, treated as always
     terminated_on: date | None = None
+    missing: tuple[str, ...] = ()  # "member-number", "subscriber", …
+    source_at: datetime | None = None
     source: DocumentReference | None = None
 
 
@@ -103,6 +133,15 @@ class AppointmentCancelled(Event, frozen=True, kw_only=True):
     reason: Literal["cancelled", "discontinued", "deleted", "no-show"]
 
 
+class EligibilityCheckDue(Event, frozen=True, kw_only=True):
+    """It is time to ask (again) whether a booked patient is covered."""
+
+    appointment_id: str
+    patient_id: str
+    service_on: date
+    why: Literal["the night before"] = "the night before"
+
+
 class EligibilityRequested(Event, frozen=True, kw_only=True):
     """A 270 is to be asked for the date of service, not for today."""
 
@@ -113,8 +152,9 @@ class EligibilityRequested(Event, frozen=True, kw_only=True):
     partner_id: str
     service_on: date
     service_types: tuple[str, ...] = ("30",)
-    trace_number: str
-    why: str  # "appointment …", "charges released", "asked by a person"
+    trace_number: str  # TRN02; names check and attempt
+    attempt: int = 1
+    why: str  # "appointment …", "the night before", "asked by a person"
 
 
 class Benefit(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,6 +168,9 @@ class Benefit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount_cents: int | None = None  # EB07
     patient_share: str | None = None  # EB08, fraction the patient pays
     quantity: str | None = None
+    quantity_kind: str = ""  # EB09: VS visits, DY days, …
+    insurance_type: str = ""  # EB04
+    message: str = ""  # MSG
     in_network: str = ""  # Y N U W, empty: not stated
     authorization_required: str = ""
 
@@ -162,6 +205,7 @@ class EligibilityRejected(Event, frozen=True, kw_only=True):
     service_on: date
     rejections: tuple[Rejection271, ...]
     may_retry: bool
+    attempt: int = 1
     source: DocumentReference
 
 
@@ -173,6 +217,7 @@ class EligibilityUnanswered(Event, frozen=True, kw_only=True):
     coverage_id: str
     service_on: date
     waited_seconds: int
+    attempt: int = 1
 
 
 class CoverageSelected(Event, frozen=True, kw_only=True):
@@ -198,6 +243,17 @@ class NoCoverageFound(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class CoverageSelectionHeld(Event, frozen=True, kw_only=True):
+    """Who pays cannot be said yet, by name of the reason; it is looked at again when what is missing becomes known."""
+
+    account_id: str
+    encounter_id: str
+    patient_id: str
+    service_on: date
+    reason: Literal["patient-unknown", "unknown-payer", "coverage-inactive"]
+    references: tuple[str, ...] = ()  # the payers as the sender names them, or coverages that a payer called inactive
+
+
 class AuthorizationRecorded(Event, frozen=True, kw_only=True):
     authorization_id: str
     patient_id: str
@@ -212,7 +268,7 @@ class AuthorizationRecorded(Event, frozen=True, kw_only=True):
 class AuthorizationUnitsUsed(Event, frozen=True, kw_only=True):
     authorization_id: str
     account_id: str
-    units: int
+    units: int  # negative gives units back
     units_left: int
 
 
@@ -220,18 +276,21 @@ EligibilityEvent: TypeAlias = (
     PatientRegistered
     | DemographicsCorrected
     | PatientsMerged
+    | PatientRetired
     | CoverageAdded
     | CoverageTerminated
     | CoverageOrderSet
     | PayerListed
     | AppointmentBooked
     | AppointmentCancelled
+    | EligibilityCheckDue
     | EligibilityRequested
     | EligibilityAnswered
     | EligibilityRejected
     | EligibilityUnanswered
     | CoverageSelected
     | NoCoverageFound
+    | CoverageSelectionHeld
     | AuthorizationRecorded
     | AuthorizationUnitsUsed
 )

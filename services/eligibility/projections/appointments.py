@@ -1,0 +1,77 @@
+"""Who comes when? The list from which coverage is checked before the visit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from shared.events.eligibility import AppointmentBooked, AppointmentCancelled
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Change, Projection, Put
+
+appointments = sa.Table(
+    "appointments",
+    sa.MetaData(),
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("appointment_id", sa.Text, primary_key=True),
+    sa.Column("patient_id", sa.Text),
+    sa.Column("starts_at", sa.DateTime(timezone=True)),
+    sa.Column("service_on", sa.Date),
+    sa.Column("provider_id", sa.Text),
+    sa.Column("state", sa.Text),  # booked, cancelled
+    sa.Column("changed_at", sa.DateTime(timezone=True)),
+    sa.Index("appointments_by_day", "tenant", "service_on", "appointment_id"),
+    sa.Index("appointments_by_patient", "tenant", "patient_id"),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterable[Change]:
+    match event := recorded.event:
+        case AppointmentBooked():
+            values = {
+                "patient_id": event.patient_id,
+                "starts_at": event.starts_at,
+                "service_on": event.service_on,
+                "provider_id": event.provider_id,
+                "state": "booked",
+            }
+        case AppointmentCancelled():
+            values = {"state": "cancelled"}
+        case _:
+            raise TypeError(f"{type(event).__name__} is not read here")
+    changed = {**values, "changed_at": recorded.recorded_at}
+    yield Put(table="appointments", key=(event.appointment_id,), values=changed)
+
+
+projection = Projection(
+    name="eligibility.appointments",
+    version=1,
+    tables=(appointments,),
+    reads={"eligibility": (AppointmentBooked, AppointmentCancelled)},
+    apply=apply,
+)
+
+
+def between(from_on: date | None, to_on: date | None) -> sa.Select[Any]:
+    statement = sa.select(appointments).where(appointments.c.service_on.is_not(None))
+    if from_on is not None:
+        statement = statement.where(appointments.c.service_on >= from_on)
+    if to_on is not None:
+        statement = statement.where(appointments.c.service_on <= to_on)
+    return statement
+
+
+def booked_for(patient_id: str, from_on: date) -> sa.Select[Any]:
+    """What a patient is booked for, from a day on."""
+    return (
+        sa.select(appointments)
+        .where(
+            appointments.c.patient_id == patient_id,
+            appointments.c.state == "booked",
+            appointments.c.service_on >= from_on,
+        )
+        .order_by(appointments.c.appointment_id)
+    )
