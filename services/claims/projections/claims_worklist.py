@@ -169,7 +169,7 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
         case SecondaryClaimDue():
             return {**_ANSWERED, **_todo("the next payer is billed", _MACHINE)}
         case ReplacementClaimDue() as event:
-            return {"next_claim_id": event.next_claim_id, **_todo("wait for the replacement's answer", _PAYER_DESK)}
+            return {"next_claim_id": event.next_claim_id}
         case PayerControlNumberKnown() as event:
             return _number(event.payer_control_number)
         case CrossoverAwaited():

@@ -162,7 +162,7 @@ def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
     if claim.stage in (*_NEVER_AT_THE_PAYER, Stage.VOIDED):
         return _amended(asked, claim, claim.content, command)
     if not _changes_what_is_billed(asked, claim.content):
-        return [_follow_up(claim.content, command, "coverage changed after the claim was sent: check the payer")]
+        return _ask_about_coverage(claim, claim.content, command)
     return [_replacement(asked, claim, "7", "the charges changed after the claim was sent")]
 
 
@@ -183,6 +183,20 @@ def _asked(command: CreateClaim) -> ClaimCreated:
 
 def _changes_what_is_billed(asked: ClaimCreated, sent: ClaimCreated) -> bool:
     return (asked.services, asked.prior, asked.frequency) != (sent.services, sent.prior, sent.frequency)
+
+
+def _ask_about_coverage(claim: Claim, content: ClaimCreated, command: CreateClaim) -> list[ClaimEvent]:
+    """Who pays changed after the claim was sent; an answered and closed claim comes back when its payer takes money back."""
+    if claim.stage is Stage.CLOSED:
+        return []
+    return [
+        FollowUpDue(
+            claim_id=content.claim_id,
+            waiting_for="a person",
+            since_on=command.on,
+            next_action="coverage changed after the claim was sent: check the payer",
+        )
+    ]
 
 
 def _amended(asked: ClaimCreated, claim: Claim, before: ClaimCreated, command: CreateClaim) -> list[ClaimEvent]:
@@ -427,10 +441,6 @@ def _mark_follow_up(command: MarkFollowUp, claim: Claim, content: ClaimCreated) 
     ]
 
 
-def _follow_up(content: ClaimCreated, command: CreateClaim, next_action: str) -> FollowUpDue:
-    return FollowUpDue(claim_id=content.claim_id, waiting_for="a person", since_on=command.on, next_action=next_action)
-
-
 # ---- what the payer says -------------------------------------------------------------------------------------------
 
 
@@ -579,6 +589,10 @@ def _denials_of(remittance_id: str, claim: Claim) -> tuple[str, ...]:
 def _record_denial(command: RecordDenial, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
     if any(denial.denial_id == command.denial_id for denial in claim.open_denials):
         return []
+    if not any(answer.remittance_id == command.remittance_id for answer in claim.answers):
+        raise AnswerUnknown(
+            "no such answer stands on the claim", claim=content.claim_id, remittance=command.remittance_id
+        )
     return [
         ClaimDenied(
             claim_id=content.claim_id,
