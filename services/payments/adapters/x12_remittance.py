@@ -22,6 +22,8 @@ from shared.events.payments import ClaimAnswer
 from shared.events.values import AdjudicatedLine, Adjustment, DocumentReference, Finding
 from shared.kernel.identifiers import account_of_claim
 
+# Counts and control numbers of the envelope: worth a look, but whether money is right is what the balance says.
+_ENVELOPE = re.compile(r"(ISA|GS|ST|SE|GE|IEA)[0-9]{2}\Z")
 _ACCOUNT = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}\Z")
 
 
@@ -110,7 +112,7 @@ def _finding(problem: X12Error) -> Finding:
         place=f"segment {problem.segment} {problem.element}",
         message=problem.message,
         value=problem.found,
-        severity=problem.severity,
+        severity="warning" if _ENVELOPE.match(problem.element) else problem.severity,
     )
 
 

@@ -100,6 +100,13 @@ def test_a_remittance_without_a_trace_number_is_held() -> None:
     assert "trace-number-missing" in {each.rule for each in read.told.findings}
 
 
+def test_a_wrong_count_in_the_envelope_is_a_warning_because_the_balance_tells_what_is_paid() -> None:
+    body = f"CLP*{CLAIM}*1*100*100**12*ICN1~"
+    content = interchange(one_set(body, payment="100")).replace(b"~SE*", b"~SE*9")
+    [read] = read_remittances(content, "d0")
+    assert [(each.place.split()[-1], each.severity) for each in read.told.findings] == [("SE01", "warning")]
+
+
 def test_a_file_that_is_no_835_holds_no_remittance() -> None:
     assert read_remittances(b"MSH|^~\\&|", "d0") == []
 
