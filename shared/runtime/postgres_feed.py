@@ -30,11 +30,12 @@ import asyncpg
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.clock import Clock
 from shared.runtime.feed import Page, Partition
-from shared.runtime.store.event_store import stored_from
+from shared.runtime.store.rows import COLUMNS, position_of, prepare_connection, stored_events
 
 _STAMP_AGE_MAX = timedelta(seconds=5)  # as in append_batch
 _POLL_SECONDS = 0.02
 _POLL_IDLE_SECONDS = 0.05
+_PAGES_AHEAD_MAX = 4
 CONNECTION_SETTINGS = {
     "default_transaction_isolation": "read committed",
     "application_name": "ledgerline-feed",
@@ -44,7 +45,7 @@ CONNECTION_SETTINGS = {
     "enable_bitmapscan": "off",
 }
 PAGE = (
-    "select * from events e"
+    f"select {COLUMNS} from events e"
     " where (e.epoch, e.tx, e.pos) > ($1::smallint, $2::xid8, $3::bigint)"
     " and (e.epoch, e.tx, e.pos) < ($4::smallint, $5::xid8, 0::bigint)"
     " order by e.epoch, e.tx, e.pos limit $6"
@@ -102,13 +103,12 @@ class _StoreReader:
         self._writers = _Writers()
         self._latest: _Head | None = None
         self._next_poll: asyncio.Task[_Head] | None = None
+        self._ahead: dict[tuple[Position, int], asyncio.Task[Sequence[Any]]] = {}
         self._pause = _POLL_SECONDS
 
     async def read(self, after: Position, limit: int, wait_seconds: float) -> Page:
         if self._latest is not None and self._latest.last > after:  # catching up needs no new reading for every page
-            events = await self._events(after, self._latest, limit)
-            if events:
-                return _page(after, events, head=None)
+            return _page(after, await self._events(after, self._latest, limit), head=None)
         give_up_at = asyncio.get_running_loop().time() + wait_seconds
         head = await self._read_head()
         while head.last <= after and asyncio.get_running_loop().time() < give_up_at:
@@ -122,15 +122,27 @@ class _StoreReader:
         return None if row is None else Position(row["epoch"], row["tx"], row["pos"])
 
     async def close(self) -> None:
-        if self._next_poll is not None:
-            self._next_poll.cancel()
-            await asyncio.gather(self._next_poll, return_exceptions=True)
+        tasks = [*self._ahead.values(), *([self._next_poll] if self._next_poll else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._pool is not None:
             await self._pool.close()
 
     async def _events(self, after: Position, head: _Head, limit: int) -> list[Stored]:
-        rows = await (await self._connections()).fetch(PAGE, *after, head.epoch, head.horizon, limit)
-        return [stored_from(self._service, row) for row in rows]
+        """The page behind `after`. Behind a full one the database already works on the next."""
+        ahead = self._ahead.pop((after, limit), None)
+        rows = await (ahead or self._rows(after, head, limit))
+        if len(rows) == limit and head.last > (last := position_of(rows[-1])):
+            self._ahead[last, limit] = asyncio.create_task(self._rows(last, head, limit))
+            if len(self._ahead) > _PAGES_AHEAD_MAX:
+                self._ahead.pop(next(iter(self._ahead))).cancel()
+            await asyncio.sleep(0)  # let the task send its query
+        return stored_events(self._service, rows)
+
+    async def _rows(self, after: Position, head: _Head, limit: int) -> Sequence[Any]:
+        rows: Sequence[Any] = await (await self._connections()).fetch(PAGE, *after, head.epoch, head.horizon, limit)
+        return rows
 
     async def _wait_for_poll(self) -> _Head:
         if self._next_poll is None or self._next_poll.done():
@@ -171,6 +183,7 @@ class _StoreReader:
                     min_size=1,
                     max_size=self._connections_max,
                     server_settings=CONNECTION_SETTINGS,
+                    init=prepare_connection,
                     reset=_nothing_to_reset,
                 )
             return self._pool

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import date
 from uuid import UUID, uuid4
 
 from shared.events.collections import PatientBalanceNoted
@@ -113,14 +114,13 @@ _ACCOUNT = Aggregate(
                 change_cents=change,
                 balance_cents=balance + change,
                 reason="contract " * 50,
-                since_on=_TODAY,
+                since_on=date(2026, 3, 2),
             )
         ],
         evolve=lambda balance, event: balance + event.change_cents,
         initial=0,
     ),
 )
-_TODAY = SystemClock().now().date()
 
 
 async def _handle_commands(_: EventStore, handler: CommandHandler, times: list[float], until: float) -> None:

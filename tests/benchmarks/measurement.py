@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import uvloop
 
 from shared.runtime.native import postgres
 from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, migrate, prepare_roles, role_dsn
@@ -118,11 +119,11 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def run_alone(run: Callable[[str], Awaitable[list[Row]]]) -> None:
-    """Run one bench on a server of its own, which flushes to disk like a real one."""
+    """Run one bench on a server of its own, which flushes to disk like a real one, in the event loop of production."""
     folder = Path(tempfile.mkdtemp(prefix="ledgerline-bench-"))
     try:
         with postgres.attached(folder, durable=True) as server:
-            show(asyncio.run(_awaited(run(server.dsn()))))
+            show(uvloop.run(_awaited(run(server.dsn()))))
     finally:
         postgres.destroy(folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +11,7 @@ from shared.runtime.clock import Clock
 from shared.runtime.store.append import Answer, Append, AppendResult
 from shared.runtime.store.committer import GroupCommitter
 from shared.runtime.store.migrate import WrongStore
+from shared.runtime.store.rows import COLUMNS, prepare_connection, stored_events
 
 # Reads set the tenant for their own transaction only, so there is nothing to reset between two borrowers.
 _SETTINGS = {"default_transaction_isolation": "read committed", "application_name": "ledgerline-store"}
@@ -44,7 +44,12 @@ class EventStore:
     ) -> EventStore:
         """Raises UnsafeServer, WrongStore."""
         pool = await asyncpg.create_pool(
-            dsn, min_size=1, max_size=connections_max, server_settings=_SETTINGS, reset=_nothing_to_reset
+            dsn,
+            min_size=1,
+            max_size=connections_max,
+            server_settings=_SETTINGS,
+            init=prepare_connection,
+            reset=_nothing_to_reset,
         )
         try:
             async with pool.acquire() as connection:
@@ -78,8 +83,8 @@ class EventStore:
 
     async def stored_stream(self, tenant: str, stream: str, *, after: int = 0) -> list[Stored]:
         """The events of a stream behind a version, in order."""
-        rows = await self._pool.fetch("select * from stream_events($1, $2, $3)", tenant, stream, after)
-        return [stored_from(self.service, row) for row in rows]
+        rows = await self._pool.fetch(f"select {COLUMNS} from stream_events($1, $2, $3) e", tenant, stream, after)
+        return stored_events(self.service, rows)
 
     async def answer(self, tenant: str, command_id: UUID) -> Answer | None:
         """What a command led to, if it was answered before."""
@@ -115,30 +120,6 @@ async def check_server(connection: asyncpg.Connection, service: str) -> None:
     )
     if tuple(sequence) != (1, 1):
         raise UnsafeServer("sequence event_pos must have cache 1 and increment 1: positions would not follow the order")
-
-
-def stored_from(service: str, row: Any) -> Stored:
-    """An event from a row of `events`."""
-    return Stored(
-        service=service,
-        tenant=row["tenant"],
-        stream=row["stream"],
-        version=row["version"],
-        event_id=row["event_id"],
-        type=row["type"],
-        occurred_at=row["occurred_at"],
-        recorded_at=row["recorded_at"],
-        actor=row["actor"],
-        command_id=row["command_id"],
-        correlation_id=row["correlation_id"],
-        causation_id=row["causation_id"],
-        traceparent=row["traceparent"],
-        clock=row["clock"],
-        data=row["data"],
-        previous_hash=row["previous_hash"],
-        hash=row["hash"],
-        position=Position(row["epoch"], row["tx"], row["pos"]),
-    )
 
 
 async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
