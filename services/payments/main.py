@@ -139,10 +139,17 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ),
         ),
         routers=(
-            remittances_api.router(runtime.commands, runtime.reads, files, claim_account, runtime.clock),
+            remittances_api.router(
+                runtime.commands,
+                runtime.reads,
+                files,
+                claim_accounts=claim_account,
+                remittance=remittance,
+                clock=runtime.clock,
+            ),
             accounts_api.router(runtime.commands, runtime.reads, claim_account),
             figures_api.router(runtime.reads, runtime.clock),
-            cash_api.router(runtime.commands, runtime.reads, patient_account, deposit),
+            cash_api.router(runtime.commands, runtime.reads, patient_accounts=patient_account, deposit=deposit),
         ),
         invariants=(PostingsSumToZero, ChargesAreAccountedFor, RemittancesBalance),
     )

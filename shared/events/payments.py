@@ -75,7 +75,7 @@ class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one payer says about one claim in one 835 (loop 2100), as sent."""
 
     account_id: str  # of the claim number; `unmatched-…` when the number is none of ours
-    claim_id: str  # CLP01
+    claim_id: str  # CLP01; as the account when it is none of ours, because it may be a number of a person's
     remittance_id: str
     ordinal: int  # of the claim in the remittance, from 1
     status: str  # CLP02
@@ -123,6 +123,14 @@ class RemittanceHeld(Event, frozen=True, kw_only=True):
     claims: int = 0
     findings: tuple[Finding, ...]
     document: DocumentReference
+
+
+class RemittanceDismissed(Event, frozen=True, kw_only=True):
+    """A person decided that nothing of a held remittance will be posted, and why."""
+
+    remittance_id: str
+    reason: str
+    dismissed_by: str
 
 
 class TraceNumberReused(Event, frozen=True, kw_only=True):
@@ -285,6 +293,7 @@ class ClaimPaymentRematched(Event, frozen=True, kw_only=True):
     remittance_id: str
     ordinal: int
     paid_cents: int
+    to_claim_id: str
     to_account_id: str
     answer: ClaimAnswer  # as it is to be posted
     postings: tuple[Posting, ...]
@@ -338,6 +347,16 @@ class AllocationReturned(Event, frozen=True, kw_only=True):
     patient_id: str
     account_id: str
     allocation: int
+    amount_cents: int
+    postings: tuple[Posting, ...]
+
+
+class UnappliedRefunded(Event, frozen=True, kw_only=True):
+    """A patient got back money that no account needed."""
+
+    payment_id: str
+    patient_id: str
+    refund_id: str
     amount_cents: int
     postings: tuple[Posting, ...]
 
@@ -474,11 +493,12 @@ ClaimAccountEvent: TypeAlias = (
 RemittanceEvent: TypeAlias = (
     RemittanceReceived
     | RemittanceHeld
+    | RemittanceDismissed
     | TraceNumberReused
     | RemittanceClaimAnswered
     | ProviderAdjustmentPosted
     | RemittancePosted
 )
-PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned
+PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned | UnappliedRefunded
 DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositReconciled
 PaymentsEvent: TypeAlias = ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent

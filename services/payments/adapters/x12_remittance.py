@@ -52,9 +52,14 @@ def read_remittances(content: bytes, document_id: str) -> list[RemittanceRead]:
 def account_named_by(claim_id: str) -> str:
     """The account of a claim number of ours; for any other number a name that is made from it and holds nothing of it."""
     account_id = account_of_claim(claim_id)
-    if _ACCOUNT.match(account_id):
+    if is_ours(account_id):
         return account_id
     return f"unmatched-{hashlib.sha256(claim_id.encode()).hexdigest()[:16]}"
+
+
+def is_ours(account_id: str) -> bool:
+    """Whether it has the shape of our account numbers."""
+    return _ACCOUNT.match(account_id) is not None
 
 
 def _remittance(advice: RemittanceAdvice, document_id: str) -> RemittanceRead:
@@ -120,10 +125,11 @@ def _answer(
     claim: ClaimPayment, advice: RemittanceAdvice, told: RemittanceTold, ordinal: int, problems: Sequence[X12Error]
 ) -> ClaimAnswer:
     header = advice.header
+    account_id = account_named_by(claim.claim_id)
     identifiers = (header.payer.id, header.payer.reference("2U"), header.trace_originator)
     return ClaimAnswer(
-        account_id=account_named_by(claim.claim_id),
-        claim_id=claim.claim_id.strip().upper(),
+        account_id=account_id,
+        claim_id=claim.claim_id.strip().upper() if is_ours(account_id) else account_id,
         remittance_id=told.remittance_id,
         ordinal=ordinal,
         status=claim.status,

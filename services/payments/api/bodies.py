@@ -112,7 +112,11 @@ class RemittanceDetail(BaseModel):
 
 
 class RematchBody(Body):
-    to_account_id: Id
+    claim_id: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{17}$", description="A claim number of ours (CLM01).")]
+
+
+class DismissBody(Body):
+    reason: Code
 
 
 class Unposted(BaseModel):
@@ -285,12 +289,19 @@ class PatientPaymentRow(BaseModel):
     amount_cents: int
     allocated_cents: int
     returned_cents: int
+    refunded_cents: int
     unapplied_cents: int
 
 
 class PatientPayments(BaseModel):
     items: list[PatientPaymentRow]
     positions: dict[str, str]
+
+
+class RefundUnappliedBody(Body):
+    patient_id: Id
+    refund_id: Id
+    amount_cents: Cents
 
 
 class DepositBody(Body):

@@ -9,12 +9,19 @@ from fastapi import APIRouter, Depends, Query
 from services.payments.api.bodies import (
     DepositBody,
     DepositRow,
+    Id,
     PatientPaymentBody,
     PatientPaymentRow,
     PatientPayments,
+    RefundUnappliedBody,
 )
 from services.payments.domain.deposit.commands import RecordDeposit
-from services.payments.domain.patient_account.commands import AccountDue, Named, ReceivePatientPayment
+from services.payments.domain.patient_account.commands import (
+    AccountDue,
+    Named,
+    ReceivePatientPayment,
+    RefundUnapplied,
+)
 from services.payments.domain.remittance.identity import deposit_id_of
 from services.payments.projections import claim_accounts, deposits, patient_payments
 from shared.runtime.command import Aggregate, Cause, Commands
@@ -24,12 +31,13 @@ from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller,
 SERVICE = "payments"
 
 TakePayment = Annotated[Cause, Depends(cause_of("payments:take-payment"))]
+Refund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
 RecordIt = Annotated[Cause, Depends(cause_of("payments:record-deposit"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
 DepositReader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
 
 
-def router(commands: Commands, reads: ReadDatabase, patient_accounts: Aggregate, deposit: Aggregate) -> APIRouter:
+def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggregate, deposit: Aggregate) -> APIRouter:
     routes = APIRouter(tags=["cash"])
 
     async def names_of(tenant: str, patient_id: str) -> list[str]:
@@ -52,6 +60,12 @@ def router(commands: Commands, reads: ReadDatabase, patient_accounts: Aggregate,
             named=tuple(Named(each.account_id, each.amount_cents) for each in body.accounts),
             due=tuple(AccountDue(each["account_id"], each["due_cents"]) for each in due),
         )
+        return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.post("/patient-payments/{payment_id}/refunds", status_code=201)
+    async def refund_unapplied(payment_id: Id, body: RefundUnappliedBody, cause: Refund) -> Done:
+        """Give a patient back money that no account needed."""
+        command = RefundUnapplied(payment_id=payment_id, refund_id=body.refund_id, amount_cents=body.amount_cents)
         return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
 
     @routes.get("/patient-payments")

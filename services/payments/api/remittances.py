@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, Depends
 from services.payments.adapters.remittance_files import Received, RemittanceFiles
 from services.payments.api.bodies import (
     ChainRow,
+    DismissBody,
     FindingRow,
     Id,
     ProviderAdjustmentRow,
@@ -24,6 +25,7 @@ from services.payments.api.bodies import (
     Unposted,
 )
 from services.payments.domain.claim_account.commands import RematchAnswer, RetryHeldAnswer, ReverseClaimPayment
+from services.payments.domain.remittance.commands import DismissRemittance
 from services.payments.projections import remittances as read_model
 from shared.events.values import DocumentReference
 from shared.kernel.errors import NotFound
@@ -44,7 +46,13 @@ Worker = Annotated[Caller, Depends(caller("payments:read-worklists"))]
 
 
 def router(
-    commands: Commands, reads: ReadDatabase, files: RemittanceFiles, claim_accounts: Aggregate, clock: Clock
+    commands: Commands,
+    reads: ReadDatabase,
+    files: RemittanceFiles,
+    *,
+    claim_accounts: Aggregate,
+    remittance: Aggregate,
+    clock: Clock,
 ) -> APIRouter:
     routes = APIRouter(tags=["remittances"])
 
@@ -67,7 +75,7 @@ def router(
     @routes.get("/remittances")
     async def list_remittances(
         who: Reader,
-        status: Literal["held", "received", "posted"] | None = None,
+        status: Literal["held", "dismissed", "received", "posted"] | None = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         after: After = None,
@@ -107,6 +115,12 @@ def router(
             positions=positions,
         )
 
+    @routes.post("/remittances/{remittance_id}/dismiss")
+    async def dismiss_remittance(remittance_id: Id, body: DismissBody, cause: Release) -> Done:
+        """Nothing of a held remittance will be posted: the payer sent another, or it is not ours."""
+        command = DismissRemittance(reason=body.reason, dismissed_by=cause.actor)
+        return done(await commands.handle(remittance, remittance_id, command, cause), SERVICE)
+
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/retry")
     async def retry_claim(remittance_id: Id, ordinal: int, cause: Release) -> Done:
         """Post a held claim again, after what was wrong around it was mended."""
@@ -122,9 +136,9 @@ def router(
 
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/match")
     async def match_claim(remittance_id: Id, ordinal: int, body: RematchBody, cause: Release) -> Done:
-        """Send cash that waits under a wrong number to the account that it belongs to."""
+        """Send cash that waits under a wrong number to the claim that it belongs to."""
         waits = await claim(cause.tenant, remittance_id, ordinal)
-        command = RematchAnswer(remittance_id=remittance_id, ordinal=ordinal, to_account_id=body.to_account_id)
+        command = RematchAnswer(remittance_id=remittance_id, ordinal=ordinal, to_claim_id=body.claim_id)
         return done(await commands.handle(claim_accounts, waits["account_id"], command, cause), SERVICE)
 
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/unpost")

@@ -89,6 +89,10 @@ class AllocationUnknown(NotFound):
     """The payment was never allocated so."""
 
 
+class PaymentUnknown(NotFound):
+    """The patient made no such payment."""
+
+
 class PaymentNumberReused(DomainError):
     """The same payment number came with another amount, method or day."""
 
@@ -103,6 +107,16 @@ class DepositAlreadyRecorded(DomainError):
 
 class RemittanceUnknown(NotFound):
     """The remittance was not received."""
+
+
+class RemittanceNotHeld(DomainError):
+    code = "remittance-not-held"
+
+
+class ExceedsUnapplied(DomainError):
+    """More than waits of this payment."""
+
+    code = "exceeds-unapplied"
 
 
 class ClaimNotInRemittance(DomainError):

@@ -9,7 +9,13 @@ import sqlalchemy as sa
 
 from shared.events.eligibility import PatientsMerged
 from shared.events.envelope import Recorded
-from shared.events.payments import AllocationReturned, PatientPaymentReceived, PaymentAllocated, PaymentApplied
+from shared.events.payments import (
+    AllocationReturned,
+    PatientPaymentReceived,
+    PaymentAllocated,
+    PaymentApplied,
+    UnappliedRefunded,
+)
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
@@ -30,6 +36,7 @@ payments_of_patients = sa.Table(
     _cents("amount_cents"),
     _cents("allocated_cents"),
     _cents("returned_cents"),
+    _cents("refunded_cents"),
     sa.Index("payments_of_patients_by_patient", "tenant", "patient_id", "received_on"),
 )
 
@@ -75,6 +82,9 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             back = {"returned_cents": event.amount_cents}
             yield Put(table="payments_of_patients", key=(event.payment_id,), add=back)
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=back)
+        case UnappliedRefunded() as event:
+            gone = {"refunded_cents": event.amount_cents}
+            yield Put(table="payments_of_patients", key=(event.payment_id,), add=gone)
         case PaymentApplied() as event:
             taken = {"applied_cents": event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
@@ -88,7 +98,7 @@ projection = Projection(
     version=1,
     tables=(payments_of_patients, patient_allocations, patient_aliases),
     reads={
-        "payments": (PatientPaymentReceived, PaymentAllocated, AllocationReturned, PaymentApplied),
+        "payments": (PatientPaymentReceived, PaymentAllocated, AllocationReturned, PaymentApplied, UnappliedRefunded),
         "eligibility": (PatientsMerged,),
     },
     apply=apply,
@@ -98,7 +108,10 @@ projection = Projection(
 # What is asked of the rows
 
 _unapplied = (
-    payments_of_patients.c.amount_cents - payments_of_patients.c.allocated_cents + payments_of_patients.c.returned_cents
+    payments_of_patients.c.amount_cents
+    - payments_of_patients.c.allocated_cents
+    + payments_of_patients.c.returned_cents
+    - payments_of_patients.c.refunded_cents
 )
 
 

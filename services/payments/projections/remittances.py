@@ -18,6 +18,7 @@ from shared.events.payments import (
     ClaimPaymentUnapplied,
     ProviderAdjustmentPosted,
     RemittanceClaimHeld,
+    RemittanceDismissed,
     RemittanceHeld,
     RemittancePosted,
     RemittanceReceived,
@@ -38,7 +39,7 @@ remittances = sa.Table(
     metadata,
     sa.Column("tenant", sa.Text, primary_key=True),
     sa.Column("remittance_id", sa.Text, primary_key=True),
-    sa.Column("status", sa.Text),  # held, received, posted
+    sa.Column("status", sa.Text),  # held, dismissed, received, posted
     sa.Column("trace_number", sa.Text),
     sa.Column("payer_identifier", sa.Text),
     sa.Column("payer_name", sa.Text),
@@ -110,6 +111,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield _remittance(event, recorded, {"status": "held"})
         case RemittancePosted() as event:
             yield Put(table="remittances", key=(event.remittance_id,), values={"status": "posted"})
+        case RemittanceDismissed() as event:
+            yield Put(table="remittances", key=(event.remittance_id,), values={"status": "dismissed"})
         case TraceNumberReused() as event:
             twin = {"first_remittance_id": event.first_remittance_id}
             yield Put(table="remittances", key=(event.remittance_id,), values=twin)
@@ -221,6 +224,7 @@ projection = Projection(
         "payments": (
             RemittanceReceived,
             RemittanceHeld,
+            RemittanceDismissed,
             RemittancePosted,
             TraceNumberReused,
             ProviderAdjustmentPosted,

@@ -262,6 +262,9 @@ async def test_an_835_that_is_a_cent_short_is_held_and_nothing_is_posted(world: 
     assert await world.balances() == {"unassigned": 250_00}
     held = await world.ask("GET", "/remittances?status=held")
     assert [each["remittance_id"] for each in held["items"]] == [received["remittance_id"]]
+    await world.ask("POST", f"/remittances/{received['remittance_id']}/dismiss", {"reason": "payer-sent-another"})
+    await world.settle()
+    assert (await world.ask("GET", "/remittances?status=held"))["items"] == []
 
 
 @pytest.mark.asyncio
@@ -311,7 +314,7 @@ async def test_money_under_a_wrong_number_is_matched_by_a_person(world: World) -
     [received] = await world.send(remittance("CLP*LOST77*1*100*100**12*ICN1~", "100"))
     assert (await world.trial())["unapplied"] == -100_00
     path = f"/remittances/{received['remittance_id']}/claims/1/match"
-    await world.ask("POST", path, {"to_account_id": ACCOUNT})
+    await world.ask("POST", path, {"claim_id": CLAIM})
     await world.settle()
     assert await world.balances() == {}
     assert (await world.ask("GET", "/queues/unmatched"))["items"] == []
@@ -379,6 +382,11 @@ async def test_a_patients_payment_finds_what_is_owed_and_the_rest_waits(world: W
     await world.settle()
     assert await world.balances() == {}
     assert (await world.trial())["unapplied"] == -5_00
+    refund = {"patient_id": "patient-1", "refund_id": "refund-1", "amount_cents": 5_00}
+    await world.ask("POST", "/patient-payments/payment-1/refunds", refund)
+    await world.settle()
+    assert (await world.ask("GET", "/unapplied"))["items"] == []
+    assert (await world.trial())["refunds"] == -5_00
     await world.verify()
 
 

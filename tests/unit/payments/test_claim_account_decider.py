@@ -543,10 +543,11 @@ def test_a_lone_reversal_that_waited_is_held_and_its_cash_is_in_suspense_again()
 
 def test_cash_that_waits_under_a_wrong_number_is_sent_to_the_account_that_a_person_names() -> None:
     told = answer(100_00, 80_00, cas("CO", "45", 20_00))
-    rematch = RematchAnswer(remittance_id="remittance-1", ordinal=1, to_account_id="OTHER")
+    rematch = RematchAnswer(remittance_id="remittance-1", ordinal=1, to_claim_id="ZZZZZZZZZZZZZZZZ1")
     story = account.when(post(told), rematch)
     rematched = story.only(ClaimPaymentRematched)
-    assert (rematched.account_id, rematched.to_account_id, rematched.answer.account_id) == (ACCOUNT, "OTHER", "OTHER")
+    assert (rematched.account_id, rematched.to_account_id) == (ACCOUNT, "ZZZZZZZZZZZZZZZZ")
+    assert (rematched.answer.account_id, rematched.answer.claim_id) == ("ZZZZZZZZZZZZZZZZ", "ZZZZZZZZZZZZZZZZ1")
     assert balances(story.events) == {}
     account.given(*story.events).when(rematch).then_refused("answer-not-waiting")
 

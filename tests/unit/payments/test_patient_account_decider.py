@@ -13,10 +13,11 @@ from services.payments.domain.patient_account.commands import (
     AllocateUnapplied,
     Named,
     ReceivePatientPayment,
+    RefundUnapplied,
     ReturnAllocation,
 )
 from services.payments.domain.patient_account.decider import patient_account
-from shared.events.payments import AllocationReturned, PatientPaymentReceived, PaymentAllocated
+from shared.events.payments import AllocationReturned, PatientPaymentReceived, PaymentAllocated, UnappliedRefunded
 from shared.events.values import Posting
 from shared.testing.specification import Specification
 from tests.unit.payments.stories import balances
@@ -102,6 +103,17 @@ def test_what_an_account_could_not_take_is_unapplied_again_once() -> None:
     story = spec.given(*past).when(back, back)
     assert story.only(AllocationReturned).amount_cents == 10_00
     assert balances([*past, *story.events]) == {"cash": 25_00, "unapplied": -10_00, "allocated": -15_00}
+
+
+def test_what_waits_of_a_payment_is_refunded_once_and_no_more_than_waits() -> None:
+    past = spec.when(receive(25_00, named=(Named("visit", 20_00),))).events
+    refund = RefundUnapplied(payment_id="payment-1", refund_id="refund-1", amount_cents=5_00)
+    story = spec.given(*past).when(refund, refund)
+    assert story.only(UnappliedRefunded).amount_cents == 5_00
+    assert balances([*past, *story.events]) == {"cash": 25_00, "allocated": -20_00, "refunds": -5_00}
+    more = RefundUnapplied(payment_id="payment-1", refund_id="refund-2", amount_cents=1)
+    spec.given(*past, *story.events).when(more).then_refused("exceeds-unapplied")
+    spec.when(refund).then_refused("not-found")
 
 
 def test_only_an_allocation_comes_back() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.payments.domain.remittance.commands import (
+    DismissRemittance,
     HoldReusedTrace,
     ProviderAdjustmentTold,
     ReceiveRemittance,
@@ -20,6 +21,7 @@ from services.payments.domain.remittance.identity import remittance_id_of
 from shared.events.payments import (
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
+    RemittanceDismissed,
     RemittanceHeld,
     RemittancePosted,
     RemittanceReceived,
@@ -142,6 +144,15 @@ def test_a_held_file_again_is_no_news_and_a_mended_one_is_received() -> None:
     spec.given(*past).when(receive(99_99, 100_00)).then_nothing()
     mended = told(99_99, 99_99, document="d1")
     spec.given(*past).when(ReceiveRemittance(told=mended)).then_kinds(RemittanceReceived)
+
+
+def test_a_held_remittance_is_dismissed_by_a_person_once() -> None:
+    dismiss = DismissRemittance(reason="payer-sent-another", dismissed_by="user:ann")
+    past = spec.when(receive(99_99, 100_00)).events
+    story = spec.given(*past).when(dismiss)
+    assert story.only(RemittanceDismissed).dismissed_by == "user:ann"
+    spec.given(*past, *story.events).when(dismiss).then_refused("remittance-not-held")
+    spec.when(receive(1_00, 1_00), dismiss).then_refused("remittance-not-held")
 
 
 def test_a_second_payment_under_a_used_trace_number_is_kept_and_held() -> None:

@@ -52,11 +52,11 @@ class RetryHeldAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RematchAnswer:
-    """A person found the account that unapplied cash belongs to."""
+    """A person found the claim that unapplied cash belongs to."""
 
     remittance_id: str
     ordinal: int
-    to_account_id: str
+    to_claim_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ from shared.events.payments import (
 )
 from shared.events.values import DocumentReference, Finding, Posting
 from shared.kernel.decider import Decider
+from shared.kernel.identifiers import account_of_claim
 
 
 def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[ClaimAccountEvent]:
@@ -400,6 +401,7 @@ def _rematch(command: RematchAnswer, account: ClaimAccount) -> list[ClaimAccount
     answer = next((each for each in account.waiting if key_of(each) == key), None)
     if answer is None:
         raise AnswerNotWaiting("no cash waits here", remittance_id=key.remittance_id, ordinal=key.ordinal)
+    to_account_id = account_of_claim(command.to_claim_id)
     return [
         ClaimPaymentRematched(
             account_id=answer.account_id,
@@ -407,8 +409,9 @@ def _rematch(command: RematchAnswer, account: ClaimAccount) -> list[ClaimAccount
             remittance_id=answer.remittance_id,
             ordinal=answer.ordinal,
             paid_cents=answer.paid_cents,
-            to_account_id=command.to_account_id,
-            answer=msgspec.structs.replace(answer, account_id=command.to_account_id),
+            to_claim_id=command.to_claim_id,
+            to_account_id=to_account_id,
+            answer=msgspec.structs.replace(answer, account_id=to_account_id, claim_id=command.to_claim_id),
             postings=ledger.moved(answer.paid_cents, debit=ledger.UNAPPLIED, credit=ledger.SUSPENSE),
             source=answer.source,
         )

@@ -51,4 +51,13 @@ class ReturnAllocation:
     amount_cents: int
 
 
-PatientAccountCommand: TypeAlias = ReceivePatientPayment | AllocateUnapplied | ReturnAllocation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundUnapplied:
+    """Give back what waits of a payment."""
+
+    payment_id: str
+    refund_id: str
+    amount_cents: int
+
+
+PatientAccountCommand: TypeAlias = ReceivePatientPayment | AllocateUnapplied | ReturnAllocation | RefundUnapplied

@@ -14,13 +14,16 @@ from services.payments.domain import ledger
 from services.payments.domain.errors import (
     AllocationsExceedPayment,
     AllocationUnknown,
+    ExceedsUnapplied,
     NotAnAmount,
     PaymentNumberReused,
+    PaymentUnknown,
 )
 from services.payments.domain.patient_account.commands import (
     AllocateUnapplied,
     PatientAccountCommand,
     ReceivePatientPayment,
+    RefundUnapplied,
     ReturnAllocation,
 )
 from services.payments.domain.patient_account.state import PatientAccount, Payment, evolve
@@ -29,6 +32,7 @@ from shared.events.payments import (
     PatientAccountEvent,
     PatientPaymentReceived,
     PaymentAllocated,
+    UnappliedRefunded,
 )
 from shared.kernel.decider import Decider
 
@@ -41,6 +45,8 @@ def decide(command: PatientAccountCommand, account: PatientAccount) -> Sequence[
             return _allocate(command, account)
         case ReturnAllocation():
             return _take_back(command, account)
+        case RefundUnapplied():
+            return _refund(command, account)
         case _:
             assert_never(command)
 
@@ -125,6 +131,27 @@ def _take_back(command: ReturnAllocation, account: PatientAccount) -> list[Patie
             allocation=allocated.allocation,
             amount_cents=command.amount_cents,
             postings=ledger.moved(command.amount_cents, debit=ledger.ALLOCATED, credit=ledger.UNAPPLIED),
+        )
+    ]
+
+
+def _refund(command: RefundUnapplied, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = account.payments.get(command.payment_id)
+    if payment is None:
+        raise PaymentUnknown("there is no such payment of this patient", payment_id=command.payment_id)
+    if command.refund_id in payment.refunds:
+        return []
+    if command.amount_cents <= 0:
+        raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
+    if command.amount_cents > payment.unapplied_cents:
+        raise ExceedsUnapplied("more than waits of this payment", unapplied_cents=payment.unapplied_cents)
+    return [
+        UnappliedRefunded(
+            payment_id=payment.received.payment_id,
+            patient_id=payment.received.patient_id,
+            refund_id=command.refund_id,
+            amount_cents=command.amount_cents,
+            postings=ledger.moved(command.amount_cents, debit=ledger.UNAPPLIED, credit=ledger.REFUNDS),
         )
     ]
 

@@ -11,6 +11,7 @@ from shared.events.payments import (
     PatientAccountEvent,
     PatientPaymentReceived,
     PaymentAllocated,
+    UnappliedRefunded,
 )
 
 
@@ -20,6 +21,7 @@ class Payment:
     unapplied_cents: int
     allocations: Mapping[int, PaymentAllocated] = field(default_factory=dict)
     returned: frozenset[int] = frozenset()  # allocations of which something came back
+    refunds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,16 @@ def evolve(account: PatientAccount, event: PatientAccountEvent) -> PatientAccoun
                     payment,
                     unapplied_cents=payment.unapplied_cents + event.amount_cents,
                     returned=payment.returned | {event.allocation},
+                ),
+            )
+        case UnappliedRefunded():
+            payment = account.payments[event.payment_id]
+            return _with(
+                account,
+                replace(
+                    payment,
+                    unapplied_cents=payment.unapplied_cents - event.amount_cents,
+                    refunds=payment.refunds | {event.refund_id},
                 ),
             )
         case _:

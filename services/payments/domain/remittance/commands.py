@@ -59,4 +59,12 @@ class RecordClaimAnswer:
     paid_cents: int
 
 
-RemittanceCommand: TypeAlias = ReceiveRemittance | HoldReusedTrace | RecordClaimAnswer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DismissRemittance:
+    """Nothing of a held remittance will be posted."""
+
+    reason: str
+    dismissed_by: str
+
+
+RemittanceCommand: TypeAlias = ReceiveRemittance | HoldReusedTrace | RecordClaimAnswer | DismissRemittance

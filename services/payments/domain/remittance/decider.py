@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from services.payments.domain import ledger
-from services.payments.domain.errors import ClaimNotInRemittance, RemittanceUnknown
+from services.payments.domain.errors import ClaimNotInRemittance, RemittanceNotHeld, RemittanceUnknown
 from services.payments.domain.remittance.commands import (
+    DismissRemittance,
     HoldReusedTrace,
     ProviderAdjustmentTold,
     ReceiveRemittance,
@@ -23,6 +24,7 @@ from services.payments.domain.remittance.state import Answered, Remittance, evol
 from shared.events.payments import (
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
+    RemittanceDismissed,
     RemittanceEvent,
     RemittanceHeld,
     RemittancePosted,
@@ -43,6 +45,8 @@ def decide(command: RemittanceCommand, remittance: Remittance) -> Sequence[Remit
             return _hold_twin(command, remittance)
         case RecordClaimAnswer():
             return _record(command, remittance)
+        case DismissRemittance():
+            return _dismiss(command, remittance)
         case _:
             assert_never(command)
 
@@ -106,6 +110,16 @@ def _hold_twin(command: HoldReusedTrace, remittance: Remittance) -> list[Remitta
         document=told.document,
     )
     return [reused, *held]
+
+
+def _dismiss(command: DismissRemittance, remittance: Remittance) -> list[RemittanceEvent]:
+    if not remittance.is_held:
+        raise RemittanceNotHeld("this remittance is not held")
+    return [
+        RemittanceDismissed(
+            remittance_id=remittance.remittance_id, reason=command.reason, dismissed_by=command.dismissed_by
+        )
+    ]
 
 
 def _received(told: RemittanceTold) -> RemittanceReceived:

@@ -9,6 +9,7 @@ from typing import NamedTuple, assert_never
 from shared.events.payments import (
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
+    RemittanceDismissed,
     RemittanceEvent,
     RemittanceHeld,
     RemittancePosted,
@@ -27,6 +28,7 @@ class Remittance:
     remittance_id: str = ""
     is_received: bool = False
     is_posted: bool = False
+    is_held: bool = False  # and nobody has dismissed it
     held_documents: frozenset[str] = frozenset()
     claims: int = 0
     provider_adjustments_cents: int = 0
@@ -43,12 +45,15 @@ def evolve(remittance: Remittance, event: RemittanceEvent) -> Remittance:
                 remittance,
                 remittance_id=event.remittance_id,
                 is_received=True,
+                is_held=False,
                 claims=event.claims,
                 provider_adjustments_cents=event.provider_adjustments_cents,
             )
         case RemittanceHeld():
             held = remittance.held_documents | {event.document.document_id}
-            return replace(remittance, remittance_id=event.remittance_id, held_documents=held)
+            return replace(remittance, remittance_id=event.remittance_id, held_documents=held, is_held=True)
+        case RemittanceDismissed():
+            return replace(remittance, is_held=False)
         case RemittanceClaimAnswered():
             answered = Answered(event.outcome, event.paid_cents)
             return replace(remittance, answers={**remittance.answers, event.ordinal: answered})
