@@ -59,7 +59,7 @@ def read_acknowledgements(content: bytes, document_id: str) -> Reading:
     for transaction in read_transactions(content, problems):
         told += _transaction(transaction, document_id, problems)
     if not told and not problems:
-        problems.at(1, "ST01", "an acknowledgement file holds a TA1, 999, 277CA or 277")
+        problems.at(1, "ST01", "the file holds a TA1 999 277CA or 277")
     return Reading(told=tuple(told), findings=tuple(_finding(problem) for problem in problems))
 
 
