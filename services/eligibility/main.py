@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from services.eligibility.adapters.clearinghouse import HttpClearinghouse
+from services.eligibility.adapters.clearinghouse import Clearinghouse, HttpClearinghouse
 from services.eligibility.api import appointments as appointments_api
 from services.eligibility.api import authorizations as authorizations_api
 from services.eligibility.api import checks as checks_api
@@ -34,8 +34,13 @@ from shared.runtime.queries import rows
 from shared.runtime.service import ServiceParts, ServiceRuntime
 
 
-def build(runtime: ServiceRuntime) -> ServiceParts:
-    settings = EligibilitySettings()
+def build(
+    runtime: ServiceRuntime,
+    settings: EligibilitySettings | None = None,
+    clearinghouse: Clearinghouse | None = None,
+) -> ServiceParts:
+    """Settings come from the environment, and payers are asked over HTTP, unless something else is given."""
+    settings = settings or EligibilitySettings()
     patient = Aggregate(name="patient", decider=patient_decider)
     payer = Aggregate(name="payer", decider=payer_decider)
     appointment = Aggregate(name="appointment", decider=appointment_decider)
@@ -52,7 +57,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         clock=runtime.clock,
         check=check,
         patient=patient,
-        clearinghouse=HttpClearinghouse(settings),
+        clearinghouse=clearinghouse or HttpClearinghouse(settings),
     )
 
     # --- who pays ---
