@@ -18,6 +18,7 @@ from services.claims.domain.denial.commands import OpenDenial, ReverseDenial
 from services.claims.domain.denial.decider import denial as denial_decider
 from services.claims.domain.held_message.decider import held_message as held_message_decider
 from services.claims.domain.partner.decider import partner as partner_decider
+from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
 from services.claims.policies import (
     follow_accounts,
     follow_batches,
@@ -94,6 +95,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
         ),
+        invariants=(ControlNumbersAreUsedOnce, ClaimsLeaveOnce, ReadyAccountsHaveClaims),
     )
 
 
