@@ -55,6 +55,7 @@ class RemittanceFiles:
         self._clock = clock
         self._remittances = remittances
         self._read: OrderedDict[tuple[str, str], Sequence[RemittanceRead]] = OrderedDict()
+        self._one_reading = asyncio.Lock()  # the remittances of one file are asked for at the same time
 
     async def receive(self, content: bytes, cause: Cause) -> list[Received]:
         """Store the file, then receive each of its 835s. Safe to repeat. Raises NoRemittance, and what the store raises."""
@@ -111,10 +112,11 @@ class RemittanceFiles:
     async def _remittances_in(self, tenant: str, document_id: str) -> Sequence[RemittanceRead]:
         """A file with many 835s is read for each of them, so the last ones are remembered."""
         key = (tenant, document_id)
-        if key not in self._read:
-            opener = Opener(actor="policy:payments.post-remittances", purpose="posting a remittance")
-            document = await self._documents.get(tenant, document_id, opener)
-            self._read[key] = await asyncio.to_thread(read_remittances, document.content, document_id)
-            while len(self._read) > _FILES_REMEMBERED:
-                self._read.popitem(last=False)
-        return self._read[key]
+        async with self._one_reading:
+            if key not in self._read:
+                opener = Opener(actor="policy:payments.post-remittances", purpose="posting a remittance")
+                document = await self._documents.get(tenant, document_id, opener)
+                self._read[key] = await asyncio.to_thread(read_remittances, document.content, document_id)
+                while len(self._read) > _FILES_REMEMBERED:
+                    self._read.popitem(last=False)
+            return self._read[key]
