@@ -114,7 +114,8 @@ class Player:
         """New statements, and what their patients will do about them."""
         is_head = False
         while not is_head:
-            events, self._statements_after, is_head = self._client.events("collections", self._statements_after, 500)
+            read = partial(self._client.events, "collections", self._statements_after, 500)
+            events, self._statements_after, is_head = _patiently(read)
             for event in events:
                 if event["type"].split(".")[1] == "StatementIssued":
                     self._decide(event["data"], today)
