@@ -1,0 +1,96 @@
+"""Files reach partners whole or not at all, over a folder and over SFTP with a known host."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+import pytest_asyncio
+
+from shared.runtime.partners import Clearinghouse
+from shared.runtime.partners.folder import FolderClearinghouse
+from shared.runtime.partners.sftp import SftpAccount, SftpClearinghouse
+
+
+class _Server(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def account(tmp_path: Path) -> AsyncIterator[SftpAccount]:
+    """A partner's SFTP server on this machine, whose folders lie under `server`."""
+    root = tmp_path / "server"
+    for folder in ("outbound", "inbound"):
+        (root / folder).mkdir(parents=True)
+    host_key, own_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    own_key.write_private_key(tmp_path / "own.key")
+    (tmp_path / "own.key").chmod(0o600)
+    (tmp_path / "authorized").write_bytes(own_key.export_public_key())
+    server = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_host_keys=[host_key],
+        server_factory=_Server,
+        authorized_client_keys=str(tmp_path / "authorized"),
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root).encode()),
+    )
+    port = server.get_port()
+    known = f"[127.0.0.1]:{port} {host_key.export_public_key().decode()}"
+    (tmp_path / "known_hosts").write_text(known)
+    yield SftpAccount(
+        host="127.0.0.1",
+        port=port,
+        username="lakeside",
+        key_file=tmp_path / "own.key",
+        known_hosts_file=tmp_path / "known_hosts",
+    )
+    server.close()
+    await server.wait_closed()
+
+
+async def _exchange(partner: Clearinghouse, outbox: Path, inbox: Path) -> None:
+    """Send twice, find once; take what waits, oldest first, and see it no more."""
+    await partner.send("batch-1.837", b"ISA*first~")
+    await partner.send("batch-1.837", b"ISA*first~")
+    assert [(path.name, path.read_bytes()) for path in outbox.iterdir()] == [("batch-1.837", b"ISA*first~")]
+    (inbox / "b.999").write_bytes(b"ISA*999~")
+    (inbox / ".half.part").write_bytes(b"ISA")
+    assert list(await partner.waiting()) == ["b.999"]
+    assert await partner.fetch("b.999") == b"ISA*999~"
+    await partner.mark_done("b.999")
+    assert list(await partner.waiting()) == []
+    assert (inbox / "done" / "b.999").read_bytes() == b"ISA*999~"
+
+
+@pytest.mark.asyncio
+async def test_files_are_exchanged_over_sftp(account: SftpAccount, tmp_path: Path) -> None:
+    root = tmp_path / "server"
+    await _exchange(SftpClearinghouse(account), root / "outbound", root / "inbound")
+
+
+@pytest.mark.asyncio
+async def test_files_are_exchanged_through_folders(tmp_path: Path) -> None:
+    outbox, inbox = tmp_path / "out", tmp_path / "in"
+    partner = FolderClearinghouse(outbox=outbox, inbox=inbox)
+    assert list(await partner.waiting()) == []
+    inbox.mkdir()
+    await _exchange(partner, outbox, inbox)
+
+
+@pytest.mark.asyncio
+async def test_a_host_with_another_key_gets_nothing(account: SftpAccount, tmp_path: Path) -> None:
+    stranger = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{account.port} {stranger}")
+    with pytest.raises(asyncssh.HostKeyNotVerifiable):
+        await SftpClearinghouse(account).send("batch-1.837", b"ISA~")
+    assert list((tmp_path / "server" / "outbound").iterdir()) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["../batch.837", "a/b.837", ".hidden", ""])
+async def test_a_name_that_would_leave_the_folder_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="file name"):
+        await FolderClearinghouse(outbox=tmp_path, inbox=tmp_path).send(name, b"x")
