@@ -129,7 +129,7 @@ def operations_router(operations: Operations) -> APIRouter:
         return [ParkedRow(key=asdict(key)) for key in await operations.desk.keys(who.tenant)]
 
     @router.post("/parked/replay")
-    async def replay(
+    async def replay_parked(
         body: ParkedKeyBody,
         who: Annotated[Caller, Depends(caller("ops:replay-parked"))],
         key: Annotated[str, Depends(idempotency_key)],

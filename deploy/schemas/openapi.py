@@ -1,0 +1,86 @@
+"""What does every service answer over HTTP?
+
+The OpenAPI document of the very application that runs, made from the service's own `build` on a platform that is not connected to
+anything: whoever touched a port while being put together would fail here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from deploy.schemas.events import Schema
+from shared.events.registry import SERVICES
+from shared.runtime.clock import SystemClock
+from shared.runtime.codec import EventCodec
+from shared.runtime.host import Build, Host
+from shared.runtime.platform import Platform, verifier_of
+from shared.runtime.service import ServiceRuntime
+from shared.runtime.settings import Settings
+
+
+class Unconnected:
+    """Stands where a database, a broker or a vault will be. Raises RuntimeError for whatever is asked of it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise RuntimeError(f"{self._name}.{attribute}: nothing is connected while schemas are written")
+
+
+def served() -> list[str]:
+    """The services that have a composition root."""
+    return [service for service in SERVICES if importlib.util.find_spec(f"services.{service}.main")]
+
+
+def build_of(service: str) -> Build:
+    """The service's composition root."""
+    build: Build = importlib.import_module(f"services.{service}.main").build
+    return build
+
+
+def host_of(service: str) -> Host:
+    """The service, put together and not connected."""
+    settings = Settings(home=Path("unconnected"))
+    none: Any = Unconnected
+    platform = Platform(
+        settings=settings,
+        clock=SystemClock(),
+        vault=none("vault"),
+        documents=none("documents"),
+        feed=none("feed"),
+        stores=None,
+        verifier=verifier_of(settings),
+        process="schemas",
+    )
+    commands, reads = none("commands"), none("reads")
+    parts = build_of(service)(
+        ServiceRuntime(
+            name=service,
+            commands=commands,
+            vault=platform.vault,
+            documents=platform.documents,
+            reads=reads,
+            clock=platform.clock,
+            settings=settings,
+        )
+    )
+    return Host(
+        platform,
+        service,
+        parts,
+        store=none("store"),
+        commands=commands,
+        pool=none("pool"),
+        reads=reads,
+        codec=EventCodec(),
+    )
+
+
+def openapi_document(service: str) -> Schema:
+    """The OpenAPI document of a service, as it serves it at /api/<service>/openapi.json, with that path as its server."""
+    document: Schema = host_of(service).app.openapi()
+    return document | {"servers": [{"url": f"/api/{service}"}]}
