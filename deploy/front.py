@@ -8,8 +8,9 @@ Services that run in this process are called directly; those in processes of the
 
 import asyncio
 import contextlib
+import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -22,13 +23,18 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deploy.supervisor import service_port
+from services.gateway import main as gateway_service
+from services.gateway.main import GatewayParts, GatewayRuntime
+from services.gateway.receipts import create_gateway_schema
 from shared.events.registry import SERVICES
 from shared.kernel.errors import Conflict, DomainError
 from shared.runtime.clock import FileClock
+from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.host import VERSION, Host
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
 from shared.runtime.platform import Platform, answers
+from shared.runtime.service import Task
 from shared.runtime.settings import Settings
 from shared.runtime.web import (
     Caller,
@@ -42,6 +48,7 @@ from shared.runtime.web import (
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
 _TOKEN_SECONDS = 120.0
 _QUIET_ROUNDS = 2
+_log = logging.getLogger(__name__)
 
 
 class NotQuiet(DomainError):
@@ -151,14 +158,15 @@ class Advance(BaseModel):
 class Quietness:
     """Asks every service, twice with nothing new in between, whether anything is still going on."""
 
-    def __init__(self, platform: Platform, client: httpx.AsyncClient) -> None:
+    def __init__(self, platform: Platform, client: httpx.AsyncClient, works: Sequence["Work"]) -> None:
         self._platform = platform
         self._client = client
+        self._works = works
 
     async def holds(self) -> bool:
         before = await self._heads()
         for _ in range(_QUIET_ROUNDS):
-            if not await self._sandbox_is_idle():
+            if not await self._sandbox_is_idle() or not all(work.is_idle for work in self._works):
                 return False
             if not all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES))):
                 return False
@@ -218,14 +226,48 @@ def clock_router(platform: Platform, quietness: Quietness) -> APIRouter:
 # --- the front --------------------------------------------------------------------------------------------------------
 
 
+class Work:
+    """A task of the gateway. It runs on every front at once: its receipts keep two from doing the same."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.is_idle = False
+
+    async def run(self) -> None:
+        pause = Pause()
+        while True:
+            try:
+                found_work = await self.task.step()
+                self.is_idle = not found_work
+                pause.reset()
+                if not found_work:
+                    await asyncio.sleep(self.task.every_seconds)
+            except Exception as error:  # noqa: BLE001  it is never dropped: it says why it stands and tries again
+                self.is_idle = False
+                level = logging.WARNING if is_worth_retrying(error) else logging.ERROR
+                _log.log(level, "task will be tried again", extra={"task": self.task.name}, exc_info=error)
+                await asyncio.sleep(pause.next_seconds())
+
+
 class Front:
-    def __init__(self, app: ASGIApp, work: Sequence[asyncio.Task[None]] = ()) -> None:
+    """The front door's application, and the gateway's listeners and background work."""
+
+    def __init__(self, app: ASGIApp, gateway: GatewayParts, works: Sequence[Work]) -> None:
         self.app = app
-        self._work = work
+        self._gateway = gateway
+        self._works = works
 
     async def run(self) -> None:
         """Until cancelled."""
-        await asyncio.Event().wait()
+        async with asyncio.TaskGroup() as group:
+            for serve in self._gateway.servers:
+                group.create_task(_until_cancelled(serve))
+            for work in self._works:
+                group.create_task(work.run(), name=work.task.name)
+
+
+async def _until_cancelled(serve: Callable[[], Awaitable[None]]) -> None:
+    await serve()
 
 
 @contextlib.asynccontextmanager
@@ -244,6 +286,20 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
         mounts = [Mount(f"/api/{name}", app=app) for name, app in services.items()]
         inner = Starlette(routes=mounts)
         client = await stack.enter_async_context(service_client(settings, inner))
+        await create_gateway_schema(settings.dsn("gateway", "owner"))
+        gateway = gateway_service.build(
+            GatewayRuntime(
+                settings=settings,
+                documents=platform.documents,
+                vault=platform.vault,
+                clock=platform.clock,
+                client=client,
+                database_dsn=settings.dsn("gateway"),
+                owner_dsn=settings.dsn("gateway", "owner"),
+            )
+        )
+        stack.push_async_callback(gateway.close)
+        works = [Work(task) for task in gateway.tasks]
         public = [issuer_router(LocalIssuer(settings))] if settings.is_locally_issued else []
 
         async def ready() -> Mapping[str, bool]:
@@ -261,15 +317,17 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
             verifier=platform.verifier,
             version=VERSION,
             routers=[
-                clock_router(platform, Quietness(platform, client)),
+                *gateway.routers,
+                clock_router(platform, Quietness(platform, client, works)),
                 openings_router(platform.vault),
                 documents_router(platform.documents),
             ],
             ready=ready,
             description="The front door of Ledgerline on one machine.",
             public=public,
+            json_bytes_max=gateway.json_bytes_max,
         )
-        yield Front(Starlette(routes=[*mounts, Mount("/", app=edge)]))
+        yield Front(Starlette(routes=[*mounts, Mount("/", app=edge)]), gateway, works)
 
 
 async def _is_ready(client: httpx.AsyncClient, service: str) -> bool:
