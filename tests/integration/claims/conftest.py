@@ -102,3 +102,7 @@ async def exchange(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIter
         made = Exchange(running=running, voices=voices, folder=folder)
         await made.ask("PUT", f"/partners/{PARTNER}", LISTING)
         yield made
+        await made.running.settle()
+        found = await made.ask("GET", "/ops/verify")
+        assert found["ok"], [check for check in found["checks"] if check["violations"]]
+        assert (await made.ask("GET", "/ops/refused"))["items"] == []

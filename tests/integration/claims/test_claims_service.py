@@ -199,8 +199,11 @@ async def test_a_released_visit_leaves_as_a_claim_and_its_answers_come_back(exch
     assert [part["is_recorded"] for part in taken["parts"]] == [True]
     await exchange.send_file(acknowledged_277ca(claim_id, "A1", by="AY"))
     await exchange.send_file(acknowledged_277ca(claim_id, "A2", number="PCN1"))
-    claim = await exchange.claim_with(claim_id, "accepted")
-    assert claim["payer_control_number"] == "PCN1"
+    found = await exchange.until(
+        f"/claims/{claim_id}", lambda answer: answer["claim"]["payer_control_number"] == "PCN1"
+    )
+    assert found["claim"]["status"] == "accepted"
+    await exchange.running.settle()
 
     timeline = (await exchange.ask("GET", f"/claims/{claim_id}/timeline"))["items"]
     assert [row["event"] for row in timeline] == [
