@@ -9,6 +9,7 @@ Source: JSON Schema 2020-12; the structs of `shared.events`.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, get_args, get_origin
 
@@ -45,12 +46,14 @@ def event_schema(service: str) -> Schema:
         types.values(), schema_hook=_sealed, ref_template="#/$defs/{name}"
     )
     _describe(components, types)
-    return {
+    document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:ledgerline:events:{service}",
         "title": f"Events of {service}",
         "$defs": dict(zip(types, references, strict=True)) | dict(sorted(components.items())) | {"Sealed": _SEALED},
     }
+    as_written: Schema = json.loads(json.dumps(document))  # a default () is [] in JSON
+    return as_written
 
 
 def _sealed(cls: Any) -> Schema:

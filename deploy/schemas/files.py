@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from deploy.schemas.asyncapi import asyncapi_document
 from deploy.schemas.compatibility import breaks
 from deploy.schemas.events import Schema, event_schema
@@ -21,10 +19,9 @@ REFERENCE = Path("docs/reference")
 
 def generated() -> Mapping[Path, str]:
     """Every generated file by its path in the checkout."""
-    asyncapi = yaml.safe_dump(asyncapi_document(), sort_keys=False, allow_unicode=True, width=120)
     return {
         **{SCHEMAS / f"{service}.json": _json(event_schema(service)) for service in SERVICES},
-        SCHEMAS / "asyncapi.yaml": asyncapi,
+        SCHEMAS / "asyncapi.json": _json(asyncapi_document()),
         **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in served()},
         REFERENCE / "events.md": events_page(),
         REFERENCE / "settings.md": settings_page(),
