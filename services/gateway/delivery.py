@@ -1,0 +1,142 @@
+"""How do the parts of a message reach the services?
+
+Each part is one HTTP command under a key of its own: receipt and ordinal. Parts for one service go in order, since a coverage needs
+its patient; parts for different services go side by side, since services do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from services.gateway.notes import Note
+from services.gateway.parts import Part
+from services.gateway.receipts import PartState
+
+COMMITTED, REFUSED, WAITING = "committed", "refused", "waiting"
+_TRY_LATER = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})  # nothing that the sender could mend
+_ERRORS_TOLD_MAX = 20
+_NAMELESS = "the patient is named neither here nor by an earlier registration"
+
+
+class Later(Exception):
+    """A service does not answer, or not now."""
+
+
+class Delivery:
+    """Sends parts as commands. `client` has paths that begin with /api/<service> and signs its requests."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def deliver(
+        self, tenant: str, receipt_id: UUID, parts: Sequence[Part], before: Sequence[PartState]
+    ) -> tuple[tuple[PartState, ...], tuple[Note, ...]]:
+        """Send what is not committed yet. Returns how far each part got, and why those that did not get through."""
+        states: list[PartState] = [
+            before[ordinal] if ordinal < len(before) else PartState(place=part.place, what=part.what, state=WAITING)
+            for ordinal, part in enumerate(parts)
+        ]
+        notes: list[Note] = []
+        lanes: defaultdict[str, list[int]] = defaultdict(list)
+        for ordinal, part in enumerate(parts):
+            if states[ordinal].state != COMMITTED:
+                lanes[part.service].append(ordinal)
+
+        async def go_along(lane: Sequence[int]) -> None:
+            for ordinal in lane:
+                try:
+                    states[ordinal], said = await self._send(tenant, receipt_id, ordinal, parts[ordinal])
+                except Later:
+                    for waiting in lane[lane.index(ordinal) :]:
+                        states[waiting] = replace(states[waiting], state=WAITING, code="")
+                    notes.append(_try_later(parts[ordinal]))
+                    return
+                notes.extend(said)
+
+        await asyncio.gather(*(go_along(lane) for lane in lanes.values()))
+        return tuple(states), tuple(notes)
+
+    async def _send(self, tenant: str, receipt_id: UUID, ordinal: int, part: Part) -> tuple[PartState, Sequence[Note]]:
+        key = f"{receipt_id}.{ordinal}"
+        content = part.content
+        if part.completed_from:
+            body = await self._completed(tenant, part)
+            if not body["person"].get("last"):
+                nameless = PartState(place=part.place, what=part.what, state=REFUSED, code="name-missing")
+                return nameless, [Note(place=part.place, rule=_NAMELESS, value="name-missing", code="101")]
+            content = msgspec.json.encode(body)
+            # What is known may have changed between two tries; then it is another request.
+            key += f".{hashlib.sha256(content).hexdigest()[:16]}"
+        headers = {
+            "X-Ledgerline-Tenant": tenant,
+            "Idempotency-Key": key,
+            "X-Correlation-Id": str(receipt_id),
+            "Content-Type": part.media_type,
+        }
+        path = f"/api/{part.service}{part.path}"
+        answer = await self._request(part.method, path, content=content, headers=headers)
+        told = PartState(place=part.place, what=part.what, state=COMMITTED, stream=_stream(answer))
+        if answer.is_success:
+            return told, ()
+        problem = _problem(answer)
+        code = str(problem.get("code", answer.status_code))[:80]
+        return replace(told, state=REFUSED, code=code), _reasons(part, problem, code)
+
+    async def _completed(self, tenant: str, part: Part) -> dict[str, Any]:
+        """The body, with what the message leaves out of the person as it is known."""
+        path = f"/api/{part.service}{part.completed_from}"
+        answer = await self._request("GET", path, headers={"X-Ledgerline-Tenant": tenant})
+        body: dict[str, Any] = msgspec.json.decode(part.content)
+        if answer.is_success:  # otherwise nobody is known there, and what was said is all there is
+            body["person"] = {**answer.json()["person"], **body["person"]}
+        return body
+
+    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            answer = await self._client.request(method, path, **options)
+        except httpx.TransportError as broken:
+            raise Later from broken
+        if answer.status_code in _TRY_LATER:
+            raise Later
+        return answer
+
+
+def _try_later(part: Part) -> Note:
+    rule = f"the {part.service} service does not answer; the message is kept and goes on by itself"
+    return Note(place=part.place, rule=rule)
+
+
+def _problem(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _reasons(part: Part, problem: dict[str, Any], code: str) -> Sequence[Note]:
+    """The refusal in the service's own words, which quote no person."""
+    detail = str(problem.get("detail") or "the service refused this part")[:200]
+    faults = [
+        Note(place=part.place, rule=f"{part.what}: {fault.get('place')}: {fault.get('rule')}"[:200], value=code)
+        for fault in problem.get("errors") or ()
+        if isinstance(fault, dict)
+    ]
+    return faults[:_ERRORS_TOLD_MAX] or [Note(place=part.place, rule=f"{part.what}: {detail}", value=code)]
+
+
+def _stream(answer: httpx.Response) -> str:
+    try:
+        told = answer.json()
+    except ValueError:
+        return ""
+    return str(told.get("stream", ""))[:120] if isinstance(told, dict) else ""

@@ -1,0 +1,276 @@
+"""Which messages came in, and how far did each get?
+
+One row a message: who sent it, where its raw bytes are kept, which parts of it are committed, how it was answered. A row never holds
+personal values, so the parts' bodies are made again from the kept document when a message has to be finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.gateway.notes import Note
+from shared.runtime.availability import StoreUnavailable, outage_means
+from shared.runtime.local_vault import tenant_transaction
+
+SCHEMA = """
+create table if not exists receipts (
+  tenant text not null, receipt_id uuid not null, connection text not null, sender text not null, control_id text not null,
+  body_hash text not null, kind text not null, type text not null, name text not null, document_id text not null,
+  state text not null, answer text not null, notes jsonb not null, parts jsonb not null,
+  attempts integer not null default 0, try_at timestamptz not null, received_at timestamptz not null,
+  finished_at timestamptz,
+  primary key (tenant, receipt_id));
+create unique index if not exists receipts_once on receipts (tenant, connection, sender, control_id, body_hash);
+create index if not exists receipts_by_control_id on receipts (tenant, connection, sender, control_id, received_at);
+create index if not exists receipts_in_order on receipts (tenant, received_at, receipt_id);
+create index if not exists receipts_unfinished on receipts (try_at) where state = 'received';
+create index if not exists receipts_held on receipts (tenant, received_at, receipt_id) where state in ('held', 'refused');
+
+do $$
+declare own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
+begin
+  alter table receipts enable row level security;
+  alter table receipts force row level security;
+  drop policy if exists own_tenant on receipts;
+  execute format('create policy own_tenant on receipts to ledgerline_app using (%s) with check (%s)', own, own);
+  drop policy if exists every_tenant on receipts;
+  create policy every_tenant on receipts for select to ledgerline_owner using (true);  -- who has unfinished messages
+end $$;
+revoke all on receipts from public, ledgerline_app;
+grant select, insert, update (state, answer, notes, parts, attempts, try_at, finished_at) on receipts to ledgerline_app;
+"""
+
+_COLUMNS = (
+    "receipt_id, connection, sender, control_id, body_hash, kind, type, name, document_id, state, answer, notes, parts, "
+    "attempts, received_at, finished_at"
+)
+_BY_CONTENT = "tenant = $1 and connection = $2 and sender = $3 and control_id = $4 and body_hash = $5"
+
+
+class State(StrEnum):
+    RECEIVED = "received"  # kept; parts of it are still to be committed
+    DONE = "done"
+    HELD = "held"  # kept for a person
+    REFUSED = "refused"  # kept, and nothing of it was used
+    IGNORED = "ignored"  # none of billing's
+
+
+class Answer(StrEnum):
+    ACCEPTED = "accepted"
+    FAULTY = "faulty"
+    REFUSED = "refused"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartState:
+    """How far one part of a message got. `state`: committed, refused, waiting."""
+
+    place: str
+    what: str
+    state: str
+    code: str = ""  # why a service refused it
+    stream: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {"place": self.place, "what": self.what, "state": self.state, "code": self.code, "stream": self.stream}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    receipt_id: UUID
+    connection: str  # "mllp", "intake", "fhir", "partner:<id>"
+    sender: str
+    control_id: str
+    body_hash: str
+    kind: str
+    type: str
+    name: str  # of the file it came in, where it came in one
+    document_id: str
+    state: State
+    answer: Answer
+    notes: tuple[Note, ...]
+    parts: tuple[PartState, ...]
+    attempts: int
+    received_at: datetime
+    finished_at: datetime | None
+
+
+async def create_gateway_schema(owner_dsn: str) -> None:
+    """Make the table, or bring an older one up to date. Run as owner, any number of times."""
+    connection = await asyncpg.connect(owner_dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock(7703)")  # two processes may start together
+            await connection.execute(SCHEMA)
+    finally:
+        await connection.close()
+
+
+class Receipts:
+    """The table of receipts. Opens its connections when it is first used. Raises StoreUnavailable."""
+
+    def __init__(self, dsn: str, owner_dsn: str, *, connections_max: int = 8) -> None:
+        self._dsn = dsn
+        self._owner_dsn = owner_dsn
+        self._connections_max = connections_max
+        self._pool: asyncpg.Pool | None = None
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def found(self, tenant: str, fresh: Receipt) -> Receipt | None:
+        """The receipt of the same message, when it came before."""
+        return await self._one(
+            tenant,
+            f"select {_COLUMNS} from receipts where {_BY_CONTENT}",
+            fresh.connection,
+            fresh.sender,
+            fresh.control_id,
+            fresh.body_hash,
+        )
+
+    async def is_control_id_taken(self, tenant: str, fresh: Receipt, *, within: timedelta) -> bool:
+        """Whether the sender gave this control id to another content lately."""
+        rows = await self._rows(
+            tenant,
+            "select 1 from receipts where tenant = $1 and connection = $2 and sender = $3 and control_id = $4"
+            " and body_hash <> $5 and received_at > $6 limit 1",
+            fresh.connection,
+            fresh.sender,
+            fresh.control_id,
+            fresh.body_hash,
+            fresh.received_at - within,
+        )
+        return bool(rows)
+
+    async def add(self, tenant: str, fresh: Receipt) -> Receipt:
+        """The kept receipt: this one, or that of the same message which came a moment earlier."""
+        added = await self._one(
+            tenant,
+            "insert into receipts (tenant, receipt_id, connection, sender, control_id, body_hash, kind, type, name, document_id,"
+            " state, answer, notes, parts, try_at, received_at, finished_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::jsonb, $14::jsonb, now(), $15, $16)"
+            f" on conflict (tenant, connection, sender, control_id, body_hash) do nothing returning {_COLUMNS}",
+            fresh.receipt_id,
+            fresh.connection,
+            fresh.sender,
+            fresh.control_id,
+            fresh.body_hash,
+            fresh.kind,
+            fresh.type,
+            fresh.name,
+            fresh.document_id,
+            fresh.state,
+            fresh.answer,
+            _notes(fresh.notes),
+            _parts(fresh.parts),
+            fresh.received_at,
+            fresh.finished_at,
+        )
+        kept = added or await self.found(tenant, fresh)
+        if kept is None:
+            raise StoreUnavailable("the receipt was removed while it was written")
+        return kept
+
+    async def progress(self, tenant: str, receipt: Receipt, *, retry_seconds: float) -> Receipt:
+        """Write how far it got. A receipt that somebody else finished meanwhile stays finished."""
+        kept = await self._one(
+            tenant,
+            "update receipts set state = $3, answer = $4, notes = $5::jsonb, parts = $6::jsonb, attempts = attempts + 1,"
+            " try_at = now() + make_interval(secs => $7), finished_at = $8"
+            f" where tenant = $1 and receipt_id = $2 and state <> 'done' returning {_COLUMNS}",
+            receipt.receipt_id,
+            receipt.state,
+            receipt.answer,
+            _notes(receipt.notes),
+            _parts(receipt.parts),
+            retry_seconds,
+            receipt.finished_at,
+        )
+        if kept is not None:
+            return kept
+        return await self.one(tenant, receipt.receipt_id) or receipt
+
+    async def one(self, tenant: str, receipt_id: UUID) -> Receipt | None:
+        return await self._one(
+            tenant, f"select {_COLUMNS} from receipts where tenant = $1 and receipt_id = $2", receipt_id
+        )
+
+    async def unfinished(self, *, limit: int = 20) -> list[tuple[str, UUID]]:
+        """Tenant and receipt of those whose next try is due, longest waiting first."""
+        with outage_means(StoreUnavailable, "the store of receipts"):
+            connection = await asyncpg.connect(self._owner_dsn, timeout=5.0, command_timeout=15.0)
+            try:
+                rows = await connection.fetch(
+                    "select tenant, receipt_id from receipts where state = 'received' and try_at <= now()"
+                    " order by try_at limit $1",
+                    limit,
+                )
+            finally:
+                await connection.close()
+        return [(row["tenant"], row["receipt_id"]) for row in rows]
+
+    async def page(
+        self, tenant: str, *, states: Sequence[State], after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Receipt]:
+        """Oldest first."""
+        moment, receipt_id = after or (None, UUID(int=0))
+        rows = await self._rows(
+            tenant,
+            f"select {_COLUMNS} from receipts where tenant = $1 and state = any($2::text[])"
+            " and ($3::timestamptz is null or (received_at, receipt_id) > ($3, $4))"
+            " order by received_at, receipt_id limit $5",
+            [str(state) for state in states],
+            moment,
+            receipt_id,
+            limit,
+        )
+        return [_receipt(row) for row in rows]
+
+    async def _one(self, tenant: str, statement: str, *arguments: object) -> Receipt | None:
+        rows = await self._rows(tenant, statement, *arguments)
+        return _receipt(rows[0]) if rows else None
+
+    async def _rows(self, tenant: str, statement: str, *arguments: object) -> list[Mapping[str, Any]]:
+        with outage_means(StoreUnavailable, "the store of receipts"):
+            async with tenant_transaction(await self._connected(), tenant) as connection:
+                found: list[Mapping[str, Any]] = await connection.fetch(statement, tenant, *arguments)
+                return found
+
+    async def _connected(self) -> asyncpg.Pool:
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._connections_max,
+                timeout=5.0,
+                command_timeout=15.0,
+                server_settings={"application_name": "ledgerline-gateway"},
+            )
+        return self._pool
+
+
+def _notes(notes: Sequence[Note]) -> str:
+    return json.dumps([note.as_json() for note in notes])
+
+
+def _parts(parts: Sequence[PartState]) -> str:
+    return json.dumps([part.as_json() for part in parts])
+
+
+def _receipt(row: Mapping[str, Any]) -> Receipt:
+    told = dict(row)
+    told["state"], told["answer"] = State(told["state"]), Answer(told["answer"])
+    told["notes"] = tuple(Note.of(each) for each in json.loads(told["notes"]))
+    told["parts"] = tuple(PartState(**each) for each in json.loads(told["parts"]))
+    return Receipt(**told)
