@@ -39,7 +39,7 @@ class PartnerListed(Event, frozen=True, kw_only=True):
     receiver_id: str  # ISA08, GS03
     usage: Literal["P", "T"] = "P"  # ISA15
     claims_per_batch_max: int = 500
-    claims_per_set_max: int = 1  # a 999 rejects whole ST/SE sets: one claim a set never takes others with it
+    claims_per_set_max: int = 50  # a 999 rejects whole ST/SE sets; claims that go again always go alone
 
 
 class ServicesBilled(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -244,6 +244,7 @@ class InterchangeAcknowledged(Event, frozen=True, kw_only=True):
     status: Literal["accepted", "accepted-with-errors", "partially-accepted", "rejected"]
     codes: tuple[str, ...] = ()
     rejected_claim_ids: tuple[str, ...] = ()
+    shared_claim_ids: tuple[str, ...] = ()  # of these, the ones that a 999 rejects together with others of their set
     source: DocumentReference
 
 

@@ -1,12 +1,13 @@
 """How does a batch of claims become the bytes of an interchange?
 
-Personal values are opened here and nowhere else in claims, once a batch, on the record. Each claim is written alone, read back and
-compared before it joins the others: what does not come back the same never leaves. A set holds claims of one organisation, whose
+Personal values are opened here and nowhere else in claims, once a batch, on the record. Each claim is written alone, checked as a
+receiver would, read back and compared before it joins the others: what is faulty or does not come back the same never leaves. A set holds claims of one organisation, whose
 contact is the submitter's. Source: ASC X12N 005010X222A1, X12.5 envelopes.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -14,11 +15,11 @@ from typing import Any
 
 from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage, facts, professional_claim, unfit
 from services.claims.domain.batch.interchange import WrittenInterchange
+from shared.codecs.x12.check import check
 from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, read_837p, write_837p
 from shared.codecs.x12.elements import Contact, Party
 from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
-from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.writer import SegmentWriter
 from shared.events.base import Sealed
 from shared.events.claims import BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
@@ -53,13 +54,14 @@ class X12InterchangeWriter:
         opened = await self._opened(tenant, [claim for _, claim in claims])
         for (place, claim), values in zip(claims, opened, strict=True):
             result = _erased() if values is None else _written(values, partner, envelope)
+            await asyncio.sleep(0)  # a large batch must not keep the others in this process waiting
             if isinstance(result, ProfessionalClaim):
                 written.append((place, claim, result))
             else:
                 refused[claim.claim_id] = result
         sets = list(_sets(written, partner, envelope))
         return WrittenInterchange(
-            content=write_837p([batch for _, batch in sets]) if sets else b"",
+            content=await asyncio.to_thread(write_837p, [batch for _, batch in sets]) if sets else b"",
             file_name=f"{batch_id}.837",
             sets=tuple(claim_set for claim_set, _ in sets),
             refused=refused,
@@ -132,13 +134,10 @@ def _written(
         return findings
     claim = professional_claim(opened)
     content = write_837p([_batch(1, [claim], opened.claim.services.organization, opened.claim, partner, envelope)])
-    problems = Problems()
-    back = [each for batch in read_837p(content, problems) for each in batch.claims]
+    if faults := [found for found in check(content) if found.severity == "error"]:
+        return tuple(Finding(rule=found.rule, place=found.element, message=found.message) for found in faults)
+    back = [each for batch in read_837p(content) for each in batch.claims]
     writer = SegmentWriter()
-    if problems:
-        return tuple(
-            Finding(rule="unreadable-when-written", place=f"{each.element}", message=each.message) for each in problems
-        )
     if len(back) != 1 or facts(back[0], writer) != facts(claim, writer):
         message = "what was written does not read back as the same claim"
         return (Finding(rule="changed-when-written", place="claim", message=message),)
@@ -148,18 +147,30 @@ def _written(
 def _sets(
     written: Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]], partner: PartnerListed, envelope: Envelope
 ) -> Iterator[tuple[ClaimSet, ClaimBatch]]:
-    """ST to SE, numbered from 0001: as many claims of one organisation as the partner's sets hold."""
-    number = 0
-    by_organization = sorted(written, key=lambda each: each[1].services.organization.provider_id)
-    for _, members in groupby(by_organization, key=lambda each: each[1].services.organization):
+    """ST to SE, numbered from 0001."""
+    for number, part in enumerate(_shares(written, partner.claims_per_set_max), start=1):
+        first = part[0][1]
+        batch = _batch(number, [each for _, _, each in part], first.services.organization, first, partner, envelope)
+        claim_set = ClaimSet(set_control_number=batch.control_number, claims=tuple(place for place, _, _ in part))
+        yield claim_set, batch
+
+
+def _shares(
+    written: Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]], claims_per_set_max: int
+) -> Iterator[Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]]]:
+    """Claims of one organisation together, as many as the partner's sets hold; a claim that goes again goes alone, so
+    that a rejection of its set is about nobody else."""
+    again = [each for each in written if each[0].version > 1]
+    new = sorted((each for each in written if each[0].version == 1), key=lambda each: _organization(each).provider_id)
+    for _, members in groupby(new, key=_organization):
         same = list(members)
-        for start in range(0, len(same), partner.claims_per_set_max):
-            number += 1
-            part = same[start : start + partner.claims_per_set_max]
-            first = part[0][1]
-            batch = _batch(number, [each for _, _, each in part], first.services.organization, first, partner, envelope)
-            claim_set = ClaimSet(set_control_number=batch.control_number, claims=tuple(place for place, _, _ in part))
-            yield claim_set, batch
+        for start in range(0, len(same), claims_per_set_max):
+            yield same[start : start + claims_per_set_max]
+    yield from ([each] for each in again)
+
+
+def _organization(written: tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]) -> ProviderIdentity:
+    return written[1].services.organization
 
 
 def _batch(

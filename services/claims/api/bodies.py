@@ -93,7 +93,7 @@ class PartnerBody(Body):
     receiver_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{1,15}$")]
     usage: Literal["P", "T"] = "P"
     claims_per_batch_max: Annotated[int, Field(ge=1, le=5000)] = 500
-    claims_per_set_max: Annotated[int, Field(ge=1, le=5000)] = 1
+    claims_per_set_max: Annotated[int, Field(ge=1, le=5000)] = 50
 
 
 class Answer(BaseModel):

@@ -1,11 +1,13 @@
 """What does the fate of an interchange mean for the claims in it?
 
 One policy for sending, acknowledgement and silence: within one batch they happen in order, so that a rejection never overtakes
-the submission that it rejects. Sources: X12 TA1, 005010X231A1 (999).
+the submission that it rejects. A rejected set of several claims is taken apart: each goes again alone, so that only the one at
+fault comes back a second time. Sources: X12 TA1, 005010X231A1 (999).
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from services.claims.domain.claim.commands import (
@@ -14,6 +16,7 @@ from services.claims.domain.claim.commands import (
     RecordRejection,
     RecordSubmission,
     RejectionStage,
+    ReleaseClaim,
 )
 from shared.events.claims import InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
 from shared.events.envelope import Recorded
@@ -27,7 +30,7 @@ def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
         case InterchangeSent() as event:
             return _submitted(event)
         case InterchangeAcknowledged() as event:
-            return [(claim_id, _rejected(event)) for claim_id in event.rejected_claim_ids]
+            return _returned(event, recorded.recorded_at.date())
         case InterchangeUnanswered() as event:
             mark = MarkFollowUp(
                 waiting_for="999", since_on=event.sent_on, next_action="ask the partner whether the file arrived"
@@ -54,6 +57,12 @@ def _submitted(event: InterchangeSent) -> list[tuple[str, ClaimCommand]]:
         )
         for claim in event.claims
     ]
+
+
+def _returned(event: InterchangeAcknowledged, on: date) -> list[tuple[str, ClaimCommand]]:
+    """Back to work; those that were rejected with others of their set go again at once, each alone."""
+    returned: list[tuple[str, ClaimCommand]] = [(claim_id, _rejected(event)) for claim_id in event.rejected_claim_ids]
+    return [*returned, *((claim_id, ReleaseClaim(on=on)) for claim_id in event.shared_claim_ids)]
 
 
 def _rejected(event: InterchangeAcknowledged) -> RecordRejection:

@@ -29,6 +29,7 @@ LISTING = {
     "sender_id": "LAKESIDE",
     "receiver_id": "NORTHERN",
     "usage": "T",
+    "claims_per_set_max": 1,
 }
 
 

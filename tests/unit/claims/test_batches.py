@@ -68,7 +68,7 @@ def test_a_partner_is_listed_once_until_its_terms_change() -> None:
         {"receiver_id": "north*ern"},
         {"sender_qualifier": "Z"},
         {"claims_per_batch_max": 0},
-        {"claims_per_set_max": 501},
+        {"claims_per_set_max": 5001},
     ],
 )
 def test_a_partner_that_cannot_be_addressed_is_refused(wrong: dict[str, object]) -> None:
@@ -142,6 +142,16 @@ def test_a_rejected_interchange_returns_every_claim() -> None:
 def test_a_rejected_set_returns_its_own_claims_only() -> None:
     rejected = batches.when(STORE, MarkSent(), FIRST_SET_REJECTED).only(InterchangeAcknowledged)
     assert rejected.rejected_claim_ids == ("A1",)
+
+
+def test_claims_that_were_rejected_together_are_told_apart_from_those_rejected_alone() -> None:
+    shared = ClaimSet(set_control_number="0001", claims=(A, B))
+    together = batches.when(replace(STORE, sets=(shared,)), MarkSent(), FIRST_SET_REJECTED)
+    assert together.only(InterchangeAcknowledged).shared_claim_ids == ("A1", "B1")
+    alone = batches.when(STORE, MarkSent(), FIRST_SET_REJECTED).only(InterchangeAcknowledged)
+    assert alone.shared_claim_ids == ()
+    envelope = batches.when(replace(STORE, sets=(shared,)), MarkSent(), TA1_REJECTED).only(InterchangeAcknowledged)
+    assert envelope.shared_claim_ids == ()
 
 
 def test_a_999_that_rejects_the_group_without_naming_sets_returns_every_claim() -> None:

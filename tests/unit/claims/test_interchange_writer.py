@@ -38,10 +38,19 @@ PARTNER = PartnerListed(
 WRITTEN_AT = datetime(2026, 3, 20, 14, 5, tzinfo=UTC)
 
 
-async def write(*claims: ClaimCreated, partner: PartnerListed = PARTNER, vault: Any = None) -> WrittenInterchange:
+async def write(
+    *claims: ClaimCreated, partner: PartnerListed = PARTNER, vault: Any = None, versions: dict[str, int] | None = None
+) -> WrittenInterchange:
     writer = X12InterchangeWriter(vault or MemoryVault())
     batched = [
-        (BatchedClaim(claim_id=claim.claim_id, version=1, charged_cents=claim.services.charged_cents), claim)
+        (
+            BatchedClaim(
+                claim_id=claim.claim_id,
+                version=(versions or {}).get(claim.claim_id, 1),
+                charged_cents=claim.services.charged_cents,
+            ),
+            claim,
+        )
         for claim in claims
     ]
     return await writer.write(
@@ -97,13 +106,28 @@ async def test_the_envelope_carries_the_batchs_control_number_everywhere() -> No
 
 
 @pytest.mark.asyncio
-async def test_each_claim_has_a_set_of_its_own_unless_the_partner_wants_more() -> None:
+async def test_claims_share_sets_of_the_partners_size() -> None:
     claims = [another_claim(n) for n in range(3)]
-    alone = await write(*claims)
-    assert [one.set_control_number for one in alone.sets] == ["0001", "0002", "0003"]
     together = await write(*claims, partner=structs.replace(PARTNER, claims_per_set_max=2))
-    assert [len(one.claims) for one in together.sets] == [2, 1]
+    assert [one.set_control_number for one in together.sets] == ["0001", "0002"]
     assert [len(batch.claims) for batch in read(together)] == [2, 1]
+
+
+@pytest.mark.asyncio
+async def test_a_claim_that_goes_again_goes_alone() -> None:
+    claims = [another_claim(n) for n in range(3)]
+    written = await write(*claims, versions={claims[1].claim_id: 2})
+    assert [[each.claim_id for each in one.claims] for one in written.sets] == [
+        [claims[0].claim_id, claims[2].claim_id],
+        [claims[1].claim_id],
+    ]
+
+
+@pytest.mark.asyncio
+async def test_claims_of_two_organisations_never_share_a_set() -> None:
+    other = structs.replace(SERVICES, organization=structs.replace(ORGANIZATION, provider_id="org-2"))
+    written = await write(another_claim(0), another_claim(1, services=other), another_claim(2))
+    assert [len(one.claims) for one in written.sets] == [2, 1]
 
 
 @pytest.mark.asyncio
@@ -164,7 +188,7 @@ async def test_a_claim_without_a_member_number_is_refused_and_the_others_go() ->
     written = await write(another_claim(0), bad, another_claim(2))
     assert list(written.refused) == [bad.claim_id]
     assert [finding.rule for finding in written.refused[bad.claim_id]] == ["member-number"]
-    assert len(read(written)) == 2
+    assert [len(batch.claims) for batch in read(written)] == [2]
 
 
 @pytest.mark.asyncio

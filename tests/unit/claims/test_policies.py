@@ -20,6 +20,7 @@ from services.claims.domain.claim.commands import (
     RecordReversal,
     RecordStatus,
     RecordSubmission,
+    ReleaseClaim,
     SettleDenial,
     VoidClaim,
 )
@@ -257,6 +258,24 @@ def test_an_acknowledgement_returns_only_the_claims_that_it_rejects() -> None:
     [(claim_id, command)] = follow_batches.react(recorded(told))
     assert isinstance(command, RecordRejection)
     assert (claim_id, command.stage, command.codes) == (PRIMARY_CLAIM, "functional-group", ("999:IK3:NM1:8",))
+
+
+def test_a_rejected_set_of_several_claims_is_taken_apart() -> None:
+    told = InterchangeAcknowledged(
+        **BATCH,
+        kind="999",
+        status="rejected",
+        rejected_claim_ids=(PRIMARY_CLAIM, SECONDARY_CLAIM),
+        shared_claim_ids=(PRIMARY_CLAIM, SECONDARY_CLAIM),
+        source=SOURCE,
+    )
+    commands = follow_batches.react(recorded(told))
+    assert [(key, type(command)) for key, command in commands] == [
+        (PRIMARY_CLAIM, RecordRejection),
+        (SECONDARY_CLAIM, RecordRejection),
+        (PRIMARY_CLAIM, ReleaseClaim),
+        (SECONDARY_CLAIM, ReleaseClaim),
+    ]
 
 
 def test_an_unanswered_interchange_asks_for_follow_up_on_its_claims() -> None:

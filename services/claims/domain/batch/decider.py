@@ -103,6 +103,7 @@ def _sent(stored: InterchangeStored, batch: Batch) -> InterchangeSent:
 def _record_acknowledgement(command: RecordAcknowledgement, batch: Batch) -> list[BatchEvent]:
     """An acknowledgement proves the sending, should we have stopped between sending and noting it."""
     stored = _stored(batch)
+    rejected = _newly_rejected(command, stored, batch)
     acknowledged = InterchangeAcknowledged(
         partner_id=stored.partner_id,
         batch_id=stored.batch_id,
@@ -110,7 +111,8 @@ def _record_acknowledgement(command: RecordAcknowledgement, batch: Batch) -> lis
         kind=command.kind,
         status=command.status,
         codes=command.codes,
-        rejected_claim_ids=_newly_rejected(command, stored, batch),
+        rejected_claim_ids=rejected,
+        shared_claim_ids=_rejected_together(command, stored, rejected),
         source=command.source,
     )
     return [*([] if batch.is_sent else [_sent(stored, batch)]), acknowledged]
@@ -126,6 +128,19 @@ def _newly_rejected(command: RecordAcknowledgement, stored: InterchangeStored, b
         for claim in one.claims
     ]
     return tuple(claim_id for claim_id in rejected if claim_id not in batch.rejected_claim_ids)
+
+
+def _rejected_together(
+    command: RecordAcknowledgement, stored: InterchangeStored, rejected: tuple[str, ...]
+) -> tuple[str, ...]:
+    """One claim of a rejected set is at fault; which one shows when each goes again alone."""
+    shared = {
+        claim.claim_id
+        for one in stored.sets
+        if one.set_control_number in command.rejected_sets and len(one.claims) > 1
+        for claim in one.claims
+    }
+    return tuple(claim_id for claim_id in rejected if claim_id in shared)
 
 
 def _mark_unanswered(command: MarkUnanswered, batch: Batch) -> list[BatchEvent]:

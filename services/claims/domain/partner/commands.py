@@ -21,7 +21,7 @@ class ListPartner:
     receiver_id: str
     usage: Literal["P", "T"] = "P"
     claims_per_batch_max: int = 500
-    claims_per_set_max: int = 1
+    claims_per_set_max: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

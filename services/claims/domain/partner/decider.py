@@ -69,8 +69,8 @@ def _broken_rules(command: ListPartner) -> Iterator[str]:
             yield f"{name}: two characters"
     if not 1 <= command.claims_per_batch_max <= CLAIMS_PER_BATCH_MAX:
         yield f"claims_per_batch_max: 1 to {CLAIMS_PER_BATCH_MAX}"
-    if not 1 <= command.claims_per_set_max <= command.claims_per_batch_max:
-        yield "claims_per_set_max: 1 to claims_per_batch_max"
+    if not 1 <= command.claims_per_set_max <= CLAIMS_PER_BATCH_MAX:
+        yield f"claims_per_set_max: 1 to {CLAIMS_PER_BATCH_MAX}"
 
 
 def _assemble(command: AssembleBatch, partner: Partner) -> list[PartnerEvent]:
