@@ -1,6 +1,6 @@
 """What can happen on the patient's side: statements, notices, plans, promises, disputes, placement. Streams:
 
-`guarantor-account/{patient_id}` (all patient-side work of one person), `statement-run/{run_id}`.
+`guarantor-account/{patient_id}` (all patient-side work of one person).
 An amount is "patient due" only because payments said so (ResponsibilityTransferred to the patient).
 """
 
@@ -23,7 +23,23 @@ class PatientBalanceNoted(Event, frozen=True, kw_only=True):
     change_cents: int
     balance_cents: int  # the patient's on this account, after the change
     reason: str
-    since_on: date
+    since_on: date  # since when the patient owes what is left
+    noted_on: date | None = None  # when the ledger said so
+    service_on: date | None = None
+    source_event_id: str = ""  # the ledger's event; heard once
+
+
+class NextStepPlanned(Event, frozen=True, kw_only=True):
+    """What comes next for this patient, when, and why: said anew whenever it changes. A timer and the worklist follow it."""
+
+    patient_id: str
+    step: Literal["none", "statement", "final-notice", "ready-for-placement", "paused"]
+    due_on: date | None = None
+    number: int = 0  # the notice that will be sent
+    reason: str
+    gate: str = ""  # of the compliance gate catalogue: what keeps the step from being taken
+    account_ids: tuple[str, ...] = ()  # that the step is about
+    strategy_version: int
 
 
 class StatementLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,6 +48,7 @@ class StatementLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     balance_cents: int
     reason: str
     since_on: date
+    notice: int = 1  # which notice this is for the account: an account joins a cycle that already runs with its first
 
 
 class StatementIssued(Event, frozen=True, kw_only=True):
@@ -39,11 +56,14 @@ class StatementIssued(Event, frozen=True, kw_only=True):
 
     statement_id: str
     patient_id: str
-    number: int  # 1, 2, … of this cycle
+    number: int  # 1, 2, … of this cycle: the highest notice of its lines
     lines: tuple[StatementLine, ...]
     due_cents: int
     issued_on: date
     pay_by_on: date
+    is_final_notice: bool = False
+    disputed_cents: int = 0  # owed on accounts that are not billed while a dispute is open
+    strategy_version: int = 1
 
 
 class NoticeSent(Event, frozen=True, kw_only=True):
@@ -57,7 +77,8 @@ class NoticeSent(Event, frozen=True, kw_only=True):
 
 class ContactLogged(Event, frozen=True, kw_only=True):
     patient_id: str
-    outcome_code: str
+    outcome_code: str  # of the closed list in the collections domain
+    contacted_on: date | None = None
     reference_number: str = ""
     next_action_on: date | None = None
     note: Sealed[str] | None = None
@@ -76,6 +97,8 @@ class PaymentPlanAgreed(Event, frozen=True, kw_only=True):
     plan_id: str
     total_cents: int
     instalments: tuple[Instalment, ...]
+    account_ids: tuple[str, ...] = ()
+    agreed_on: date | None = None
 
 
 class InstalmentMissed(Event, frozen=True, kw_only=True):
@@ -90,6 +113,8 @@ class PaymentPlanEnded(Event, frozen=True, kw_only=True):
     patient_id: str
     plan_id: str
     outcome: Literal["completed", "defaulted", "cancelled"]
+    account_ids: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class PromiseMade(Event, frozen=True, kw_only=True):
@@ -97,6 +122,7 @@ class PromiseMade(Event, frozen=True, kw_only=True):
     promise_id: str
     amount_cents: int
     by_on: date
+    made_on: date | None = None
 
 
 class PromiseBroken(Event, frozen=True, kw_only=True):
@@ -126,6 +152,16 @@ class DisputeResolved(Event, frozen=True, kw_only=True):
     dispute_id: str
     outcome: Literal["upheld", "rejected", "withdrawn"]
     reason: str
+    account_ids: tuple[str, ...] = ()
+
+
+class DisputeAnswerOverdue(Event, frozen=True, kw_only=True):
+    """The date by which the patient was to be answered has passed: somebody must look at it today. Its accounts stay paused."""
+
+    patient_id: str
+    dispute_id: str
+    answer_by_on: date
+    account_ids: tuple[str, ...] = ()
 
 
 class HoldPlaced(Event, frozen=True, kw_only=True):
@@ -157,6 +193,7 @@ class AccountPlaced(Event, frozen=True, kw_only=True):
     placement_id: str
     agency: str
     amount_cents: int
+    placed_on: date | None = None
 
 
 class AccountRecalled(Event, frozen=True, kw_only=True):
@@ -173,6 +210,7 @@ class PaymentHeard(Event, frozen=True, kw_only=True):
     account_id: str
     payment_id: str
     amount_cents: int
+    paid_on: date | None = None
 
 
 class StatementPrinted(Event, frozen=True, kw_only=True):
@@ -183,6 +221,7 @@ class StatementPrinted(Event, frozen=True, kw_only=True):
 
 CollectionsEvent: TypeAlias = (
     PatientBalanceNoted
+    | NextStepPlanned
     | StatementIssued
     | NoticeSent
     | ContactLogged
@@ -194,6 +233,7 @@ CollectionsEvent: TypeAlias = (
     | PromiseKept
     | DisputeOpened
     | DisputeResolved
+    | DisputeAnswerOverdue
     | HoldPlaced
     | HoldLifted
     | AssistanceDecided

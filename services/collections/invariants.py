@@ -1,0 +1,82 @@
+"""What must always be true of collections: it adds up, and every cent was heard from the ledger once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from shared.events.collections import PatientBalanceNoted, PaymentPlanAgreed, StatementIssued
+from shared.events.envelope import Recorded
+from shared.runtime.invariants import CheckResult, Violation
+
+
+class StatementsAddUp:
+    """The lines of a statement sum to what is due, and its id was never another statement's."""
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="collections: the lines of a statement sum to what is due")
+        self._seen: set[tuple[str, str]] = set()
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        event = recorded.event
+        if not isinstance(event, StatementIssued):
+            return
+        self._result.checked += 1
+        total_cents = sum(line.balance_cents for line in event.lines)
+        if total_cents != event.due_cents:
+            _note(self._result, recorded, f"{event.due_cents} cents", f"{total_cents} cents")
+        if (recorded.tenant, event.statement_id) in self._seen:
+            _note(self._result, recorded, "a statement id of its own", "the id of an earlier statement")
+        self._seen.add((recorded.tenant, event.statement_id))
+
+    def result(self) -> CheckResult:
+        return self._result
+
+
+class PlansAddUp:
+    """The instalments of a plan sum to the plan."""
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="collections: the instalments of a plan sum to it")
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        event = recorded.event
+        if not isinstance(event, PaymentPlanAgreed):
+            return
+        self._result.checked += 1
+        total_cents = sum(each.amount_cents for each in event.instalments)
+        if total_cents != event.total_cents:
+            _note(self._result, recorded, f"{event.total_cents} cents", f"{total_cents} cents")
+
+    def result(self) -> CheckResult:
+        return self._result
+
+
+class BalancesAreTheLedgers:
+    """A balance is the sum of the changes heard, and each event of the ledger was heard once."""
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="collections: a balance is the sum of what the ledger said, each once")
+        self._cents: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._heard: set[tuple[str, str]] = set()
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        event = recorded.event
+        if not isinstance(event, PatientBalanceNoted):
+            return
+        self._result.checked += 1
+        account = recorded.stored.key, event.account_id
+        self._cents[account] += event.change_cents
+        if self._cents[account] != event.balance_cents:
+            _note(self._result, recorded, f"{self._cents[account]} cents", f"{event.balance_cents} cents")
+        if (recorded.tenant, event.source_event_id) in self._heard:
+            _note(self._result, recorded, "each event of the ledger once", f"{event.source_event_id} again")
+        self._heard.add((recorded.tenant, event.source_event_id))
+
+    def result(self) -> CheckResult:
+        return self._result
+
+
+def _note(result: CheckResult, recorded: Recorded[Any], expected: str, found: str) -> None:
+    where = f"{recorded.stored.key} version {recorded.version}"
+    result.violations.append(Violation(where=where, expected=expected, found=found))

@@ -1,0 +1,120 @@
+"""What the collections service is made of: the only file that knows all of its rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.collections.adapters.letters import AddressUnknown, Letters
+from services.collections.api import patients as patients_api
+from services.collections.api import statements as statements_api
+from services.collections.api import worklist as worklist_api
+from services.collections.domain.guarantor_account.commands import NotePrinted
+from services.collections.domain.guarantor_account.decider import guarantor_account as guarantor_decider
+from services.collections.invariants import BalancesAreTheLedgers, PlansAddUp, StatementsAddUp
+from services.collections.policies import deadlines, note_balances
+from services.collections.projections import accounts, casework, letters, statements, worklist
+from shared.events.charges import OrganizationListed
+from shared.events.collections import StatementIssued
+from shared.events.eligibility import PatientRegistered
+from shared.events.envelope import Recorded
+from shared.events.values import DocumentReference
+from shared.runtime.command import Aggregate
+from shared.runtime.policy import DueTimer, Policy, Reaction, Timers
+from shared.runtime.queries import row, rows
+from shared.runtime.service import ServiceParts, ServiceRuntime
+from shared.runtime.vault import Opener
+
+_WAIT_SECONDS = 10.0
+_PRINTER = Opener(actor="policy:collections.print-statements", purpose="statement")
+
+
+def build(runtime: ServiceRuntime) -> ServiceParts:
+    guarantor = Aggregate(name="guarantor-account", decider=guarantor_decider)
+    letter_writer = Letters(reads=runtime.reads, vault=runtime.vault, documents=runtime.documents)
+
+    async def known_account(recorded: Recorded[Any]) -> note_balances.KnownAccount:
+        """Whose account it is: the ledger said so before this, in the same stream."""
+        after = f"payments:{recorded.position}"
+        await runtime.reads.wait_for(accounts.projection.name, after, within_seconds=_WAIT_SECONDS)
+        async with runtime.reads.read(recorded.tenant) as connection:
+            found = await row(connection, accounts.one(recorded.event.account_id))
+        if found is None:
+            raise LookupError("the ledger has not said whose account this is")
+        return note_balances.KnownAccount(patient_id=found["patient_id"], service_on=found["service_on"])
+
+    async def note_balance(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        event = recorded.event
+        if note_balances.patient_cents(event) == 0:
+            return []
+        noted = note_balances.react(
+            event, await known_account(recorded), event_id=str(recorded.event_id), on=recorded.recorded_at.date()
+        )
+        return [Reaction(aggregate=guarantor, key=command.patient_id, command=command) for command in noted]
+
+    async def printed(tenant: str, statement: StatementIssued) -> Sequence[Reaction]:
+        """The letter, kept; nothing while there is nobody to write to: a registration or a listing prints what waited."""
+        try:
+            document_id = await letter_writer.keep(tenant, statement, _PRINTER)
+        except AddressUnknown:
+            return []
+        command = NotePrinted(
+            patient_id=statement.patient_id,
+            statement_id=statement.statement_id,
+            document=DocumentReference(document_id=document_id),
+        )
+        return [Reaction(aggregate=guarantor, key=statement.patient_id, command=command)]
+
+    async def print_statement(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        # Once the statement is in the list of those not printed, whoever registers the patient after this will find it there.
+        after = f"collections:{recorded.position}"
+        await runtime.reads.wait_for(statements.projection.name, after, within_seconds=_WAIT_SECONDS)
+        return await printed(recorded.tenant, recorded.event)
+
+    async def print_waiting(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        after = f"{recorded.stored.service}:{recorded.position}"
+        await runtime.reads.wait_for(letters.projection.name, after, within_seconds=_WAIT_SECONDS)
+        patient_id = recorded.event.patient_id if isinstance(recorded.event, PatientRegistered) else None
+        async with runtime.reads.read(recorded.tenant) as connection:
+            waiting = [
+                statements.issued_of(each) for each in await rows(connection, statements.not_printed(patient_id))
+            ]
+        return [reaction for statement in waiting for reaction in await printed(recorded.tenant, statement)]
+
+    def fire(timer: DueTimer) -> Sequence[Reaction]:
+        now = runtime.clock.now()
+        patient_id, command = deadlines.fire(timer, now.date())
+        return [Reaction(aggregate=guarantor, key=patient_id, command=command, occurred_at=now)]
+
+    return ServiceParts(
+        aggregates=(guarantor,),
+        projections=(
+            accounts.projection,
+            worklist.projection,
+            statements.projection,
+            casework.projection,
+            letters.projection,
+        ),
+        policies=(
+            Policy(name="collections.note-balances", reads={"payments": note_balances.LEDGER}, react=note_balance),
+            Policy(
+                name="collections.print-statements", reads={"collections": (StatementIssued,)}, react=print_statement
+            ),
+            Policy(
+                name="collections.print-waiting",
+                reads={"eligibility": (PatientRegistered,), "charges": (OrganizationListed,)},
+                react=print_waiting,
+            ),
+        ),
+        timers=(
+            Timers(
+                name="collections.deadlines", reads={"collections": deadlines.PLANS}, plan=deadlines.plan, fire=fire
+            ),
+        ),
+        routers=(
+            worklist_api.router(runtime.reads, runtime.clock),
+            patients_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
+            statements_api.router(runtime.reads, letter_writer),
+        ),
+        invariants=(StatementsAddUp, PlansAddUp, BalancesAreTheLedgers),
+    )

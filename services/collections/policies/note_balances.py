@@ -1,0 +1,119 @@
+"""What did the ledger just change of what a patient owes?
+
+An amount is the patient's only because payments said so: each event of the ledger that posts on `receivable:patient` is noted once, with
+the sum of those postings. Everything else that happens to money is not collections' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias, assert_never
+
+from services.collections.domain.guarantor_account.commands import NoteBalance
+from services.collections.domain.guarantor_account.decider import CHARITY_WRITE_OFF, RETURNED_FROM_AGENCY
+from shared.events.base import EventType
+from shared.events.payments import (
+    AccountMovedToAgency,
+    AccountReturnedFromAgency,
+    AdjustmentApproved,
+    AdjustmentReversed,
+    ChargesPosted,
+    ClaimPaymentPosted,
+    ClaimPaymentReversed,
+    PayersKnown,
+    PaymentApplied,
+    RefundIssued,
+    ResponsibilityTransferred,
+)
+
+RECEIVABLE = "receivable:patient"
+
+LedgerEvent: TypeAlias = (
+    ResponsibilityTransferred
+    | ClaimPaymentPosted
+    | ClaimPaymentReversed
+    | PaymentApplied
+    | AdjustmentApproved
+    | AdjustmentReversed
+    | RefundIssued
+    | ChargesPosted
+    | PayersKnown
+    | AccountMovedToAgency
+    | AccountReturnedFromAgency
+)
+LEDGER: tuple[EventType, ...] = (
+    ResponsibilityTransferred,
+    ClaimPaymentPosted,
+    ClaimPaymentReversed,
+    PaymentApplied,
+    AdjustmentApproved,
+    AdjustmentReversed,
+    RefundIssued,
+    ChargesPosted,
+    PayersKnown,
+    AccountMovedToAgency,
+    AccountReturnedFromAgency,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAccount:
+    """Whose account it is, as the ledger said before."""
+
+    patient_id: str
+    service_on: date | None
+
+
+def patient_cents(event: LedgerEvent) -> int:
+    """By how much this event changes what the patient owes."""
+    return sum(posting.amount_cents for posting in event.postings if posting.account == RECEIVABLE)
+
+
+def react(event: LedgerEvent, known: KnownAccount, *, event_id: str, on: date) -> Iterator[NoteBalance]:
+    """One command for an event that changes it, none for another."""
+    change_cents = patient_cents(event)
+    if change_cents == 0:
+        return
+    yield NoteBalance(
+        patient_id=known.patient_id,
+        account_id=event.account_id,
+        change_cents=change_cents,
+        reason=_reason(event),
+        since_on=event.since_on if isinstance(event, ResponsibilityTransferred) else on,
+        service_on=known.service_on,
+        source_event_id=event_id,
+        payment_id=event.payment_id if isinstance(event, PaymentApplied) else "",
+        on=on,
+    )
+
+
+def _reason(event: LedgerEvent) -> str:
+    match event:
+        case ResponsibilityTransferred():
+            return event.reason
+        case PaymentApplied():
+            return "payment"
+        case AdjustmentApproved(reason="charity"):
+            return CHARITY_WRITE_OFF
+        case AdjustmentApproved():
+            return f"adjustment-{event.reason}"
+        case AdjustmentReversed():
+            return f"adjustment-reversed-{event.reason}"
+        case RefundIssued():
+            return "refund"
+        case ClaimPaymentPosted():
+            return "payer-answer"
+        case ClaimPaymentReversed():
+            return "payer-reversal"
+        case ChargesPosted():
+            return "charges-changed"
+        case PayersKnown():
+            return "payers-known"
+        case AccountMovedToAgency():
+            return "moved-to-agency"
+        case AccountReturnedFromAgency():
+            return RETURNED_FROM_AGENCY
+        case _:
+            assert_never(event)

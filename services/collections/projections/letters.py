@@ -1,0 +1,119 @@
+"""To whom is a letter addressed, and who sends it? Names stay sealed here; a letter opens them when it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.events.base import Sealed
+from shared.events.charges import OrganizationListed
+from shared.events.eligibility import DemographicsCorrected, PatientRegistered, PatientsMerged
+from shared.events.envelope import Recorded
+from shared.events.values import Address, Person
+from shared.runtime.projection import Change, Projection, Put
+
+_metadata = sa.MetaData()
+
+addressees = sa.Table(
+    "addressees",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("patient_id", sa.Text, primary_key=True),
+    sa.Column("person", JSONB),
+    sa.Column("guarantor", JSONB),  # absent: the patient
+)
+merged_patients = sa.Table(
+    "merged_patients",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("retired_patient_id", sa.Text, primary_key=True),
+    sa.Column("patient_id", sa.Text),
+)
+practice = sa.Table(
+    "practice",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("address", JSONB),
+    sa.Column("phone", sa.Text),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    values: dict[str, Any]
+    match event := recorded.event:
+        case PatientRegistered() | DemographicsCorrected():
+            said = {"person": event.person, "guarantor": event.guarantor}
+            values = {name: _kept(sealed) for name, sealed in said.items() if sealed is not None}
+            yield Put(table="addressees", key=(event.patient_id,), values=values)
+        case PatientsMerged():
+            values = {"patient_id": event.patient_id}
+            yield Put(table="merged_patients", key=(event.retired_patient_id,), values=values)
+        case OrganizationListed():
+            values = {
+                "name": event.organization.last_or_organisation,
+                "address": msgspec.to_builtins(event.organization.address),
+                "phone": event.organization.phone or event.submitter_phone,
+            }
+            yield Put(table="practice", key=(event.organization.provider_id,), values=values)
+        case _:
+            raise TypeError(f"{type(event).__name__} is not read here")
+
+
+def _kept(sealed: Sealed[Person]) -> dict[str, Any]:
+    return {"subject": sealed.subject, "field": sealed.field, "token": sealed.token}
+
+
+projection = Projection(
+    name="collections.letters",
+    version=1,
+    tables=(addressees, merged_patients, practice),
+    reads={
+        "eligibility": (PatientRegistered, DemographicsCorrected, PatientsMerged),
+        "charges": (OrganizationListed,),
+    },
+    apply=apply,
+)
+
+
+def addressee(patient_id: str) -> sa.Select[Any]:
+    """The row of the patient, or of the one that the registration was merged into."""
+    survivor = (
+        sa.select(merged_patients.c.patient_id)
+        .where(merged_patients.c.retired_patient_id == patient_id)
+        .scalar_subquery()
+    )
+    return sa.select(addressees).where(addressees.c.patient_id == sa.func.coalesce(survivor, patient_id))
+
+
+def sealed_person(row: Any) -> Sealed[Person]:
+    """Who gets the letter: the guarantor where one is known, else the patient."""
+    kept = row["guarantor"] or row["person"]
+    return Sealed(kept["subject"], kept["field"], kept["token"])
+
+
+def senders() -> sa.Select[Any]:
+    return sa.select(practice).order_by(practice.c.organization_id).limit(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who asks to be paid, and where."""
+
+    name: str
+    address: Address
+    phone: str
+
+
+def sender_of(rows: Sequence[Any]) -> Sender | None:
+    """The organisation that bills; None while none is listed."""
+    if not rows:
+        return None
+    row = rows[0]
+    return Sender(name=row["name"], address=msgspec.convert(row["address"], Address), phone=row["phone"])

@@ -1,0 +1,231 @@
+"""The collections service with its neighbours' events: the ledger, registrations, the practice's name; and days that pass."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.collections.main import build
+from shared.events.base import Event
+from shared.events.payments import (
+    AccountMovedToAgency,
+    AdjustmentApproved,
+    ChargesPosted,
+    PaymentApplied,
+    ResponsibilityTransferred,
+)
+from shared.events.values import Posting
+from shared.kernel.decider import Decider
+from shared.runtime.clock import FileClock
+from shared.runtime.command import Aggregate, Cause
+from shared.runtime.service import ServiceParts, ServiceRuntime
+from shared.testing.hosting import TENANT, Hosted, hosted
+from shared.testing.infrastructure import PostgresServer
+
+told: Aggregate = Aggregate(
+    name="told", decider=Decider(decide=lambda event, _: [event], evolve=lambda state, _: state, initial=None)
+)
+NEIGHBOURS = ("payments", "eligibility", "charges")
+MONDAY = datetime(2026, 3, 2, 15, tzinfo=UTC)
+FIRST = date(2026, 3, 4)
+
+
+class World:
+    """Collections, and what its neighbours say."""
+
+    def __init__(self, running: Hosted, neighbours: dict[str, ServiceRuntime]) -> None:
+        self.running = running
+        self._neighbours = neighbours
+
+    async def say(self, service: str, *events: Event) -> None:
+        for event in events:
+            cause = Cause(tenant=TENANT, actor="test", command_id=uuid4(), correlation_id="test")
+            await self._neighbours[service].commands.handle(told, "x", event, cause)
+        await self.running.settle()
+
+    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        found = await self.running.ask(method, f"/api/collections{path}", body, **options)
+        if method != "GET":
+            await self.running.settle()
+        return found
+
+    async def move_to(self, day: date) -> None:
+        """The afternoon of this day, once what it brings is done."""
+        clock = self.running.platform.clock
+        assert isinstance(clock, FileClock)
+        clock.advance_to(datetime.combine(day, MONDAY.time(), UTC))
+        await self.running.settle()
+
+    async def patient(self) -> Any:
+        return await self.ask("GET", "/patients/patient-1")
+
+    async def statements(self) -> list[Any]:
+        return list(reversed((await self.ask("GET", "/statements?patient_id=patient-1"))["items"]))
+
+    async def verify(self) -> None:
+        report = await self.ask("GET", "/ops/verify")
+        assert report["ok"], [check for check in report["checks"] if check["violations"]]
+
+
+def _neighbour(name: str, known: dict[str, ServiceRuntime]) -> Callable[[ServiceRuntime], ServiceParts]:
+    def build_it(runtime: ServiceRuntime) -> ServiceParts:
+        known[name] = runtime
+        return ServiceParts(aggregates=(told,), projections=(), policies=())
+
+    return build_it
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[World]:
+    known: dict[str, ServiceRuntime] = {}
+    FileClock(tmp_path / "clock", start=MONDAY)
+    builds = {name: _neighbour(name, known) for name in NEIGHBOURS}
+    async with hosted(postgres_server, {**builds, "collections": build}, tmp_path, clock="driven") as running:
+        yield World(running, known)
+
+
+def charged(account: str) -> ChargesPosted:
+    return ChargesPosted(
+        account_id=account,
+        encounter_id=f"encounter-of-{account}",
+        patient_id="patient-1",
+        release=1,
+        service_on=date(2026, 2, 2),
+        lines=(),
+        charged_cents=200_00,
+        postings=(
+            Posting(account="receivable:payer:1", amount_cents=200_00),
+            Posting(account="charges", amount_cents=-200_00),
+        ),
+    )
+
+
+def transferred(cents: int, account: str = "ACCOUNT-A", reason: str = "deductible") -> ResponsibilityTransferred:
+    return ResponsibilityTransferred(
+        account_id=account,
+        patient_id="patient-1",
+        from_party="payer:1",
+        to_party="patient",
+        amount_cents=cents,
+        reason=reason,
+        since_on=date(2026, 3, 2),
+        postings=(
+            Posting(account="receivable:patient", amount_cents=cents),
+            Posting(account="receivable:payer:1", amount_cents=-cents),
+        ),
+    )
+
+
+def paid(cents: int, account: str = "ACCOUNT-A") -> PaymentApplied:
+    return PaymentApplied(
+        account_id=account,
+        patient_id="patient-1",
+        payment_id="payment-1",
+        allocation=1,
+        amount_cents=cents,
+        postings=(
+            Posting(account="allocated", amount_cents=cents),
+            Posting(account="receivable:patient", amount_cents=-cents),
+        ),
+    )
+
+
+def written_off(cents: int, account: str = "ACCOUNT-A", reason: str = "small-balance") -> AdjustmentApproved:
+    return AdjustmentApproved(
+        account_id=account,
+        adjustment_id="adjustment-1",
+        party="patient",
+        reason=reason,
+        amount_cents=cents,
+        approved_by="user:manager",
+        postings=(
+            Posting(account=f"write-off:{reason}", amount_cents=cents),
+            Posting(account="receivable:patient", amount_cents=-cents),
+        ),
+    )
+
+
+def moved_to_agency(cents: int, placement_id: str, account: str = "ACCOUNT-A") -> AccountMovedToAgency:
+    return AccountMovedToAgency(
+        account_id=account,
+        placement_id=placement_id,
+        amount_cents=cents,
+        postings=(
+            Posting(account="receivable:agency", amount_cents=cents),
+            Posting(account="receivable:patient", amount_cents=-cents),
+        ),
+    )
+
+
+@pytest.mark.asyncio
+async def test_the_worklist_shows_what_the_ledger_says_the_patient_owes(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00), written_off(5_00))
+    row = (await world.ask("GET", "/worklist"))["items"][0]
+    assert (row["account_id"], row["balance_cents"], row["next_step"], row["next_on"]) == (
+        "ACCOUNT-A",
+        75_00,
+        "statement",
+        FIRST.isoformat(),
+    )
+    detail = await world.patient()
+    assert [(change["change_cents"], change["reason"]) for change in detail["changes"]] == [
+        (80_00, "deductible"),
+        (-5_00, "adjustment-small-balance"),
+    ]
+    assert (detail["owed_cents"], detail["accounts"][0]["service_on"]) == (75_00, "2026-02-02")
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_statements_go_out_by_themselves_until_the_account_may_be_placed(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00))
+    for days in (0, 30, 60, 90, 91):
+        await world.move_to(FIRST + timedelta(days=days))
+    assert len(await world.running.events("collections", "StatementIssued")) == 4
+    early = {"account_id": "ACCOUNT-A", "agency": "agency-1"}
+    refusal = await world.ask("POST", "/patients/patient-1/placements", early, status=409)
+    assert (refusal["code"], refusal["facts"]["gate"]) == ("gate-open", "final-notice")
+    await world.move_to(FIRST + timedelta(days=120))
+    placed = await world.ask("POST", "/patients/patient-1/placements", early)
+    await world.say("payments", moved_to_agency(80_00, placed["id"]))
+    detail = await world.patient()
+    assert (detail["owed_cents"], detail["placements"][0]["state"], detail["next"]["gate"]) == (0, "placed", "placed")
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_plan_stops_the_statements_and_is_completed_by_payment(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(100_00))
+    body = {"instalments": 3, "first_due_on": "2026-04-01"}
+    plan = await world.ask("POST", "/patients/patient-1/plans", body, headers={"Idempotency-Key": "plan-1"})
+    again = await world.ask("POST", "/patients/patient-1/plans", body, headers={"Idempotency-Key": "plan-1"})
+    assert (again["id"], again["is_repeat"]) == (plan["id"], True)
+    await world.move_to(date(2026, 3, 20))
+    assert await world.running.events("collections", "StatementIssued") == []
+    detail = await world.patient()
+    assert [each["amount_cents"] for each in detail["plans"][0]["instalments"]] == [33_33, 33_33, 33_34]
+    await world.say("payments", paid(100_00))
+    detail = await world.patient()
+    assert (detail["plans"][0]["state"], detail["owed_cents"]) == ("completed", 0)
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_dispute_pauses_its_account_and_is_overdue_when_nobody_answers(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(100_00))
+    body = {"account_ids": ["ACCOUNT-A"], "reason_code": "not-mine", "note": "says it was her sister"}
+    dispute = await world.ask("POST", "/patients/patient-1/disputes", body)
+    await world.move_to(date(2026, 4, 2))
+    assert await world.running.events("collections", "StatementIssued") == []
+    assert (await world.ask("GET", "/disputes?state=overdue"))["items"][0]["case_id"] == dispute["id"]
+    answer = {"outcome": "rejected", "reason": "the visit is documented"}
+    await world.ask("POST", f"/patients/patient-1/disputes/{dispute['id']}/resolve", answer)
+    await world.move_to(date(2026, 4, 3))
+    assert len(await world.running.events("collections", "StatementIssued")) == 1
+    await world.verify()
