@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -143,7 +144,7 @@ class TableWriter:
 
     def statements(self, tenant: str, rows: Rows, name: str | None = None) -> Iterator[Statement]:
         """Deletions first, then one upsert for each column set, keys in order. `name` stands in for the table's own."""
-        ordered = sorted(rows.items(), key=_by_key)
+        ordered = sorted(rows.items(), key=itemgetter(0))
         deleted = [key for key, row in ordered if row.is_deleted]
         if deleted:
             yield Statement(_renamed(self._delete, self.table.name, name), (tenant, *self._key_arrays(deleted)))
@@ -210,10 +211,6 @@ def quoted(name: str) -> str:
 
 def _renamed(sql: str, table: str, name: str | None) -> str:
     return sql if name is None else sql.replace(quoted(table), quoted(name))
-
-
-def _by_key(item: tuple[Key, RowChange]) -> Key:
-    return item[0]
 
 
 def _by_columns(

@@ -62,12 +62,14 @@ UPDATE readers r
   FROM held h
  WHERE (r.reader, r.service, r.partition, r.epoch) = (h.reader, h.service, h.partition, h.epoch)
 """
+# A reader does not wait for the disk: rows and position lie in one transaction, so a server that loses its last moments loses
+# both, and the page is read again from the log, which does wait.
 _MOVE = """
 UPDATE readers
    SET cursor = $5, position_epoch = $6, position_tx = $7, position_pos = $8,
        watermark = greatest(watermark, $9), lease_until = clock_timestamp() + $10, updated_at = clock_timestamp()
  WHERE reader = $1 AND service = $2 AND partition = $3 AND epoch = $4
-RETURNING state
+RETURNING state, set_config('synchronous_commit', 'off', true)
 """
 _STATE = "UPDATE readers SET state = $4 WHERE reader = $1 AND service = $2 AND partition = $3"
 _LOST = """

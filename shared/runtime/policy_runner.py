@@ -86,6 +86,9 @@ class PolicySink:
         self._reactions = Reactions(commands)
         self._room = asyncio.Semaphore(streams_at_once)
 
+    def look_at(self, held: Held, events: Sequence[Stored]) -> None:
+        """Reactions wait for their turn."""
+
     async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
         """Return when every event has had its effect or its key is parked. Raises Fenced; anything done is harmless again."""
         free, failed = split_parked(events, parked_keys(held.state))

@@ -10,6 +10,7 @@ until the event to blame is found; everything else of the page is written.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import asyncpg
 from opentelemetry import trace
@@ -17,6 +18,7 @@ from opentelemetry import trace
 from shared.events.envelope import Stored
 from shared.runtime.codec import EventCodec
 from shared.runtime.faults import is_worth_retrying
+from shared.runtime.feed import Partition
 from shared.runtime.folding import Fold, TableWriter, writers_for
 from shared.runtime.held import Held, Place
 from shared.runtime.parked import WorkerCrashed, park, parked_keys, split_parked
@@ -32,13 +34,31 @@ class _ParkedChanged(Exception):
     """A key was replayed or dismissed since the page was folded."""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Folded:
+    """A page, folded while `keys` were parked. `error`: its changes could not be folded together."""
+
+    events: Sequence[Stored]
+    keys: frozenset[str]
+    free: list[Stored]
+    failed: Failed
+    fold: Fold = field(default_factory=Fold)
+    unfit: Failed = field(default_factory=list)
+    error: Exception | None = None
+
+
 class ProjectionSink:
     """Takes pages of one projection in."""
 
     def __init__(self, projection: Projection, codec: EventCodec) -> None:
         self.projection = projection
         self._codec = codec
+        self._ahead: dict[Partition, _Folded] = {}
         self._writers: Mapping[str, TableWriter] = writers_for(projection.tables)
+
+    def look_at(self, held: Held, events: Sequence[Stored]) -> None:
+        """Fold the page that comes next, while the database writes the one before."""
+        self._ahead[held.partition] = self._folded(events, parked_keys(held.state))
 
     async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
         """Write the page's rows and the position together, once. Raises Fenced and what is worth retrying."""
@@ -96,36 +116,46 @@ class ProjectionSink:
 
     async def _take(self, held: Held, place: Place, events: Sequence[Stored], suspect: Stored | None) -> None:
         keys = parked_keys(held.state)
+        folded = self._ahead.pop(held.partition, None)
+        if folded is None or folded.events is not events or folded.keys != keys or suspect is not None:
+            folded = self._folded(events, keys, suspect)
+        try:
+            if folded.error is not None:
+                raise folded.error
+            await self._write_page(held, place, folded)
+        except Exception as error:
+            if is_worth_retrying(error) or not _is_about_data(error):
+                raise
+            await self._write_page_with_care(held, place, folded)
+
+    def _folded(self, events: Sequence[Stored], keys: frozenset[str], suspect: Stored | None = None) -> _Folded:
+        """What the page comes to, while these keys are parked."""
         free, failed = split_parked(events, keys)
         if suspect is not None and suspect in free:
             free.remove(suspect)
             failed.append((suspect, WorkerCrashed()))
+        folded = _Folded(events=events, keys=keys, free=free, failed=failed)
         try:
-            fold = Fold()
-            unfit = self.fold_into(fold, free)
-            await self._write_page(held, place, keys, fold, failed + unfit)
-        except Exception as error:
-            if is_worth_retrying(error) or not _is_about_data(error):
-                raise
-            await self._write_page_with_care(held, place, keys, free, failed)
+            folded.unfit = self.fold_into(folded.fold, free)
+        except Exception as error:  # noqa: BLE001  changes that do not fit together: found when it is written with care
+            folded.error = error
+        return folded
 
-    async def _write_page(self, held: Held, place: Place, keys: frozenset[str], fold: Fold, failed: Failed) -> None:
+    async def _write_page(self, held: Held, place: Place, folded: _Folded) -> None:
         async with held.moving(place) as connection:
-            if parked_keys(held.state) != keys:
+            if parked_keys(held.state) != folded.keys:
                 raise _ParkedChanged
-            await self.write(connection, fold)
-            if failed:
+            await self.write(connection, folded.fold)
+            if failed := folded.failed + folded.unfit:
                 await park(connection, held, failed)
 
-    async def _write_page_with_care(
-        self, held: Held, place: Place, keys: frozenset[str], events: Sequence[Stored], failed: Failed
-    ) -> None:
+    async def _write_page_with_care(self, held: Held, place: Place, folded: _Folded) -> None:
         """The same in halves, each under a savepoint, to find the event that the database refuses."""
         async with held.moving(place) as connection:
-            if parked_keys(held.state) != keys:
+            if parked_keys(held.state) != folded.keys:
                 raise _ParkedChanged
-            stopped: set[str] = set()
-            await self._write_halves(connection, events, failed, stopped)
+            failed, stopped = list(folded.failed), set[str]()
+            await self._write_halves(connection, folded.free, failed, stopped)
             await park(connection, held, failed)
 
     async def _write_halves(

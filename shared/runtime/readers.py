@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.events.base import EventType
@@ -40,12 +41,24 @@ _log = logging.getLogger(__name__)
 class Sink(Protocol):
     """What becomes of the events that a reader wants."""
 
+    def look_at(self, held: Held, events: Sequence[Stored]) -> None:
+        """The page whose turn comes next: a chance to work on it while the one before is being written."""
+        ...
+
     async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
         """Take a page in and move the reader to `place`. What it does before it raises may be done again.
 
         `suspect` is one of the events, on which processes have died: it is not to be tried again.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page and what of it is wanted."""
+
+    page: Page
+    wanted: Sequence[Stored]
 
 
 class OtherVersion(Exception):
@@ -129,10 +142,25 @@ class Reader:
 
     async def step(self, held: Held, *, wait_seconds: float = 0.0) -> Page:
         """Read one page and take it in."""
+        found = await self._read(held, held.place.cursor, wait_seconds)
+        await self._take(held, found)
+        return found.page
+
+    async def catch_up(self, held: Held) -> None:
+        """Take in all there is now."""
+        found = await self._read(held, held.place.cursor, 0.0)
+        while not found.page.is_head:
+            found = await self._take_and_read_on(held, found, 0.0)
+        await self._take(held, found)
+
+    async def _read(self, held: Held, cursor: str | None, wait_seconds: float) -> Found:
         limit = 1 if held.goes_carefully else self._page_events
-        page = await self._feed.read(self.partition, held.place.cursor, limit, wait_seconds=wait_seconds)
+        page = await self._feed.read(self.partition, cursor, limit, wait_seconds=wait_seconds)
+        return Found(page=page, wanted=self._selection.wanted(page.events))
+
+    async def _take(self, held: Held, found: Found) -> None:
+        page, wanted = found.page, found.wanted
         place = Place(cursor=page.cursor, position=page.position, watermark=page.watermark)
-        wanted = self._selection.wanted(page.events)
         if not wanted:
             held.skip_to(place)
         elif held.goes_carefully:
@@ -140,7 +168,20 @@ class Reader:
         else:
             await self._sink.take(held, place, wanted)
         self._tell(held)
-        return page
+
+    async def _take_and_read_on(self, held: Held, found: Found, wait_seconds: float) -> Found:
+        """Take a page in, and have the next one ready when that is done. At the head there is nothing to hurry for."""
+        if found.page.is_head or held.goes_carefully:
+            await self._take(held, found)
+            return await self._read(held, held.place.cursor, wait_seconds)
+        taking = asyncio.create_task(self._take(held, found))
+        try:
+            following = await self._read(held, found.page.cursor, 0.0)
+            if following.wanted:
+                self._sink.look_at(held, following.wanted)
+        finally:
+            await taking
+        return following
 
     async def _take_carefully(self, held: Held, place: Place, stored: Stored) -> None:
         """One event on its own, its attempt counted before it is made: processes have died hereabouts."""
@@ -150,11 +191,6 @@ class Reader:
         if self._carefully >= self._page_events:
             held.goes_carefully, self._carefully = False, 0
 
-    async def catch_up(self, held: Held) -> None:
-        """Take in all there is now."""
-        while not (await self.step(held)).is_head:
-            pass
-
     async def refuse_other_version(self, held: Held) -> None:
         """Tables that were rebuilt for another version of the code are not written by this one."""
         installed = held.state.get("version", self._version)
@@ -163,8 +199,9 @@ class Reader:
             raise OtherVersion(f"{self.name} is installed at version {installed}, not {self._version}")
 
     async def _follow(self, held: Held, pause: Pause) -> None:
+        found = await self._read(held, held.place.cursor, WAIT_SECONDS)
         while held.is_held:
-            await self.step(held, wait_seconds=WAIT_SECONDS)
+            found = await self._take_and_read_on(held, found, WAIT_SECONDS)
             pause.reset()
 
     def _tell(self, held: Held) -> None:

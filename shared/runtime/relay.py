@@ -29,12 +29,12 @@ from opentelemetry import trace
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.broker import Broker
 from shared.runtime.codec import EventCodec
-from shared.runtime.feed import Feed, Page, Partition
+from shared.runtime.feed import Feed, Partition
 from shared.runtime.held import Held, Keeper, Place
 from shared.runtime.kafka_log import last_position
 from shared.runtime.leases import Fenced
 from shared.runtime.progress import Progress
-from shared.runtime.readers import Reader, Selection
+from shared.runtime.readers import Found, Reader, Selection
 from shared.runtime.records import headers_of, key_of
 
 PAGE_EVENTS = 1_000
@@ -61,6 +61,9 @@ class RelaySink:
         self._broker = broker
         self._producer: AIOKafkaProducer | None = None
         self._told_at = 0.0
+
+    def look_at(self, held: Held, events: Sequence[Stored]) -> None:
+        """A page is published as it is."""
 
     async def take(self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None) -> None:
         """Publish a page. Nothing is ever left out, so a suspect is published like any other."""
@@ -176,11 +179,10 @@ class Relay(Reader):
         finally:
             await self.sink.close()
 
-    async def step(self, held: Held, *, wait_seconds: float = 0.0) -> Page:
-        page = await super().step(held, wait_seconds=wait_seconds)
-        if page.is_head:
+    async def _take(self, held: Held, found: Found) -> None:
+        await super()._take(held, found)
+        if found.page.is_head:
             await self.sink.tell_watermark(held, held.place)
-        return page
 
 
 def generation_in(held: Held) -> int:
