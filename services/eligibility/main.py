@@ -67,15 +67,14 @@ def build(
         if not visits:
             return []
         directory = await knowledge.payers(recorded)
+        await knowledge.caught_up(checks.projection.name, recorded)
         takes_demographics = select_coverage.takes_demographics(recorded.event)
         reactions: list[Reaction] = []
         for patient_id in sorted({visit.patient_id for visit in visits}):
-            known, granted = await knowledge.patient_with_authorizations(recorded.tenant, patient_id)
             commands = select_coverage.select(
                 [visit for visit in visits if visit.patient_id == patient_id],
-                patient=known,
-                payers=directory,
-                authorizations=granted,
+                await knowledge.facts(recorded.tenant, patient_id),
+                directory,
                 takes_demographics=takes_demographics,
             )
             reactions += [
@@ -89,9 +88,12 @@ def build(
     async def select_for_patient(recorded: Recorded[Any]) -> Sequence[Reaction]:
         if not select_coverage.changes_selections(recorded.event):
             return []
-        await knowledge.caught_up(authorizations.projection.name, recorded)
         named = await knowledge.registration_ids(recorded.tenant, recorded.event.patient_id)
         return await select_for(recorded, await visits_now(recorded, selections.of_patients(named)))
+
+    async def select_for_answer(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        named = await knowledge.registration_ids(recorded.tenant, recorded.event.patient_id)
+        return await select_for(recorded, await visits_now(recorded, selections.held_for_answers(named)))
 
     async def select_for_payer(recorded: Recorded[Any]) -> Sequence[Reaction]:
         return await select_for(recorded, await visits_now(recorded, selections.held_for_payers()))
@@ -173,6 +175,11 @@ def build(
                 name="eligibility.follow-patients",
                 reads={"eligibility": select_coverage.ABOUT_PATIENTS},
                 react=select_for_patient,
+            ),
+            Policy(
+                name="eligibility.follow-answers",
+                reads={"eligibility": select_coverage.ANSWERS},
+                react=select_for_answer,
             ),
             Policy(
                 name="eligibility.follow-payers",

@@ -171,6 +171,12 @@ class UseBody(Body):
     units: Units
 
 
+class SelectAgainBody(Body):
+    """`accepts_inactive`: bill the coverages although their payer called one inactive on that date."""
+
+    accepts_inactive: bool = False
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 

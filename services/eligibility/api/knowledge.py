@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-import sqlalchemy as sa
 
 from services.eligibility.domain.coverage_selection.commands import KnownPatient
 from services.eligibility.domain.payer.directory import PayerDirectory
 from services.eligibility.policies.known_patient import Registration, known_patient, registrations
-from services.eligibility.projections import authorizations, payers
+from services.eligibility.policies.select_coverage import PatientFacts
+from services.eligibility.projections import authorizations, checks, payers
 from shared.events.envelope import Recorded
 from shared.runtime.command import Aggregate, Commands
 from shared.runtime.queries import NotYet, ReadDatabase, rows
@@ -40,13 +38,13 @@ class Knowledge:
     async def patient(self, tenant: str, patient_id: str) -> KnownPatient:
         return known_patient(await self.registrations(tenant, patient_id))
 
-    async def patient_with_authorizations(
-        self, tenant: str, patient_id: str
-    ) -> tuple[KnownPatient, Sequence[sa.RowMapping]]:
+    async def facts(self, tenant: str, patient_id: str) -> PatientFacts:
         found = await self.registrations(tenant, patient_id)
+        named = [each for each, _ in found]
         async with self._reads.read(tenant) as connection:
-            granted = await rows(connection, authorizations.of_patients(each for each, _ in found))
-        return known_patient(found), granted
+            granted = await rows(connection, authorizations.of_patients(named))
+            answered = await rows(connection, checks.answered_about(named))
+        return PatientFacts(patient=known_patient(found), authorizations=granted, checks=answered)
 
     async def payers(self, cause: Recorded[Any]) -> PayerDirectory:
         """The payers, at the least as they were listed when this happened."""

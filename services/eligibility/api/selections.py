@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 
-from services.eligibility.api.bodies import Id, SelectionRow
+from services.eligibility.api.bodies import Id, SelectAgainBody, SelectionRow
 from services.eligibility.api.knowledge import Knowledge
 from services.eligibility.policies.select_coverage import select, visit_of
 from services.eligibility.projections import selections as read_model
@@ -42,15 +42,15 @@ def router(commands: Commands, reads: ReadDatabase, selection: Aggregate, knowle
             return Page[SelectionRow].of(found, await reads.positions(connection, read_model.projection.name))
 
     @routes.post("/coverage-selections/{account_id}/again")
-    async def select_again(account_id: Id, cause: Record) -> Done:
+    async def select_again(account_id: Id, body: SelectAgainBody, cause: Record) -> Done:
         """Choose again by what is known now, with the patient's demographics as they are registered now."""
         latest = await commands.state(selection, cause.tenant, account_id)
         if latest is None:
             raise NotFound("nothing was chosen for this account yet")
         visit = visit_of(latest)
-        known, granted = await knowledge.patient_with_authorizations(cause.tenant, visit.patient_id)
+        facts = await knowledge.facts(cause.tenant, visit.patient_id)
         payers = await knowledge.payers_now(cause.tenant)
-        (command,) = select([visit], patient=known, payers=payers, authorizations=granted, takes_demographics=True)
+        (command,) = select([visit], facts, payers, takes_demographics=True, accepts_inactive=body.accepts_inactive)
         return done(await commands.handle(selection, account_id, command, cause), "eligibility")
 
     return routes

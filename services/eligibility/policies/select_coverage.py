@@ -16,13 +16,13 @@ from services.eligibility.domain.payer.directory import PayerDirectory
 from shared.events.base import Event, EventType
 from shared.events.charges import ChargesReleased
 from shared.events.eligibility import (
-    AuthorizationRecorded,
     CoverageAdded,
     CoverageOrderSet,
     CoverageSelected,
     CoverageSelectionHeld,
     CoverageTerminated,
     DemographicsCorrected,
+    EligibilityAnswered,
     NoCoverageFound,
     PatientRegistered,
     PatientsMerged,
@@ -38,8 +38,8 @@ ABOUT_PATIENTS: tuple[EventType, ...] = (
     CoverageAdded,
     CoverageTerminated,
     CoverageOrderSet,
-    AuthorizationRecorded,
 )
+ANSWERS: tuple[EventType, ...] = (EligibilityAnswered,)
 ABOUT_PAYERS: tuple[EventType, ...] = (PayerListed,)
 
 
@@ -85,26 +85,36 @@ def takes_demographics(event: Event) -> bool:
     return isinstance(event, ChargesReleased | DemographicsCorrected)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientFacts:
+    """A patient, and the rows of read models that bear on who pays for them."""
+
+    patient: KnownPatient
+    authorizations: Sequence[Mapping[Any, Any]] = ()
+    checks: Sequence[Mapping[Any, Any]] = ()  # answered ones, the newest first
+
+
 def select(
     visits: Sequence[Visit],
-    *,
-    patient: KnownPatient,
+    facts: PatientFacts,
     payers: PayerDirectory,
-    authorizations: Iterable[Mapping[Any, Any]] = (),
+    *,
     takes_demographics: bool = False,
+    accepts_inactive: bool = False,
 ) -> Iterator[SelectCoverage]:
-    """One command for each account of one patient. Authorisations are rows of the read model."""
-    granted = list(authorizations)
+    """One command for each account of one patient."""
     for visit in visits:
         yield SelectCoverage(
             account_id=visit.account_id,
             encounter_id=visit.encounter_id,
             patient_id=visit.patient_id,
             service_on=visit.service_on,
-            patient=patient,
+            patient=facts.patient,
             payers=payers,
-            authorization_numbers=_numbers(granted, visit.service_on),
+            authorization_numbers=_numbers(facts.authorizations, visit.service_on),
+            called_inactive=_called_inactive(facts.checks, visit.service_on),
             takes_demographics=takes_demographics,
+            accepts_inactive=accepts_inactive,
         )
 
 
@@ -115,3 +125,12 @@ def _numbers(granted: Sequence[Mapping[Any, Any]], on: date) -> dict[str, str]:
         if row["valid_from_on"] <= on <= row["valid_to_on"] and not row["procedure_codes"]:
             numbers.setdefault(row["payer_id"], row["number"])
     return numbers
+
+
+def _called_inactive(checks: Sequence[Mapping[Any, Any]], on: date) -> frozenset[str]:
+    """The coverages whose newest answer about that day says inactive. An answer about another day says nothing."""
+    newest: dict[str, str] = {}
+    for row in checks:
+        if row["service_on"] == on:
+            newest.setdefault(row["coverage_id"], row["status"])
+    return frozenset(coverage_id for coverage_id, status in newest.items() if status == "inactive")

@@ -47,6 +47,7 @@ eligibility_checks = sa.Table(
     sa.Column("changed_at", sa.DateTime(timezone=True)),
     sa.Index("eligibility_checks_by_state", "tenant", "state", "changed_at", "check_id"),
     sa.Index("eligibility_checks_by_coverage", "tenant", "coverage_id", "service_on"),
+    sa.Index("eligibility_checks_by_patient", "tenant", "patient_id"),
 )
 
 benefits = sa.Table(
@@ -166,6 +167,16 @@ def for_coverages(coverage_ids: Iterable[str], on: date) -> sa.Select[Any]:
         sa.select(eligibility_checks)
         .where(eligibility_checks.c.coverage_id.in_(list(coverage_ids)), eligibility_checks.c.service_on == on)
         .order_by(eligibility_checks.c.changed_at.desc(), eligibility_checks.c.check_id)
+    )
+
+
+def answered_about(patient_ids: Iterable[str]) -> sa.Select[Any]:
+    """Checks of these patients that were answered, whatever was tried since, the newest first."""
+    checks = eligibility_checks.c
+    return (
+        sa.select(checks.coverage_id, checks.service_on, checks.status)
+        .where(checks.patient_id.in_(list(patient_ids)), checks.status.is_not(None))
+        .order_by(checks.changed_at.desc(), checks.check_id)
     )
 
 

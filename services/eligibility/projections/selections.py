@@ -82,6 +82,13 @@ def of_patients(patient_ids: Iterable[str]) -> sa.Select[Any]:
     )
 
 
+def held_for_answers(patient_ids: Iterable[str]) -> sa.Select[Any]:
+    """Accounts of these patients whose choice waits because a payer called a coverage inactive."""
+    return of_patients(patient_ids).where(
+        coverage_selections.c.state == "held", coverage_selections.c.reason == "coverage-inactive"
+    )
+
+
 def held_for_payers() -> sa.Select[Any]:
     """Accounts whose choice waits for a payer to be listed."""
     waiting = by_state("held").where(coverage_selections.c.reason == "unknown-payer")

@@ -37,7 +37,7 @@ from shared.runtime.service import ServiceParts, ServiceRuntime
 from shared.testing.hosting import TENANT, Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.charges.test_charges_service import list_everything
-from tests.integration.eligibility.test_eligibility_service import AETNA, COVERAGE, ask, register
+from tests.integration.eligibility.test_eligibility_service import AETNA, COVERAGE, ask, register, release, selections
 
 NOON = datetime(2026, 5, 20, 17, tzinfo=UTC)
 SETTINGS = EligibilitySettings(realtime_urls={"house": "https://house.example/realtime"}, patience_minutes=10)
@@ -161,6 +161,25 @@ async def test_a_coverage_that_comes_after_the_booking_is_asked_about(practice: 
         await practice.services.settle()
     assert practice.payer.asked_for == ["2026-06-01"]
     assert (await practice.checks())[0]["status"] == "inactive"
+
+
+@pytest.mark.asyncio
+async def test_charges_of_a_coverage_called_inactive_wait_until_the_payer_says_otherwise(practice: Practice) -> None:
+    practice.payer.benefits = (Benefit(information="6", service_types=("30",)),)
+    patient_id = await register(practice.services)
+    await ask(practice.services, "POST", f"/patients/{patient_id}/coverages", COVERAGE)
+    await book(practice, patient_id)
+    await practice.later(days=13)
+    await release(practice.services, patient_id)
+    [row] = await selections(practice.services, "held")
+    assert (row["reason"], row["references"]) == ("coverage-inactive", ["c1"])
+    practice.payer.benefits = (Benefit(information="1", service_types=("30",)),)
+    await practice.later(hours=1)
+    check = (await practice.checks())[0]
+    await ask(practice.services, "POST", f"/checks/{check['check_id']}/again")
+    await practice.services.settle()
+    assert await selections(practice.services, "held") == []
+    assert len(await selections(practice.services, "selected")) == 1
 
 
 @pytest.mark.asyncio

@@ -12,6 +12,7 @@ from services.eligibility.domain.coverage_selection.commands import KnownPatient
 from services.eligibility.domain.coverage_selection.decider import coverage_selection
 from services.eligibility.domain.payer.directory import PayerDirectory
 from services.eligibility.policies.select_coverage import (
+    PatientFacts,
     Visit,
     changes_selections,
     select,
@@ -158,8 +159,33 @@ def test_an_authorisation_that_holds_on_the_date_is_named_to_its_payer() -> None
         "valid_to_on": MONDAY,
     }
     late = {**row, "number": "AUTH2", "valid_from_on": MONDAY + timedelta(days=1)}
-    (command,) = select([visit], patient=known(covered()), payers=DIRECTORY, authorizations=[late, row])
+    (command,) = select([visit], PatientFacts(patient=known(covered()), authorizations=[late, row]), DIRECTORY)
     assert spec.when(command).only(CoverageSelected).coverages[0].authorization_number == "AUTH1"
+
+
+def test_a_coverage_that_its_payer_called_inactive_waits_for_a_person() -> None:
+    command = choose(known(covered("c1"), covered("c2")), called_inactive=frozenset({"c2"}))
+    held = spec.when(command).only(CoverageSelectionHeld)
+    assert (held.reason, held.references) == ("coverage-inactive", ("c2",))
+    billed = choose(command.patient, called_inactive=frozenset({"c2"}), accepts_inactive=True)
+    spec.when(command, billed, command).then_kinds(CoverageSelectionHeld, CoverageSelected)
+
+
+def test_an_answer_alone_does_not_take_back_a_choice_that_was_made() -> None:
+    patient = known(covered())
+    spec.when(choose(patient), choose(patient, called_inactive=frozenset({"c1"}))).then_kinds(CoverageSelected)
+
+
+def test_only_the_newest_answer_about_that_very_day_counts() -> None:
+    visit = Visit(account_id="account-1", encounter_id="visit-1", patient_id=ANN, service_on=MONDAY)
+    said = [
+        {"coverage_id": "c1", "service_on": MONDAY + timedelta(days=1), "status": "inactive"},
+        {"coverage_id": "c1", "service_on": MONDAY, "status": "active"},
+        {"coverage_id": "c1", "service_on": MONDAY, "status": "inactive"},
+        {"coverage_id": "c2", "service_on": MONDAY, "status": "inactive"},
+    ]
+    (command,) = select([visit], PatientFacts(patient=known(covered()), checks=said), DIRECTORY)
+    assert command.called_inactive == {"c2"}
 
 
 coverages = st.lists(

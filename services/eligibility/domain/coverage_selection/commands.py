@@ -32,4 +32,8 @@ class SelectCoverage:
     patient: KnownPatient
     payers: PayerDirectory
     authorization_numbers: Mapping[str, str] = field(default_factory=dict)  # by payer id, valid on the date of service
+    called_inactive: frozenset[str] = (
+        frozenset()
+    )  # coverages that their payer, asked last about that date, called inactive
     takes_demographics: bool = False  # the person as registered now, also where the coverages stay as they were chosen
+    accepts_inactive: bool = False  # somebody decided to bill what the payer called inactive

@@ -1,5 +1,8 @@
 """Which coverages answer for an account's date of service?
 
+A coverage that its payer called inactive on that date holds the first choice for a person to look at; once a choice is made, claims may be
+out, and an answer alone does not take it back.
+
 Nothing is concluded from silence: `NoCoverageFound` is said of a registered patient only, and a coverage whose payer nobody listed holds
 the choice rather than dropping out of it. The same coverages again are no news: an address that changed since is not a reason to bill
 again. Only charges that are released, gaps that are filled and a person who asks for it take the demographics as they are now.
@@ -25,7 +28,7 @@ SelectionEvent: TypeAlias = CoverageSelected | NoCoverageFound | CoverageSelecti
 
 
 def decide(command: SelectCoverage, latest: SelectionEvent | None) -> Sequence[SelectionEvent]:
-    answer = _answer(command)
+    answer = _answer(command, latest)
     return [] if latest is not None and _says_the_same(answer, latest, command) else [answer]
 
 
@@ -44,7 +47,7 @@ def _says_the_same(answer: SelectionEvent, latest: SelectionEvent, command: Sele
     return answer == structs.replace(latest, patient=command.patient.person)
 
 
-def _answer(command: SelectCoverage) -> SelectionEvent:
+def _answer(command: SelectCoverage, latest: SelectionEvent | None) -> SelectionEvent:
     person = command.patient.person
     if person is None:
         return _held(command, "patient-unknown")
@@ -53,6 +56,11 @@ def _answer(command: SelectCoverage) -> SelectionEvent:
     if unknown:
         return _held(command, "unknown-payer", unknown)
     payables = [payable for payable in payables if payable.payer.filing_indicator != SELF_PAY]
+    inactive = tuple(
+        each.coverage.coverage_id for each in payables if each.coverage.coverage_id in command.called_inactive
+    )
+    if inactive and not command.accepts_inactive and not isinstance(latest, CoverageSelected):
+        return _held(command, "coverage-inactive", tuple(sorted(inactive)))
     return _selected(command, person, payables) if payables else _none(command, person, bool(active))
 
 
@@ -113,7 +121,9 @@ def _none(command: SelectCoverage, person: Sealed[Person], is_self_pay: bool) ->
 
 
 def _held(
-    command: SelectCoverage, reason: Literal["patient-unknown", "unknown-payer"], references: tuple[str, ...] = ()
+    command: SelectCoverage,
+    reason: Literal["patient-unknown", "unknown-payer", "coverage-inactive"],
+    references: tuple[str, ...] = (),
 ) -> CoverageSelectionHeld:
     return CoverageSelectionHeld(
         account_id=command.account_id,
