@@ -10,9 +10,8 @@ of the stream, and before a refusal is given out the stream is read up to its en
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -242,21 +241,40 @@ class _Remembered:
 
 
 class _Turns:
-    """One lock for each stream that is in use."""
+    """One lock for each stream that is in use, as a context that commands for that stream enter one after another."""
 
     def __init__(self) -> None:
-        self._locks: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+        self._streams: dict[tuple[str, str], _Turn] = {}
 
-    @contextlib.asynccontextmanager
-    async def of(self, tenant: str, stream: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get((tenant, stream)) or (asyncio.Lock(), 0)
-        self._locks[tenant, stream] = lock, users + 1
+    def of(self, tenant: str, stream: str) -> _Turn:
+        turn = self._streams.get((tenant, stream))
+        if turn is None:
+            turn = self._streams[tenant, stream] = _Turn(self._streams, (tenant, stream))
+        return turn
+
+
+class _Turn:
+    __slots__ = ("_key", "_lock", "_streams", "_users")
+
+    def __init__(self, streams: dict[tuple[str, str], _Turn], key: tuple[str, str]) -> None:
+        self._streams = streams
+        self._key = key
+        self._lock = asyncio.Lock()
+        self._users = 0
+
+    async def __aenter__(self) -> None:
+        self._users += 1
         try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[tenant, stream]
-            if users == 1:
-                del self._locks[tenant, stream]
-            else:
-                self._locks[tenant, stream] = lock, users - 1
+            await self._lock.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._users -= 1
+        if self._users == 0:
+            del self._streams[self._key]

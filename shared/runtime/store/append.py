@@ -26,7 +26,7 @@ class AppendFailed(Exception):
         self.sqlstate = sqlstate
 
 
-class NewEvent(Struct, frozen=True, kw_only=True):
+class NewEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event that was decided, encoded and sealed."""
 
     event_id: UUID
@@ -34,7 +34,7 @@ class NewEvent(Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-class Head(Struct, frozen=True, kw_only=True):
+class Head(Struct, frozen=True, kw_only=True, gc=False):
     """Where a stream stood when a command was decided."""
 
     version: int
@@ -42,7 +42,7 @@ class Head(Struct, frozen=True, kw_only=True):
     recorded_at: datetime | None  # of its last event; None: it has none
 
 
-class Append(Struct, frozen=True, kw_only=True):
+class Append(Struct, frozen=True, kw_only=True, gc=False):
     """One command's events for one stream. Without events it still makes the command's answer stable."""
 
     tenant: str
@@ -59,14 +59,14 @@ class Append(Struct, frozen=True, kw_only=True):
     traceparent: str | None
 
 
-class Appended(Struct, frozen=True, kw_only=True):
+class Appended(Struct, frozen=True, kw_only=True, gc=False):
     """Committed: the events as they lie in the store (none, when nothing was decided), and the head behind them."""
 
     events: tuple[Stored, ...]
     head: Head
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Struct, frozen=True, kw_only=True, gc=False):
     """What a command led to the first time it came."""
 
     stream: str

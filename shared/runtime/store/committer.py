@@ -13,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -45,15 +45,27 @@ _RECONNECT_PAUSE_SECONDS = 0.1
 
 # append_batch takes them in this order
 _ARRAYS = (
-    "text, timestamptz, uuid[], bytea[], text[], int[], int[], int[], bytea[], bytea[], timestamptz[], int[], text[], text[],"
-    " int[], int[], uuid[], text[], timestamptz[], text[], text[], text[], text[], text, bytea[], bytea[], bytea[]"
+    "text, timestamptz, text,"
+    " uuid[], bytea[], text[], int[], int[], bytea[], timestamptz[], timestamptz[], text[], text[], text[], text[],"
+    " int[], text[], text[],"
+    " int[], uuid[], text[], bytea[], bytea[]"
 )
 _APPEND = f"select * from append_batch({', '.join(f'${n}::{name}' for n, name in enumerate(_ARRAYS.split(', '), 1))})"
+
+_LaidOut: TypeAlias = tuple[int, UUID, str, bytes, bytes]  # command from 1, id, type, data, hash
 
 _DONE, _MOVED, _REPEAT, _OTHER_FINGERPRINT, _KEY_TAKEN, _AGAIN = range(6)
 
 # Another transaction was in the way, or the stamp became too old: the same append can succeed in a new transaction.
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505", "LL001"})
+
+_DRIVER_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +154,9 @@ class GroupCommitter:
         try:
             if batch:
                 await writer.commit(batch)
+        except Exception:  # a bug: its callers are told, and the store goes on for the others
+            log.exception("a batch could not be written", extra={"service": self._service, "commands": len(batch)})
+            writer.drop_connection()
         finally:
             self._in_flight -= len(batch)
             _leave_none_behind(batch)
@@ -239,10 +254,10 @@ class _Writer:
                 with self._metrics.commit(len(batch), len(formed.events)):
                     answer = await statement.fetchrow(*formed.arguments, timeout=_STATEMENT_SECONDS)
                 return formed.settle(answer)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _DRIVER_ERRORS as error:
                 if not self._is_broken(error):
                     raise
-                self._drop_connection()
+                self.drop_connection()
                 log.warning("store connection lost", extra={"service": self._service, "error": type(error).__name__})
                 if asyncio.get_running_loop().time() > give_up_at:
                     for waiting in batch:
@@ -252,9 +267,13 @@ class _Writer:
                 formed = _Batch(self._service, batch, stamp=self._clock.now().astimezone(UTC), clock=self._clock.kind)
 
     def _is_broken(self, error: Exception) -> bool:
-        return is_outage(error) or self._connection is None or bool(self._connection.is_closed())
+        if is_outage(error) or isinstance(error, asyncpg.InternalClientError):
+            return True
+        if getattr(error, "severity_en", None) in ("FATAL", "PANIC"):  # the server hangs up behind these
+            return True
+        return self._connection is None or bool(self._connection.is_closed())
 
-    def _drop_connection(self) -> None:
+    def drop_connection(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
         self._connection = self._statement = None
@@ -271,23 +290,23 @@ class _Batch:
     def __init__(self, service: str, waiting: Sequence[_Waiting], *, stamp: datetime, clock: str) -> None:
         self._service = service
         self._waiting = waiting
+        self._stamp = stamp
         self._clock = clock
-        self.events: list[tuple[Any, ...]] = []
-        self._recorded_at: list[datetime] = []
-        self._last_event: list[int] = []
-        self._last_hash: list[bytes] = []
+        self.events: list[_LaidOut] = []
         for index, one in enumerate(waiting, start=1):
-            self._lay_out(index, one.append, stamp)
-        self.arguments = self._arguments([one.append for one in waiting], stamp)
+            self.events += self._laid_out(index, one.append)
+        self.arguments = self._arguments([one.append for one in waiting])
 
-    def _lay_out(self, index: int, append: Append, stamp: datetime) -> None:
-        head = append.head
-        recorded_at = (
-            stamp if head.recorded_at is None else max(stamp, head.recorded_at)
-        )  # never below the stream's last
+    def _recorded_at(self, append: Append) -> datetime:
+        """The stamp, but never below the stream's last."""
+        last = append.head.recorded_at
+        return self._stamp if last is None or last <= self._stamp else last
+
+    def _laid_out(self, index: int, append: Append) -> Iterator[_LaidOut]:
+        recorded_at = self._recorded_at(append)
         occurred_at = append.occurred_at or recorded_at
-        previous = head.hash
-        for version, event in enumerate(append.events, start=head.version + 1):
+        previous = append.head.hash
+        for version, event in enumerate(append.events, start=append.head.version + 1):
             link = event_hash(
                 previous_hash=previous,
                 tenant=append.tenant,
@@ -304,100 +323,84 @@ class _Batch:
                 clock=self._clock,
                 data=event.data,
             )
-            self.events.append(
-                (
-                    index,
-                    version,
-                    event.event_id,
-                    event.type,
-                    occurred_at,
-                    append.actor,
-                    append.correlation_id,
-                    append.causation_id,
-                    append.traceparent,
-                    event.data,
-                    previous,
-                    link,
-                )
-            )
+            yield (index, event.event_id, event.type, event.data, link)
             previous = link
-        self._recorded_at.append(recorded_at)
-        self._last_event.append(len(self.events) if append.events else 0)
-        self._last_hash.append(previous)
 
-    def _arguments(self, appends: Sequence[Append], stamp: datetime) -> tuple[Any, ...]:
+    def _arguments(self, appends: Sequence[Append]) -> tuple[Any, ...]:
         keys = [(index, *key) for index, append in enumerate(appends, start=1) for key in append.business_keys]
-        events = _columns(self.events, 12)
+        stamp = self._stamp
         return (
             appends[0].tenant,
-            stamp if self._clock == "real" else None,
+            stamp,
+            self._clock,
             [append.command_id for append in appends],
             [append.fingerprint for append in appends],
             [append.stream for append in appends],
             [append.head.version for append in appends],
             [len(append.events) for append in appends],
-            self._last_event,
             [append.head.hash for append in appends],
-            self._last_hash,
-            self._recorded_at,
+            [None if (at := self._recorded_at(append)) is stamp else at for append in appends],
+            [append.occurred_at for append in appends],
+            [append.actor for append in appends],
+            [append.correlation_id for append in appends],
+            [append.causation_id for append in appends],
+            [append.traceparent for append in appends],
             *_columns(keys, 3),
-            *events[:9],
-            self._clock,
-            *events[9:],
+            *_columns(self.events, 5),
         )
 
     def settle(self, answer: Any) -> list[_Waiting]:
         """Tell each caller what became of its command; returns those that need another transaction."""
         repeats = msgspec.json.decode(answer["repeats"] or "{}")
         holders = msgspec.json.decode(answer["holders"] or "{}")
-        positions = answer["positions"] or ()
+        epoch, tx, positions = answer["at_epoch"], answer["at_tx"], answer["positions"] or ()
         again: list[_Waiting] = []
+        first = 0
         for index, (one, outcome) in enumerate(zip(self._waiting, answer["outcomes"], strict=True), start=1):
+            behind = first + len(one.append.events)
             if outcome == _DONE:
-                _settle(one, self._appended(index, one.append, answer["at_epoch"], answer["at_tx"], positions))
+                places = [Position(epoch, tx, pos) for pos in positions[first:behind]]
+                _settle(one, self._appended(one.append, self.events[first:behind], places))
             elif outcome == _AGAIN:
                 again.append(one)
             else:
                 _settle(one, _refusal(outcome, one.append, repeats.get(str(index)), holders.get(str(index))))
+            first = behind
         return again
 
-    def _appended(self, index: int, append: Append, epoch: int, tx: int, positions: Sequence[int]) -> Appended:
-        recorded_at = self._recorded_at[index - 1]
-        last = self._last_event[index - 1]
-        first = last - len(append.events)
-        stored = tuple(
-            self._stored(append, row, recorded_at, Position(epoch, tx, pos))
-            for row, pos in zip(self.events[first:last], positions[first:last], strict=True)
-        )
-        if not stored:
+    def _appended(self, append: Append, laid_out: Sequence[_LaidOut], places: Sequence[Position]) -> Appended:
+        if not laid_out:
             return Appended(events=(), head=append.head)
-        return Appended(
-            events=stored,
-            head=Head(version=stored[-1].version, hash=stored[-1].hash, recorded_at=recorded_at),
-        )
-
-    def _stored(self, append: Append, row: tuple[Any, ...], recorded_at: datetime, position: Position) -> Stored:
-        _, version, event_id, type_, occurred_at, _, _, _, _, data, previous_hash, link = row
-        return Stored(
-            service=self._service,
-            tenant=append.tenant,
-            stream=append.stream,
-            version=version,
-            event_id=event_id,
-            type=type_,
-            occurred_at=occurred_at,
-            recorded_at=recorded_at,
-            actor=append.actor,
-            command_id=append.command_id,
-            correlation_id=append.correlation_id,
-            causation_id=append.causation_id,
-            traceparent=append.traceparent,
-            clock=self._clock,
-            data=data,
-            previous_hash=previous_hash,
-            hash=link,
-            position=position,
-        )
+        recorded_at = self._recorded_at(append)
+        occurred_at = append.occurred_at or recorded_at
+        previous, version = append.head.hash, append.head.version
+        stored: list[Stored] = []
+        for (_, event_id, type_, data, link), position in zip(laid_out, places, strict=True):
+            version += 1
+            stored.append(
+                Stored(
+                    service=self._service,
+                    tenant=append.tenant,
+                    stream=append.stream,
+                    version=version,
+                    event_id=event_id,
+                    type=type_,
+                    occurred_at=occurred_at,
+                    recorded_at=recorded_at,
+                    actor=append.actor,
+                    command_id=append.command_id,
+                    correlation_id=append.correlation_id,
+                    causation_id=append.causation_id,
+                    traceparent=append.traceparent,
+                    clock=self._clock,
+                    data=data,
+                    previous_hash=previous,
+                    hash=link,
+                    position=position,
+                )
+            )
+            previous = link
+        return Appended(events=tuple(stored), head=Head(version=version, hash=previous, recorded_at=recorded_at))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
@@ -431,4 +434,4 @@ def _settle(waiting: _Waiting, result: AppendResult | Exception) -> None:
 
 def _leave_none_behind(batch: Iterable[_Waiting]) -> None:
     for waiting in batch:
-        _settle(waiting, StoreUnavailable("the writer of the store stopped: send the command again"))
+        _settle(waiting, StoreUnavailable("the outcome is not known: send the command again"))

@@ -7,11 +7,13 @@ from uuid import UUID
 import asyncpg
 
 from shared.events.envelope import Position, Stored
+from shared.runtime.availability import StoreUnavailable, outage_means
 from shared.runtime.clock import Clock
 from shared.runtime.store.append import Answer, Append, AppendResult
 from shared.runtime.store.committer import GroupCommitter
+from shared.runtime.store.loader import StreamLoader
 from shared.runtime.store.migrate import WrongStore
-from shared.runtime.store.rows import COLUMNS, prepare_connection, stored_events
+from shared.runtime.store.rows import prepare_connection
 
 # Reads set the tenant for their own transaction only, so there is nothing to reset between two borrowers.
 _SETTINGS = {"default_transaction_isolation": "read committed", "application_name": "ledgerline-store"}
@@ -28,6 +30,7 @@ class EventStore:
         self.service = service
         self._pool = pool
         self._committer = committer
+        self._loader = StreamLoader(pool, service)
 
     @classmethod
     async def open(
@@ -82,13 +85,13 @@ class EventStore:
         return await self._committer.append(append)
 
     async def stored_stream(self, tenant: str, stream: str, *, after: int = 0) -> list[Stored]:
-        """The events of a stream behind a version, in order."""
-        rows = await self._pool.fetch(f"select {COLUMNS} from stream_events($1, $2, $3) e", tenant, stream, after)
-        return stored_events(self.service, rows)
+        """The events of a stream behind a version, in order. Raises StoreUnavailable."""
+        return await self._loader.load(tenant, stream, after)
 
     async def answer(self, tenant: str, command_id: UUID) -> Answer | None:
-        """What a command led to, if it was answered before."""
-        row = await self._pool.fetchrow("select * from command_answer($1, $2)", tenant, command_id)
+        """What a command led to, if it was answered before. Raises StoreUnavailable."""
+        with outage_means(StoreUnavailable, "the store"):
+            row = await self._pool.fetchrow("select * from command_answer($1, $2)", tenant, command_id)
         if row is None:
             return None
         return Answer(

@@ -237,7 +237,7 @@ async def test_reading_one_stream_goes_by_the_primary_key(service: Promises) -> 
     await admin.execute("set auto_explain.log_nested_statements = on; set client_min_messages = log")
     told: list[str] = []
     admin.add_log_listener(lambda _, message: told.append(message.message))
-    assert len(await admin.fetch("select * from stream_events('clinic', 'guarantor-account/7', 4)")) == 6
+    assert len(await admin.fetch("select * from stream_events('clinic', '{guarantor-account/7}', '{4}')")) == 6
     assert await eventually(lambda: _one_that_says(told, "Index Scan using events_pkey"))
 
 

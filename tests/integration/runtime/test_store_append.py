@@ -239,9 +239,9 @@ async def test_an_append_in_a_transaction_that_has_an_id_is_refused(service: Pro
         with pytest.raises(asyncpg.PostgresError) as refusal:
             async with connection.transaction():
                 await connection.execute(
-                    "select append_batch($1, null, array[gen_random_uuid()], array[''::bytea], array['s'], array[0],"
-                    " array[0], array[0], array[$2::bytea], array[$2::bytea], array[now()], '{}', '{}', '{}',"
-                    " '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 'real', '{}', '{}', '{}')",
+                    "select append_batch($1, now(), 'real', array[gen_random_uuid()], array[''::bytea], array['s'], array[0],"
+                    " array[0], array[$2::bytea], '{null}', '{null}', '{a}', '{b}', '{c}', '{null}', '{}', '{}', '{}',"
+                    " '{}', '{}', '{}', '{}', '{}')",
                     TENANT,
                     FIRST,
                 )
@@ -289,3 +289,19 @@ async def test_commands_of_many_tenants_never_share_a_stream(service: Promises) 
     for number in range(30):
         (stored,) = await store.stored_stream(f"t{number}", "guarantor-account/1")
         assert stored.tenant == f"t{number}"
+
+
+async def test_many_streams_are_read_at_once_and_each_caller_gets_its_own(service: Promises) -> None:
+    store = await service.store()
+    for tenant in (TENANT, "other"):
+        await asyncio.gather(
+            *(store.append(append(f"guarantor-account/{n}", events=1 + n % 3, tenant=tenant)) for n in range(250))
+        )
+    wanted = [(tenant, n, after) for tenant in (TENANT, "other") for n in range(260) for after in (0, 1)]
+    found = await asyncio.gather(
+        *(store.stored_stream(tenant, f"guarantor-account/{n}", after=after) for tenant, n, after in wanted)
+    )
+    for (tenant, number, after), stored in zip(wanted, found, strict=True):
+        length = 1 + number % 3 if number < 250 else 0
+        assert [event.version for event in stored] == list(range(after + 1, length + 1))
+        assert {(event.tenant, event.stream) for event in stored} <= {(tenant, f"guarantor-account/{number}")}

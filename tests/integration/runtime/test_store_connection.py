@@ -136,6 +136,10 @@ async def test_while_the_database_is_away_callers_are_told_and_later_ones_succee
     commands = [append(f"guarantor-account/away-{number}") for number in range(20)]
     outcomes = await asyncio.gather(*(store.append(command) for command in commands), return_exceptions=True)
     assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
+    with pytest.raises(StoreUnavailable):
+        await store.stored_stream(TENANT, "guarantor-account/1")
+    with pytest.raises(StoreUnavailable):
+        await store.answer(TENANT, commands[0].command_id)
     wire.is_cut = False
     again = await asyncio.gather(*(store.append(command) for command in commands))
     assert all(isinstance(outcome, Appended) for outcome in again)

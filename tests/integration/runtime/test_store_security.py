@@ -53,7 +53,7 @@ async def test_without_a_tenant_there_are_no_rows_and_no_error(service: Promises
 
 async def test_the_tenant_of_a_read_does_not_outlive_it(service: Promises) -> None:
     connection = await service.connect(service.database.app)
-    assert len(await connection.fetch("select * from stream_events($1, 'guarantor-account/1', 0)", TENANT)) == 1
+    assert len(await connection.fetch("select * from stream_events($1, '{guarantor-account/1}', '{0}')", TENANT)) == 1
     assert await _seen(connection, "events", None) == set()
 
 
@@ -92,7 +92,10 @@ async def test_the_feed_role_reads_the_events_of_every_tenant_and_nothing_else(s
     for table in (*TABLES[1:], "readers"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(f"select * from {table}")
-    for call in ("command_answer('clinic', gen_random_uuid())", "stream_events('clinic', 'guarantor-account/1', 0)"):
+    for call in (
+        "command_answer('clinic', gen_random_uuid())",
+        "stream_events('clinic', '{guarantor-account/1}', '{0}')",
+    ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(f"select * from {call}")
 

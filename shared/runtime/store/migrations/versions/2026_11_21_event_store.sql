@@ -154,31 +154,27 @@ create trigger events_are_append_only before update or delete or truncate on eve
 -- "offset 0" keeps each lookup a probe of its index for each command, whatever the planner knew when the plan was made.
 create function append_batch(
   p_tenant       text,
-  p_stamped_at   timestamptz, -- by the real clock, when the batch was formed; null for a driven one
+  p_recorded_at  timestamptz, -- business time when the batch was formed: no event is recorded before it
+  p_clock        text,        -- "real" or "driven"
   c_id           uuid[],
   c_fingerprint  bytea[],
-  c_stream       text[],
+  c_stream       text[],      -- in this order the heads are locked: sorted
   c_expected     integer[],
-  c_events       integer[],   -- how many events each command has
-  c_last_event   integer[],   -- index into e_…, from 1, of its last event; 0: none
+  c_events       integer[],   -- how many events each command has; they follow each other in e_…
   c_previous     bytea[],     -- hash of the stream's last event as the decision saw it
-  c_hash         bytea[],     -- hash of its last event from now on
-  c_recorded_at  timestamptz[],
+  c_recorded_at  timestamptz[], -- null: p_recorded_at; later where the stream's last event was
+  c_occurred_at  timestamptz[], -- null: when it was recorded
+  c_actor        text[],
+  c_correlation  text[],
+  c_causation    text[],
+  c_traceparent  text[],
   k_command      integer[],   -- index into c_…, from 1
   k_kind         text[],
   k_value        text[],
-  e_command      integer[],
-  e_version      integer[],
+  e_command      integer[],   -- index into c_…, from 1
   e_id           uuid[],
   e_type         text[],
-  e_occurred_at  timestamptz[],
-  e_actor        text[],
-  e_correlation  text[],
-  e_causation    text[],
-  e_traceparent  text[],
-  e_clock        text,
   e_data         bytea[],
-  e_previous     bytea[],
   e_hash         bytea[],
   out at_epoch   smallint,
   out at_tx      xid8,
@@ -194,13 +190,14 @@ declare
   met       record;
   n         constant integer := cardinality(c_id);
   is_seen   boolean[] := array_fill(false, array[n]);
-  n_written integer;
+  last      integer[] := array_fill(0, array[n]); -- index into e_… of each command's last event
+  n_written integer := 0;
 begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'an append must be the first write of its transaction' using errcode = 'LL002';
   end if;
   perform pg_advisory_xact_lock_shared(77, 1);
-  if p_stamped_at < clock_timestamp() - interval '5 seconds' then
+  if p_clock = 'real' and p_recorded_at < clock_timestamp() - interval '5 seconds' then
     raise exception 'the batch was stamped more than 5 seconds ago' using errcode = 'LL001';
   end if;
   select s.epoch into strict at_epoch from store s;
@@ -233,6 +230,8 @@ begin
     end if;
   end loop;
   for i in 1 .. n loop
+    n_written := n_written + c_events[i];
+    last[i] := n_written;
     if not is_seen[i] and outcomes[i] = 0 and c_expected[i] > 0 then
       outcomes[i] := 1;
     end if;
@@ -256,10 +255,10 @@ begin
   select array_agg(nextval('event_pos')) into positions from generate_series(1, cardinality(e_id));
 
   insert into commands (tenant, command_id, fingerprint, stream, version, events, epoch, tx, pos, recorded_at)
-  select p_tenant, c.id, c.fingerprint, c.stream, c.expected + c.events, c.events,
-         at_epoch, at_tx, positions[c.last_event], c.recorded_at
-    from unnest(c_id, c_fingerprint, c_stream, c_expected, c_events, c_last_event, c_recorded_at)
-         with ordinality as c (id, fingerprint, stream, expected, events, last_event, recorded_at, n)
+  select p_tenant, c.id, c.fingerprint, c.stream, c.expected + c.events, c.events, at_epoch, at_tx,
+         case when c.events > 0 then positions[last[c.n]] end, coalesce(c.recorded_at, p_recorded_at)
+    from unnest(c_id, c_fingerprint, c_stream, c_expected, c_events, c_recorded_at)
+         with ordinality as c (id, fingerprint, stream, expected, events, recorded_at, n)
    where outcomes[c.n] = 0
    order by c.id
   on conflict do nothing;
@@ -286,14 +285,13 @@ begin
   end if;
 
   insert into streams (tenant, stream, version, last_hash, last_recorded_at, last_tx, last_epoch)
-  select p_tenant, c.stream, c.events, c.hash, c.recorded_at, at_tx, at_epoch
-    from unnest(c_stream, c_expected, c_events, c_hash, c_recorded_at)
-         with ordinality as c (stream, expected, events, hash, recorded_at, n)
+  select p_tenant, c.stream, c.events, e_hash[last[c.n]], coalesce(c.recorded_at, p_recorded_at), at_tx, at_epoch
+    from unnest(c_stream, c_expected, c_events, c_recorded_at) with ordinality as c (stream, expected, events, recorded_at, n)
    where outcomes[c.n] = 0 and c.events > 0 and c.expected = 0; -- begun twice at once: unique_violation, and tried again
   insert into streams (tenant, stream, version, last_hash, last_recorded_at, last_tx, last_epoch)
-  select p_tenant, c.stream, c.expected + c.events, c.hash, c.recorded_at, at_tx, at_epoch
-    from unnest(c_stream, c_expected, c_events, c_hash, c_recorded_at)
-         with ordinality as c (stream, expected, events, hash, recorded_at, n)
+  select p_tenant, c.stream, c.expected + c.events, e_hash[last[c.n]], coalesce(c.recorded_at, p_recorded_at),
+         at_tx, at_epoch
+    from unnest(c_stream, c_expected, c_events, c_recorded_at) with ordinality as c (stream, expected, events, recorded_at, n)
    where outcomes[c.n] = 0 and c.events > 0 and c.expected > 0
   on conflict (tenant, stream) do update -- always: the head is there and locked, and this always goes by the index
      set version = excluded.version, last_hash = excluded.last_hash, last_recorded_at = excluded.last_recorded_at,
@@ -302,25 +300,33 @@ begin
   insert into events (
     epoch, tx, pos, tenant, stream, version, event_id, type, occurred_at, recorded_at,
     actor, command_id, correlation_id, causation_id, traceparent, clock, data, previous_hash, hash)
-  select at_epoch, at_tx, positions[e.n], p_tenant, c_stream[e.command], e.version, e.id, e.type,
-         e.occurred_at, c_recorded_at[e.command],
-         e.actor, c_id[e.command], e.correlation, e.causation, e.traceparent, e_clock, e.data, e.previous, e.hash
-    from unnest(e_command, e_version, e_id, e_type, e_occurred_at, e_actor, e_correlation, e_causation, e_traceparent,
-                e_data, e_previous, e_hash)
-         with ordinality as e (command, version, id, type, occurred_at, actor, correlation, causation, traceparent,
-                               data, previous, hash, n)
+  select at_epoch, at_tx, positions[e.n], p_tenant, c_stream[e.command],
+         c_expected[e.command] + c_events[e.command] - (last[e.command] - e.n),
+         e.id, e.type,
+         coalesce(c_occurred_at[e.command], c_recorded_at[e.command], p_recorded_at),
+         coalesce(c_recorded_at[e.command], p_recorded_at),
+         c_actor[e.command], c_id[e.command], c_correlation[e.command], c_causation[e.command], c_traceparent[e.command],
+         p_clock, e.data,
+         case when e.n = last[e.command] - c_events[e.command] + 1 then c_previous[e.command] else e_hash[e.n - 1] end,
+         e.hash
+    from unnest(e_command, e_id, e_type, e_data, e_hash) with ordinality as e (command, id, type, data, hash, n)
    where outcomes[e.command] = 0;
 end
 $$;
 
 
--- The events of one stream behind a version, for the application of that tenant.
-create function stream_events(p_tenant text, p_stream text, p_after integer) returns setof events language plpgsql
-set enable_seqscan = off as $$
+-- The events of some streams, of each behind a version, for the application of that tenant.
+create function stream_events(p_tenant text, p_streams text[], p_after integer[]) returns setof events language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off as $$
 begin
   perform set_config('app.tenant', p_tenant, true);
   return query
-    select * from events e where e.tenant = p_tenant and e.stream = p_stream and e.version > p_after order by e.version;
+    select e.*
+      from unnest(p_streams, p_after) as w (stream, after)
+     cross join lateral (
+       select * from events x where x.tenant = p_tenant and x.stream = w.stream and x.version > w.after
+        order by x.version offset 0) e;
 end
 $$;
 

@@ -1,0 +1,74 @@
+"""Is what was acknowledged still there when the database server was killed?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.runtime.clock import SystemClock
+from shared.runtime.native import postgres
+from shared.runtime.store.append import Answer, Appended, Head
+from shared.runtime.store.event_store import EventStore
+from shared.runtime.store.hashing import broken_link
+from shared.runtime.store.migrate import APP, create_database, migrate, prepare_roles, role_dsn
+from tests.integration.runtime.promises import EMPTY, SERVICE, TENANT, append
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.fixture
+def own_server() -> Iterator[Path]:
+    """A folder for a server that this test may kill, and that flushes to disk."""
+    folder = Path(tempfile.mkdtemp(prefix="ledgerline-crash-"))
+    yield folder
+    postgres.destroy(folder)
+
+
+async def test_every_acknowledged_append_survives_kill_9_of_the_server_and_none_is_there_twice(
+    own_server: Path,
+) -> None:
+    server = await asyncio.to_thread(postgres.start, own_server, durable=True)
+    await prepare_roles(server.dsn(), {APP: "test"})
+    await create_database(server.dsn(), "ledgerline_collections")
+    await migrate(server.dsn("ledgerline_collections"), SERVICE)
+    dsn = role_dsn(server.dsn("ledgerline_collections"), APP, "test")
+    store = await EventStore.open(dsn, service=SERVICE, clock=SystemClock(), give_up_seconds=60)
+    heads: dict[str, Head] = {}
+    acknowledged: dict[str, int] = {}
+    is_over = False
+
+    async def write(stream: str) -> None:
+        while not is_over:
+            command = append(stream, heads.get(stream, EMPTY))
+            result = await store.append(command)
+            if isinstance(result, Answer):  # committed, and the word of it lost
+                stored = (await store.stored_stream(TENANT, stream))[-1]
+                heads[stream] = Head(version=stored.version, hash=stored.hash, recorded_at=stored.recorded_at)
+            else:
+                assert isinstance(result, Appended)
+                heads[stream] = result.head
+            acknowledged[stream] = heads[stream].version
+
+    writing = [asyncio.create_task(write(f"guarantor-account/{number}")) for number in range(20)]
+    await asyncio.sleep(0.5)
+    os.kill(server.pid, signal.SIGKILL)
+    before = sum(acknowledged.values())
+    assert before > 0
+    await asyncio.to_thread(postgres.start, own_server, port=server.port, durable=True)
+    await asyncio.sleep(1)
+    is_over = True
+    await asyncio.wait_for(asyncio.gather(*writing), 90)
+
+    assert sum(acknowledged.values()) > before
+    for stream, version in acknowledged.items():
+        stored = await store.stored_stream(TENANT, stream)
+        assert len(stored) == version
+        assert broken_link(stored) is None
+        assert len({event.command_id for event in stored}) == version
+    await store.close()
