@@ -158,15 +158,20 @@ class Advance(BaseModel):
 class Quietness:
     """Asks every service, twice with nothing new in between, whether anything is still going on."""
 
-    def __init__(self, platform: Platform, client: httpx.AsyncClient, works: Sequence["Work"]) -> None:
+    def __init__(
+        self, platform: Platform, client: httpx.AsyncClient, gateway: GatewayParts, works: Sequence["Work"]
+    ) -> None:
         self._platform = platform
         self._client = client
+        self._gateway = gateway
         self._works = works
 
     async def holds(self) -> bool:
         before = await self._heads()
         for _ in range(_QUIET_ROUNDS):
             if not await self._sandbox_is_idle() or not all(work.is_idle for work in self._works):
+                return False
+            if not await self._gateway.is_quiet():  # the sandbox may have left a file since the last look
                 return False
             if not all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES))):
                 return False
@@ -318,7 +323,7 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
             version=VERSION,
             routers=[
                 *gateway.routers,
-                clock_router(platform, Quietness(platform, client, works)),
+                clock_router(platform, Quietness(platform, client, gateway, works)),
                 openings_router(platform.vault),
                 documents_router(platform.documents),
             ],

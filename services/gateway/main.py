@@ -19,12 +19,14 @@ from services.gateway.intake import FileTaking
 from services.gateway.mapping.messages import MessageRules, plan_message
 from services.gateway.mapping.naming import Naming
 from services.gateway.mllp import MllpListener
+from services.gateway.partner_inbox import PartnerInbox
 from services.gateway.parts import Plan
 from services.gateway.receipts import Receipts
 from services.gateway.settings import GatewaySettings
 from services.gateway.x12_files import plan_interchange
 from shared.runtime.clock import Clock
 from shared.runtime.documents import Documents
+from shared.runtime.partners import PartnersFile
 from shared.runtime.service import Task
 from shared.runtime.settings import Settings
 from shared.runtime.vault import Vault
@@ -48,6 +50,7 @@ class GatewayParts:
     routers: tuple[APIRouter, ...]
     tasks: tuple[Task, ...]
     servers: tuple[Callable[[], Awaitable[None]], ...]  # each runs until it is cancelled
+    is_quiet: Callable[[], Awaitable[bool]]  # no partner's file waits, and no message that could go on
     close: Callable[[], Awaitable[None]]
     mllp: MllpListener
     json_bytes_max: int  # FHIR bundles are larger than a service's bodies
@@ -63,6 +66,11 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
         receipts, runtime.documents, runtime.vault, Delivery(runtime.client), runtime.clock, own, planners
     )
     taking = FileTaking(desk, messages=from_files, fhir=from_files, x12=plan_interchange)
+    inbox = PartnerInbox(PartnersFile(own.partners_file or runtime.settings.home / "partners.json"), taking, own)
+
+    async def is_quiet() -> bool:
+        return await inbox.is_empty() and not await receipts.unfinished(limit=1)
+
     listener = MllpListener(
         desk,
         _messages(MessageRules.for_listener(own)),
@@ -74,8 +82,12 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
     )
     return GatewayParts(
         routers=(intake.router(taking, desk, receipts),),
-        tasks=(Task(name="gateway.finish-messages", step=desk.finish_some, every_seconds=1.0),),
+        tasks=(
+            Task(name="gateway.finish-messages", step=desk.finish_some, every_seconds=1.0),
+            Task(name="gateway.empty-partner-inboxes", step=inbox.step, every_seconds=own.partner_poll_seconds),
+        ),
         servers=(listener.serve,),
+        is_quiet=is_quiet,
         close=receipts.close,
         mllp=listener,
         json_bytes_max=own.fhir_bytes_max,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ class GatewaySettings(BaseSettings):
     mllp_stop_seconds_max: float = Field(default=10.0, gt=0)
     retry_seconds_max: float = Field(default=60.0, gt=0)  # longest pause before an unfinished message is tried again
     fhir_bytes_max: int = Field(default=32 << 20, ge=1024)
+    partners_file: Path | None = None  # absent: partners.json under LEDGERLINE_HOME
     partner_poll_seconds: float = Field(default=1.0, gt=0)
     partner_file_bytes_max: int = Field(default=50 << 20, ge=1024)
 
