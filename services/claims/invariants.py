@@ -43,6 +43,8 @@ class ControlNumbersAreUsedOnce:
                 is_first = recorded.stored.key not in self._stored
                 _check(self._result, recorded, is_first, "stored once", "stored again")
                 self._stored.add(recorded.stored.key)
+            case _:
+                return
 
     def result(self) -> CheckResult:
         return self._result
@@ -68,6 +70,8 @@ class ClaimsLeaveOnce:
                 bound = self._bound.get(version, "no batch")
                 _check(self._result, recorded, bound == event.batch_id, f"sent in {bound}", f"sent in {event.batch_id}")
                 self._submitted.add(version)
+            case _:
+                return
 
     def result(self) -> CheckResult:
         return self._result
@@ -90,6 +94,8 @@ class ReadyAccountsHaveClaims:
                 self._ready.pop((recorded.tenant, event.claim_id), None)
             case ClaimCreated() as event:
                 self._created.add((recorded.tenant, event.claim_id))
+            case _:
+                return
 
     def result(self) -> CheckResult:
         self._result.checked = len(self._ready)

@@ -17,10 +17,9 @@ class Body(BaseModel):
 
 ClaimId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{17}$")]
 DenialId = Annotated[str, Field(pattern=r"^[0-9A-Z]{17}-[0-9A-F]{12}$")]
-Reason = Annotated[
-    str, Field(min_length=1, max_length=120, description="Words of the trade; no name, no number of a person.")
-]
-Code = Annotated[str, Field(pattern=r"^[0-9A-Z]{1,10}$")]
+# A reason stays in clear for ever, so it is a word and no free text: people belong in sealed notes.
+_WORD = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Reason = Annotated[str, Field(pattern=_WORD, max_length=60, description="A word such as waiting-for-the-chart.")]
 
 
 class HoldBody(Body):
@@ -81,7 +80,7 @@ class DecisionBody(Body):
 class ResolveBody(Body):
     outcome: DenialOutcome
     recovered_cents: Annotated[int, Field(ge=0, le=10**12, strict=True)] = 0
-    reason: Annotated[str, Field(max_length=120)] = ""
+    reason: Reason | None = None
 
 
 class PartnerBody(Body):

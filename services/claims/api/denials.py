@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
@@ -138,14 +138,14 @@ def router(
             on=clock.now().date(),
             outcome=body.outcome,
             recovered_cents=body.recovered_cents,
-            reason=body.reason,
+            reason=body.reason or "",
         )
         return await handle(denial_id, command, cause)
 
     return routes
 
 
-def _causes(limit: int) -> sa.Select[Any]:
+def _causes(limit: int) -> sa.Executable:
     table = denial_queue.denial_queue
     parts = (table.c.payer_id, table.c.reason_group, table.c.reason, table.c.category, table.c.origin)
     denied_cents = sa.cast(sa.func.sum(table.c.denied_cents), sa.BigInteger).label("denied_cents")

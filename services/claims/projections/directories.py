@@ -80,6 +80,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
                     "claims_per_set_max": event.claims_per_set_max,
                 },
             )
+        case _:
+            return
 
 
 projection = Projection(
@@ -91,9 +93,9 @@ projection = Projection(
 )
 
 
-def answer_days() -> sa.Select[Any]:
+def answer_days() -> sa.Subquery:
     """Payer and the days that it usually takes to answer."""
-    return sa.select(claim_payers.c.payer_id, claim_payers.c.answer_days)
+    return sa.select(claim_payers.c.payer_id, claim_payers.c.answer_days).subquery("terms")
 
 
 class PartnerReads:

@@ -115,6 +115,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield from _acknowledged(event, recorded)
         case InterchangeUnanswered() as event:
             yield _batch(event.batch_id, {"is_overdue": True})
+        case _:
+            return
 
 
 def _batch(batch_id: str, values: dict[str, Any]) -> Put:
@@ -207,7 +209,7 @@ projection = Projection(
 class SendingReads:
     """What the batcher asks of these tables. Implements `policies.send_batches.Queue`."""
 
-    def __init__(self, reads: ReadDatabase, answer_days: Callable[[], sa.Select[Any]]) -> None:
+    def __init__(self, reads: ReadDatabase, answer_days: Callable[[], sa.Subquery]) -> None:
         self._reads = reads
         self._answer_days = answer_days
 
@@ -222,7 +224,7 @@ class SendingReads:
 
     async def waiting(self, tenant: str, partner_id: str, limit: int) -> tuple[BatchedClaim, ...]:
         """The claims that were released first, with the days that their payers take to answer."""
-        terms = self._answer_days().subquery()
+        terms = self._answer_days()
         found = (
             sa.select(claims_to_send, terms.c.answer_days)
             .join_from(claims_to_send, terms, claims_to_send.c.payer_id == terms.c.payer_id, isouter=True)
