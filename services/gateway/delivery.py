@@ -18,8 +18,9 @@ import httpx
 import msgspec
 
 from services.gateway.notes import Note
-from services.gateway.parts import Part
+from services.gateway.parts import X12, Part
 from services.gateway.receipts import PartState
+from services.gateway.service_answers import remarks
 
 COMMITTED, REFUSED, WAITING = "committed", "refused", "waiting"
 _TRY_LATER = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})  # nothing that the sender could mend
@@ -86,7 +87,7 @@ class Delivery:
         answer = await self._request(part.method, path, content=content, headers=headers)
         told = PartState(place=part.place, what=part.what, state=COMMITTED, stream=_stream(answer))
         if answer.is_success:
-            return told, ()
+            return told, remarks(answer.json()) if part.media_type == X12 else ()
         problem = _problem(answer)
         code = str(problem.get("code", answer.status_code))[:80]
         return replace(told, state=REFUSED, code=code), _reasons(part, problem, code)

@@ -6,6 +6,7 @@ The same message again goes on where the first try stopped, and has one effect.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from shared.runtime.documents import Documents
 from shared.runtime.vault import Opener, Vault
 
 _LOG = logging.getLogger(__name__)
+_LONG_BYTES = 256 * 1024
 _DUPLICATE = Note(place="MSH-10", rule="duplicate control id: the sender gave it to another message before", code="205")
 _FINISHER = Opener(actor="service:gateway", purpose="finish what a message asked for")
 
@@ -65,7 +67,7 @@ class MessageDesk:
     async def take(self, tenant: str, connection: str, content: bytes, planner: Planner, *, name: str = "") -> Receipt:
         """Take in one message. Raises Unavailable when it cannot even be kept: then nothing was taken in."""
         naming = await self.naming(tenant, content)
-        plan = planner(content, naming)
+        plan = await _planned(planner, content, naming)
         fresh = self._fresh(connection, plan, naming, name)
         is_named = connection.startswith("mllp") and bool(plan.control_id)
         before = await self._receipts.found(tenant, fresh)
@@ -86,7 +88,7 @@ class MessageDesk:
         if receipt.state is State.DONE or planner is None:
             return receipt
         document = await self._documents.get(tenant, receipt.document_id, opener)
-        plan = planner(document.content, await self.naming(tenant, document.content))
+        plan = await _planned(planner, document.content, await self.naming(tenant, document.content))
         return await self._go_on(tenant, receipt, plan)
 
     async def finish_some(self) -> bool:
@@ -107,6 +109,8 @@ class MessageDesk:
         if is_finished or not plan.parts:
             return receipt
         states, said = await self._delivery.deliver(tenant, receipt.receipt_id, plan.parts, receipt.parts)
+        if plan.explained and any(each.state == REFUSED for each in states):
+            said = (*said, *await asyncio.to_thread(plan.explained))
         reached = self._reached(receipt, plan, states, said)
         if reached.state is State.RECEIVED:
             _LOG.warning("a message waits for a service", extra={"receipt_id": str(receipt.receipt_id)})
@@ -148,6 +152,13 @@ class MessageDesk:
             received_at=now,
             finished_at=None if state is State.RECEIVED else now,
         )
+
+
+async def _planned(planner: Planner, content: bytes, naming: Naming) -> Plan:
+    """A long document is read beside the event loop, so that others are not held up."""
+    if len(content) < _LONG_BYTES:
+        return planner(content, naming)
+    return await asyncio.to_thread(planner, content, naming)
 
 
 _NOTHING_TO_DO = (State.DONE, Answer.ACCEPTED)

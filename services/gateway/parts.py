@@ -5,6 +5,7 @@ A part is one command over HTTP. Its key is the receipt and its ordinal, so send
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -59,3 +60,4 @@ class Plan:
     notes: tuple[Note, ...] = ()
     sender: str = ""  # MSH-3 and MSH-4
     control_id: str = ""  # MSH-10
+    explained: Callable[[], tuple[Note, ...]] | None = None  # what a full check finds, when a service refuses the file

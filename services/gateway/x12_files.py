@@ -11,6 +11,7 @@ import re
 from services.gateway.mapping.naming import Naming
 from services.gateway.notes import Note
 from services.gateway.parts import X12, Fate, Part, Plan
+from shared.codecs.x12.check import check
 
 KIND = "x12"
 ROUTES = {  # ST01 -> service, path, what
@@ -30,6 +31,7 @@ NAMES = {
     "837": "a claim",
     "997": "an acknowledgement of an older version",
 }
+ERRORS_TOLD_MAX = 100
 _SETS_LOOKED_AT_MAX = 10_000
 _CLAIM_ACKNOWLEDGEMENT = b"005010X214"
 
@@ -54,7 +56,16 @@ def plan_interchange(content: bytes, naming: Naming) -> Plan:
         Part(service=service, path=path, place="ISA", what=what, content=content, media_type=X12)
         for service, path, what in takers.values()
     )
-    return Plan(kind=KIND, type=type_, fate=Fate.DELIVER, parts=parts)
+    return Plan(kind=KIND, type=type_, fate=Fate.DELIVER, parts=parts, explained=lambda: _checked(content))
+
+
+def _checked(content: bytes) -> tuple[Note, ...]:
+    """Errors of the file itself, segment by segment."""
+    errors = [finding for finding in check(content) if finding.severity == "error"]
+    return tuple(
+        Note(place=f"segment {each.segment} {each.element}", rule=each.message, value=each.found)
+        for each in errors[:ERRORS_TOLD_MAX]
+    )
 
 
 def transaction_sets(content: bytes) -> list[str]:

@@ -67,6 +67,7 @@ class StandIns:
     keys: dict[str, bytes] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
+    file_answers: dict[str, Any] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)  # end of a path -> code
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -99,15 +100,16 @@ class StandIns:
             )
         if path in FILES:
             self.files.append((path, content))
-        else:
-            model = next(model for pattern, model in BODIES.items() if re.fullmatch(pattern, path))
-            try:
-                body = model.model_validate_json(content)
-            except ValidationError as wrong:
-                return JSONResponse({"code": "malformed", "detail": str(wrong)}, 422)
-            self.commands.append((path, body.model_dump()))
-            if isinstance(body, eligibility.RegisterBody) and body.patient_id:
-                self.people[body.patient_id] = body.person.model_dump(mode="json")
+            self.keys[key] = content
+            return JSONResponse(self.file_answers.get(path, {"findings": []}), 201)
+        model = next(model for pattern, model in BODIES.items() if re.fullmatch(pattern, path))
+        try:
+            body = model.model_validate_json(content)
+        except ValidationError as wrong:
+            return JSONResponse({"code": "malformed", "detail": str(wrong)}, 422)
+        self.commands.append((path, body.model_dump()))
+        if isinstance(body, eligibility.RegisterBody) and body.patient_id:
+            self.people[body.patient_id] = body.person.model_dump(mode="json")
         self.keys[key] = content
         return JSONResponse({"stream": path.rpartition("/")[2], "version": 1}, 201)
 

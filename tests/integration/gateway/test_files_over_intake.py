@@ -92,6 +92,31 @@ async def test_a_claim_file_is_refused_by_name(make_edge: MakeEdge) -> None:
     assert told["findings"][0]["rule"] == "a claim is not taken in here"
 
 
+async def test_an_835_that_payments_holds_is_answered_as_held_with_the_findings_of_payments(
+    make_edge: MakeEdge,
+) -> None:
+    edge = make_edge()
+    finding = {"rule": "balance", "place": "BPR02", "message": "does not balance", "value": "1", "severity": "error"}
+    edge.services.file_answers["/api/payments/remittances"] = [
+        {"control_number": "0001", "outcome": "held", "findings": [finding]}
+    ]
+    async with edge.http() as client:
+        [told] = await take(client, ERA)
+    assert told["outcome"] == "held"
+    assert ("BPR02", "1", "does not balance") in {
+        (each["place"], each["value"], each["rule"]) for each in told["findings"]
+    }
+
+
+async def test_a_file_that_a_service_refuses_is_checked_to_its_last_segment(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    edge.services.refusals["/remittances"] = "no-remittance"
+    async with edge.http() as client:
+        [told] = await take(client, ERA.replace(b"SE*3*0001", b"SE*9*0001"))
+    assert told["outcome"] == "held"
+    assert any(each["place"].endswith("SE01") for each in told["findings"]), told
+
+
 async def test_an_empty_file_is_malformed(make_edge: MakeEdge) -> None:
     edge = make_edge()
     async with edge.http() as client:
