@@ -45,7 +45,7 @@ _RECONNECT_PAUSE_SECONDS = 0.1
 
 # append_batch takes them in this order
 _ARRAYS = (
-    "text, timestamptz, text,"
+    "text, timestamptz, text, boolean,"
     " uuid[], bytea[], text[], int[], int[], bytea[], timestamptz[], timestamptz[], text[], text[], text[], text[],"
     " int[], text[], text[],"
     " int[], uuid[], text[], bytea[], bytea[]"
@@ -211,9 +211,9 @@ class _Writer:
 
     async def commit(self, batch: Sequence[_Waiting]) -> None:
         again = batch
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
-                again = await self._send(again)
+                again = await self._send(again, is_retry=attempt > 0)
             except asyncpg.PostgresError as error:
                 if error.sqlstate not in _TRY_AGAIN:
                     break
@@ -230,7 +230,7 @@ class _Writer:
 
     async def _commit_alone(self, waiting: _Waiting) -> None:
         try:
-            left = await self._send([waiting])
+            left = await self._send([waiting], is_retry=True)
         except asyncpg.PostgresError as error:
             failure: Exception = AppendFailed(error.sqlstate or "no sqlstate")
             _settle(waiting, StreamMoved() if error.sqlstate in _TRY_AGAIN else failure)
@@ -240,13 +240,13 @@ class _Writer:
             if left:
                 _settle(waiting, StreamMoved())
 
-    async def _send(self, batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
+    async def _send(self, batch: Sequence[_Waiting], *, is_retry: bool) -> Sequence[_Waiting]:
         """One transaction; settles what it decided, and returns those that need another one.
 
         A connection that breaks in the middle leaves the outcome open. The same commands are then sent again over a new one:
         the commands table knows which were done, and a transaction that is still running there is waited for by its locks.
         """
-        formed = _Batch(self._service, batch, stamp=self._clock.now().astimezone(UTC), clock=self._clock.kind)
+        formed = self._formed(batch, is_retry=is_retry)
         give_up_at = asyncio.get_running_loop().time() + self._give_up_seconds
         while True:
             try:
@@ -264,7 +264,11 @@ class _Writer:
                         _settle(waiting, StoreUnavailable("the store cannot be reached: send the command again"))
                     return ()
                 await asyncio.sleep(_RECONNECT_PAUSE_SECONDS)
-                formed = _Batch(self._service, batch, stamp=self._clock.now().astimezone(UTC), clock=self._clock.kind)
+                formed = self._formed(batch, is_retry=True)
+
+    def _formed(self, batch: Sequence[_Waiting], *, is_retry: bool) -> _Batch:
+        stamp = self._clock.now().astimezone(UTC)
+        return _Batch(self._service, batch, stamp=stamp, clock=self._clock.kind, is_retry=is_retry)
 
     def _is_broken(self, error: Exception) -> bool:
         if is_outage(error) or isinstance(error, asyncpg.InternalClientError):
@@ -287,8 +291,11 @@ class _Writer:
 class _Batch:
     """The appends of one transaction: stamped, hashed, and laid out as the arrays that `append_batch` takes."""
 
-    def __init__(self, service: str, waiting: Sequence[_Waiting], *, stamp: datetime, clock: str) -> None:
+    def __init__(
+        self, service: str, waiting: Sequence[_Waiting], *, stamp: datetime, clock: str, is_retry: bool
+    ) -> None:
         self._service = service
+        self._is_retry = is_retry
         self._waiting = waiting
         self._stamp = stamp
         self._clock = clock
@@ -333,6 +340,7 @@ class _Batch:
             appends[0].tenant,
             stamp,
             self._clock,
+            self._is_retry,
             [append.command_id for append in appends],
             [append.fingerprint for append in appends],
             [append.stream for append in appends],

@@ -147,8 +147,8 @@ create trigger events_are_append_only before update or delete or truncate on eve
 --
 -- The order of the steps matters. The shared lock registers the writer before it has a transaction id (see feed_head).
 -- Whatever can wait for another transaction is taken in one order (heads, commands, business keys, new heads; each sorted),
--- so two batches cannot wait for each other. Who loses a race for a row that nobody could see yet gets
--- serialization_failure for the whole batch, and sees the winner's row the next time.
+-- so two batches cannot wait for each other. Who loses a race for a row that nobody could see yet gets unique_violation or
+-- serialization_failure for the whole batch, calls again with p_is_retry, and then sees the winner's row.
 --
 -- It runs as the owner: the application itself may not write events, so none can be written without the lock.
 -- "offset 0" keeps each lookup a probe of its index for each command, whatever the planner knew when the plan was made.
@@ -156,6 +156,7 @@ create function append_batch(
   p_tenant       text,
   p_recorded_at  timestamptz, -- business time when the batch was formed: no event is recorded before it
   p_clock        text,        -- "real" or "driven"
+  p_is_retry     boolean,     -- false: the first time, most likely no command is a repeat
   c_id           uuid[],
   c_fingerprint  bytea[],
   c_stream       text[],      -- in this order the heads are locked: sorted
@@ -191,7 +192,7 @@ declare
   n         constant integer := cardinality(c_id);
   is_seen   boolean[] := array_fill(false, array[n]);
   last      integer[] := array_fill(0, array[n]); -- index into e_… of each command's last event
-  n_written integer := 0;
+  n_events  integer := 0;
 begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'an append must be the first write of its transaction' using errcode = 'LL002';
@@ -204,37 +205,35 @@ begin
   outcomes := array_fill(0::smallint, array[n]);
 
   for met in
-    select c.n, m.version, m.events, m.epoch, m.tx, m.pos, m.fingerprint = c.fingerprint and m.stream = c.stream as is_same
-      from unnest(c_id, c_fingerprint, c_stream) with ordinality as c (id, fingerprint, stream, n)
-     cross join lateral (select * from commands x where x.tenant = p_tenant and x.command_id = c.id offset 0) m
-  loop
-    outcomes[met.n] := case when met.is_same then 2 else 3 end;
-    repeats := coalesce(repeats, '{}') || jsonb_build_object(met.n, jsonb_build_object(
-      'version', met.version, 'events', met.events,
-      'epoch', met.epoch, 'tx', met.tx::text::bigint, 'pos', met.pos));
-  end loop;
-
-  for met in
-    select c.n, c.events, s.last_epoch, s.last_tx, s.version = c.expected and s.last_hash = c.previous as is_there
-      from unnest(c_stream, c_expected, c_events, c_previous) -- which come sorted by stream
-           with ordinality as c (stream, expected, events, previous, n)
+    select c.n, s.last_epoch, s.last_tx, s.version = c.expected and s.last_hash = c.previous as is_there
+      from unnest(c_stream, c_expected, c_previous) with ordinality as c (stream, expected, previous, n)
      cross join lateral (select * from streams x where x.tenant = p_tenant and x.stream = c.stream offset 0 for update) s
   loop
     is_seen[met.n] := true;
-    if outcomes[met.n] <> 0 then
-      continue;
-    elsif not met.is_there then
+    if not met.is_there then
       outcomes[met.n] := 1;
     elsif met.last_epoch = at_epoch and met.last_tx > pg_current_xact_id() then
       outcomes[met.n] := 5;
     end if;
   end loop;
   for i in 1 .. n loop
-    n_written := n_written + c_events[i];
-    last[i] := n_written;
+    n_events := n_events + c_events[i];
+    last[i] := n_events;
     if not is_seen[i] and outcomes[i] = 0 and c_expected[i] > 0 then
       outcomes[i] := 1;
     end if;
+  end loop;
+
+  for met in
+    select c.n, m.version, m.events, m.epoch, m.tx, m.pos, m.fingerprint = c.fingerprint and m.stream = c.stream as is_same
+      from unnest(c_id, c_fingerprint, c_stream) with ordinality as c (id, fingerprint, stream, n)
+     cross join lateral (select * from commands x where x.tenant = p_tenant and x.command_id = c.id offset 0) m
+     where p_is_retry or outcomes[c.n] <> 0 -- otherwise the insert into commands will tell
+  loop
+    outcomes[met.n] := case when met.is_same then 2 else 3 end;
+    repeats := coalesce(repeats, '{}') || jsonb_build_object(met.n, jsonb_build_object(
+      'version', met.version, 'events', met.events,
+      'epoch', met.epoch, 'tx', met.tx::text::bigint, 'pos', met.pos));
   end loop;
 
   if cardinality(k_command) > 0 then
@@ -260,12 +259,7 @@ begin
     from unnest(c_id, c_fingerprint, c_stream, c_expected, c_events, c_recorded_at)
          with ordinality as c (id, fingerprint, stream, expected, events, recorded_at, n)
    where outcomes[c.n] = 0
-   order by c.id
-  on conflict do nothing;
-  get diagnostics n_written = row_count;
-  if n_written <> cardinality(array_positions(outcomes, 0::smallint)) then
-    raise exception 'a command came twice at once' using errcode = 'serialization_failure';
-  end if;
+   order by c.id; -- a repeat that nobody looked for is a unique_violation
 
   if cardinality(k_command) > 0 then
     insert into business_keys (tenant, kind, value, stream)
@@ -287,7 +281,7 @@ begin
   insert into streams (tenant, stream, version, last_hash, last_recorded_at, last_tx, last_epoch)
   select p_tenant, c.stream, c.events, e_hash[last[c.n]], coalesce(c.recorded_at, p_recorded_at), at_tx, at_epoch
     from unnest(c_stream, c_expected, c_events, c_recorded_at) with ordinality as c (stream, expected, events, recorded_at, n)
-   where outcomes[c.n] = 0 and c.events > 0 and c.expected = 0; -- begun twice at once: unique_violation, and tried again
+   where outcomes[c.n] = 0 and c.events > 0 and c.expected = 0; -- begun twice at once: unique_violation
   insert into streams (tenant, stream, version, last_hash, last_recorded_at, last_tx, last_epoch)
   select p_tenant, c.stream, c.expected + c.events, e_hash[last[c.n]], coalesce(c.recorded_at, p_recorded_at),
          at_tx, at_epoch
