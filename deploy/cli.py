@@ -29,7 +29,12 @@ from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
 from shared.runtime.identity.directory import Directory
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Medical billing as an event log.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they show values, and values may be personal
+    help="Medical billing as an event log.",
+)
 x12_app = typer.Typer(no_args_is_help=True, help="Look at X12 files; needs no running system.")
 tenant_app = typer.Typer(no_args_is_help=True, help="Organisations whose data is kept apart.")
 user_app = typer.Typer(no_args_is_help=True, help="Users of the local issuer.")
@@ -108,7 +113,8 @@ def demo(
     with Client(folder, state) as client, _progress() as bar:
         player = Player(client, state, patients=patients, days=days, seed=seed)
         player.play(_bar(bar, "playing the practice"))
-    _out.print(player.report())
+        report = player.report()
+    _out.print(report)
     _say_where(folder, state)
 
 

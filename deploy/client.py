@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -99,7 +100,7 @@ class Client:
             answer = self._http.get("/health/ready", timeout=5)
         except httpx.TransportError:
             return False, {"front": False}
-        return answer.status_code == httpx.codes.OK, answer.json().get("checks", {})
+        return answer.status_code == HTTPStatus.OK, answer.json().get("checks", {})
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
         return self._answer(method, path, **options).json()

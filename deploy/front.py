@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated
 
 import httpx
@@ -29,13 +30,12 @@ from services.gateway.receipts import create_gateway_schema
 from shared.events.registry import SERVICES
 from shared.kernel.errors import Conflict, DomainError
 from shared.runtime.clock import FileClock
-from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.host import VERSION, Host
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
 from shared.runtime.platform import Platform, answers
-from shared.runtime.service import Task
 from shared.runtime.settings import Settings
+from shared.runtime.tasks import TaskRunner
 from shared.runtime.web import (
     Caller,
     caller,
@@ -159,7 +159,7 @@ class Quietness:
     """Asks every service, twice with nothing new in between, whether anything is still going on."""
 
     def __init__(
-        self, platform: Platform, client: httpx.AsyncClient, gateway: GatewayParts, works: Sequence["Work"]
+        self, platform: Platform, client: httpx.AsyncClient, gateway: GatewayParts, works: Sequence[TaskRunner]
     ) -> None:
         self._platform = platform
         self._client = client
@@ -169,9 +169,11 @@ class Quietness:
     async def holds(self) -> bool:
         before = await self._heads()
         for _ in range(_QUIET_ROUNDS):
-            if not await self._sandbox_is_idle() or not all(work.is_idle for work in self._works):
+            if not await self._sandbox_is_idle():
                 return False
-            if not await self._gateway.is_quiet():  # the sandbox may have left a file since the last look
+            if not all(await asyncio.gather(*(work.is_idle() for work in self._works))):
+                return False
+            if not await self._gateway.is_quiet():
                 return False
             if not all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES))):
                 return False
@@ -179,7 +181,7 @@ class Quietness:
 
     async def _is_quiet(self, service: str) -> bool:
         answer = await self._client.get(f"/api/{service}/ops/quiet")
-        return answer.status_code == httpx.codes.OK and bool(answer.json()["quiet"])
+        return answer.status_code == HTTPStatus.OK and bool(answer.json()["quiet"])
 
     async def _sandbox_is_idle(self) -> bool:
         if not (url := os.environ.get("LEDGERLINE_SANDBOX_URL")):
@@ -231,33 +233,10 @@ def clock_router(platform: Platform, quietness: Quietness) -> APIRouter:
 # --- the front --------------------------------------------------------------------------------------------------------
 
 
-class Work:
-    """A task of the gateway. It runs on every front at once: its receipts keep two from doing the same."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.is_idle = False
-
-    async def run(self) -> None:
-        pause = Pause()
-        while True:
-            try:
-                found_work = await self.task.step()
-                self.is_idle = not found_work
-                pause.reset()
-                if not found_work:
-                    await asyncio.sleep(self.task.every_seconds)
-            except Exception as error:  # noqa: BLE001  it is never dropped: it says why it stands and tries again
-                self.is_idle = False
-                level = logging.WARNING if is_worth_retrying(error) else logging.ERROR
-                _log.log(level, "task will be tried again", extra={"task": self.task.name}, exc_info=error)
-                await asyncio.sleep(pause.next_seconds())
-
-
 class Front:
     """The front door's application, and the gateway's listeners and background work."""
 
-    def __init__(self, app: ASGIApp, gateway: GatewayParts, works: Sequence[Work]) -> None:
+    def __init__(self, app: ASGIApp, gateway: GatewayParts, works: Sequence[TaskRunner]) -> None:
         self.app = app
         self._gateway = gateway
         self._works = works
@@ -304,7 +283,7 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
             )
         )
         stack.push_async_callback(gateway.close)
-        works = [Work(task) for task in gateway.tasks]
+        works = [TaskRunner(task) for task in gateway.tasks]
         public = [issuer_router(LocalIssuer(settings))] if settings.is_locally_issued else []
 
         async def ready() -> Mapping[str, bool]:
@@ -340,4 +319,4 @@ async def _is_ready(client: httpx.AsyncClient, service: str) -> bool:
         answer = await client.get(f"/api/{service}/health/ready")
     except httpx.TransportError:
         return False
-    return answer.status_code == httpx.codes.OK
+    return answer.status_code == HTTPStatus.OK

@@ -50,7 +50,7 @@ class GatewayParts:
     routers: tuple[APIRouter, ...]
     tasks: tuple[Task, ...]
     servers: tuple[Callable[[], Awaitable[None]], ...]  # each runs until it is cancelled
-    is_quiet: Callable[[], Awaitable[bool]]  # no partner's file waits, and no message that could go on
+    is_quiet: Callable[[], Awaitable[bool]]  # no message waits to go on; tasks say the rest of themselves
     close: Callable[[], Awaitable[None]]
     mllp: MllpListener
     json_bytes_max: int  # FHIR bundles are larger than a service's bodies
@@ -69,7 +69,7 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
     inbox = PartnerInbox(PartnersFile(own.partners_file or runtime.settings.home / "partners.json"), taking, own)
 
     async def is_quiet() -> bool:
-        return await inbox.is_empty() and not await receipts.unfinished(limit=1)
+        return not await receipts.unfinished(limit=1)
 
     listener = MllpListener(
         desk,

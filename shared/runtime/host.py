@@ -10,18 +10,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 
 import asyncpg
 from fastapi import FastAPI
 
 from shared.events.registry import SERVICES
 from shared.runtime.codec import EventCodec
-from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.feed import Partition
 from shared.runtime.handler import CommandHandler
 from shared.runtime.held import Keeper
-from shared.runtime.leases import Fenced
 from shared.runtime.operations import Operations, operations_router
 from shared.runtime.parked import ParkedDesk
 from shared.runtime.platform import Platform, answers, broker_of
@@ -37,6 +34,7 @@ from shared.runtime.refusals import refusals_of
 from shared.runtime.relay import Relay
 from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 from shared.runtime.store.event_store import EventStore
+from shared.runtime.tasks import Right, TaskRunner
 from shared.runtime.timer_runner import TimerRunner, plan_of
 from shared.runtime.web import create_app, events_router
 
@@ -44,14 +42,6 @@ VERSION = "0.1.0"
 _log = logging.getLogger(__name__)
 
 Build = Callable[[ServiceRuntime], ServiceParts]
-
-
-@dataclass(slots=True, kw_only=True)
-class RunningTask:
-    """A task and whether its last round found anything to do."""
-
-    task: Task
-    is_idle: bool = False
 
 
 class Host:
@@ -93,7 +83,7 @@ class Host:
             )
             for timers in parts.timers
         ]
-        self._tasks = [RunningTask(task=task) for task in parts.tasks]
+        self._tasks = [self._task(task) for task in parts.tasks]
         self.store_feed = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
         self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
         self._rebuilder = Rebuilder(feed=platform.feed, codec=codec, owner_dsn=platform.settings.dsn(name, "owner"))
@@ -111,7 +101,7 @@ class Host:
             for timers in self._timers:
                 group.create_task(timers.run(), name=f"{self.name} timers")
             for running in self._tasks:
-                group.create_task(self._run_task(running), name=running.task.name)
+                group.create_task(running.run(), name=running.task.name)
 
     async def close(self) -> None:
         await self.store_feed.close()
@@ -146,38 +136,21 @@ class Host:
             self._names[timers.name] = frozenset(timers.reads)
         return readers
 
-    async def _run_task(self, running: RunningTask) -> None:
-        task, pause = running.task, Pause()
-        while True:
-            try:
-                held = await self._keeper.acquire(task.name, Partition(self.name, 0))
-                while held.is_held:
-                    found_work = await task.step()
-                    running.is_idle = not found_work
-                    pause.reset()
-                    if not found_work:
-                        await asyncio.sleep(task.every_seconds)
-            except Fenced:
-                continue
-            except Exception as error:  # noqa: BLE001  a task is never dropped: it says why it stands and tries again
-                running.is_idle = False
-                _log.log(
-                    logging.WARNING if is_worth_retrying(error) else logging.ERROR,
-                    "task will be tried again",
-                    extra={"task": task.name, "service": self.name},
-                    exc_info=error,
-                )
-                await asyncio.sleep(pause.next_seconds())
+    def _task(self, task: Task) -> TaskRunner:
+        async def acquire() -> Right:
+            return await self._keeper.acquire(task.name, Partition(self.name, 0))
+
+        return TaskRunner(task, acquire)
 
     # --- what operators ask ---
 
     async def is_quiet(self) -> bool:
         """Every reader is at its head, no timer is due, no task has work, no command is under way."""
-        if not self._store.is_idle or not all(running.is_idle for running in self._tasks):
+        if not self._store.is_idle or not await self.is_caught_up():
             return False
-        if not await self.is_caught_up():
+        if not all([await timers.idle() for timers in self._timers]):
             return False
-        return all([await timers.idle() for timers in self._timers])
+        return all(await asyncio.gather(*(running.is_idle() for running in self._tasks)))
 
     async def is_caught_up(self, wait_seconds: float = 0.0) -> bool:
         """Whether every reader of this service has taken in all that is in the stores now."""
