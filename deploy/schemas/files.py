@@ -9,8 +9,10 @@ from pathlib import Path
 from deploy.schemas.asyncapi import asyncapi_document
 from deploy.schemas.compatibility import breaks
 from deploy.schemas.events import Schema, event_schema
-from deploy.schemas.openapi import openapi_document, served
-from deploy.schemas.pages import events_page, settings_page
+from deploy.schemas.openapi import openapi_document
+from deploy.schemas.pages import events_page, make_page, settings_page
+from deploy.serve import BUILDS
+from deploy.state import CHECKOUT
 from shared.events.registry import SERVICES
 
 SCHEMAS = Path("shared/events/schemas")
@@ -22,9 +24,10 @@ def generated() -> Mapping[Path, str]:
     return {
         **{SCHEMAS / f"{service}.json": _json(event_schema(service)) for service in SERVICES},
         SCHEMAS / "asyncapi.json": _json(asyncapi_document()),
-        **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in served()},
+        **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in BUILDS},
         REFERENCE / "events.md": events_page(),
         REFERENCE / "settings.md": settings_page(),
+        REFERENCE / "make.md": make_page((CHECKOUT / "Makefile").read_text()),
     }
 
 

@@ -6,16 +6,14 @@ anything: whoever touched a port while being put together would fail here.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from deploy.schemas.events import Schema
-from shared.events.registry import SERVICES
+from deploy.serve import BUILDS
 from shared.runtime.clock import SystemClock
 from shared.runtime.codec import EventCodec
-from shared.runtime.host import Build, Host
+from shared.runtime.host import Host
 from shared.runtime.platform import Platform, verifier_of
 from shared.runtime.service import ServiceRuntime
 from shared.runtime.settings import Settings
@@ -29,17 +27,6 @@ class Unconnected:
 
     def __getattr__(self, attribute: str) -> Any:
         raise RuntimeError(f"{self._name}.{attribute}: nothing is connected while schemas are written")
-
-
-def served() -> list[str]:
-    """The services that have a composition root."""
-    return [service for service in SERVICES if importlib.util.find_spec(f"services.{service}.main")]
-
-
-def build_of(service: str) -> Build:
-    """The service's composition root."""
-    build: Build = importlib.import_module(f"services.{service}.main").build
-    return build
 
 
 def host_of(service: str) -> Host:
@@ -57,7 +44,7 @@ def host_of(service: str) -> Host:
         process="schemas",
     )
     commands, reads = none("commands"), none("reads")
-    parts = build_of(service)(
+    parts = BUILDS[service](
         ServiceRuntime(
             name=service,
             commands=commands,

@@ -1,11 +1,13 @@
-"""Which events and which settings are there? The reference pages, written from the code.
+"""Which events, settings and make targets are there? The reference pages, written from the code.
 
 Docstrings and the comments beside fields are the text; nothing is said here that the code does not say.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
@@ -16,16 +18,25 @@ from pydantic_settings import BaseSettings
 
 from deploy.schemas.events import structs_of, types_of
 from deploy.schemas.source import Group, comments_of, groups_of
-from services.claims.settings import ClaimsSettings
-from services.eligibility.settings import EligibilitySettings
-from services.gateway.settings import GatewaySettings
+from deploy.state import CHECKOUT
 from shared.events import charges, claims, collections, eligibility, payments, platform
 from shared.events.base import Event
 from shared.events.registry import SERVICES
 from shared.runtime.broker import Broker
 from shared.runtime.settings import Settings
 
-SETTINGS: tuple[type[BaseSettings], ...] = (Settings, EligibilitySettings, ClaimsSettings, GatewaySettings)
+
+def _settings() -> Iterator[type[BaseSettings]]:
+    """Those of every process, then those of each service's own."""
+    yield Settings
+    for path in sorted((CHECKOUT / "services").glob("*/settings.py")):
+        module = importlib.import_module(f"services.{path.parent.name}.settings")
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if issubclass(cls, BaseSettings) and cls.__module__ == module.__name__:
+                yield cls
+
+
+SETTINGS: tuple[type[BaseSettings], ...] = tuple(_settings())
 _GENERATED = "<!-- Written by `make schemas`; changes belong into the code. -->"
 _MODULES = {
     "eligibility": eligibility,
@@ -218,5 +229,18 @@ _BESIDE_SETTINGS = [
     "| `LEDGERLINE_SANDBOX_URL` | front | where the sandbox clearinghouse says whether it is idle; set by the supervisor |",
     "| `LEDGERLINE_SANDBOX_SFTP_PORT`, `LEDGERLINE_SANDBOX_HTTP_PORT`, `LEDGERLINE_SANDBOX_SEED` | the sandbox | its ports, and the seed of its answers |",
     "| `LEDGERLINE_TEST_PG_URL`, `LEDGERLINE_TEST_KAFKA`, `LEDGERLINE_TEST_INFRA`, `LEDGERLINE_REQUIRE_KAFKA` | tests | servers to test against instead of those that tests start |",
+    "| `LEDGERLINE_E2E_SEED`, `LEDGERLINE_E2E_KILL_SEED` | tests | seeds of the played practice and of the kills, to see a failure again |",
     "| `LEDGERLINE_SAMPLES` | tests | folder of sample files from elsewhere; empty: these tests are skipped |",
 ]
+
+
+# --- make -------------------------------------------------------------------------------------------------------------
+
+_TARGET = re.compile(r"^([a-z][a-z0-9-]*):.*## (.*)$", re.MULTILINE)
+
+
+def make_page(makefile: str) -> str:
+    """Every target of the Makefile."""
+    lines = ["# Make", "", _GENERATED, "", "`make` alone prints this list.", "", "| target | |", "|---|---|"]
+    lines += [f"| `make {name}` | {_cell(about)} |" for name, about in _TARGET.findall(makefile)]
+    return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ import re
 import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 _FIELD = re.compile(r"    (\w+): ")
 
@@ -24,6 +25,7 @@ class Group:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+@cache
 def comments_of(cls: type) -> Mapping[str, str]:
     """Every field of the class body and its comment; an empty one where there is none."""
     return {name: comment for group in groups_of(cls) for name, comment in group.fields.items()}

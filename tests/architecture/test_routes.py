@@ -1,0 +1,34 @@
+"""Who may use a route? Every one names an action of the table of roles."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.events.registry import SERVICES
+from shared.runtime.identity.roles import ACTIONS, ROLES_OF, Role
+from shared.runtime.web.application import actions_of
+from tests.architecture.checkout import host
+
+OF_EVERY_SERVICE = {"ops", "events"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_names_an_action_of_its_own_service(service: str) -> None:
+    routes = list(actions_of(host(service).app))
+    assert routes
+    for method, path, action in routes:
+        assert action in ACTIONS, f"{method} {path}"
+        assert action.partition(":")[0] in {service, *OF_EVERY_SERVICE}, f"{method} {path} asks for {action}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_whoever_may_only_read_can_change_nothing(service: str) -> None:
+    for method, path, action in actions_of(host(service).app):
+        is_reading = (action or "").partition(":")[2].startswith("read-")
+        # What is looked for may be personal, so a search is a POST: it changes nothing, and its body is in no log.
+        assert is_reading == (method == "GET" or path.endswith("/search")), f"{method} {path} asks for {action}"
+
+
+def test_an_auditor_reads_everything_and_does_nothing() -> None:
+    of_auditors = {action for action, roles in ROLES_OF.items() if Role.AUDITOR in roles}
+    assert of_auditors == {action for action in ACTIONS if action.partition(":")[2].startswith("read-")}
