@@ -66,6 +66,8 @@ class KafkaFeed:
         at = Cursor.parse(cursor)
         give_up_at = asyncio.get_running_loop().time() + wait_seconds
         while True:
+            if log.low <= at.offset < log.next:  # there is news, and what else there may be can wait
+                return self._page_of(partition, at, *log.behind(at.offset, limit), end=None)
             end = (await self._tail.ends())[self._tail.place(partition)]
             if end < at.offset:
                 at = at.from_the_start()
@@ -108,8 +110,9 @@ class KafkaFeed:
         return self._page_of(partition, at, records, next_offset, end)
 
     def _page_of(
-        self, partition: Partition, at: Cursor, records: Sequence[LogRecord], next_offset: int, end: int
+        self, partition: Partition, at: Cursor, records: Sequence[LogRecord], next_offset: int, end: int | None
     ) -> Page:
+        """What of these records is new to the reader. `end` None: whether there is more was not asked."""
         generation = at.generation
         events: list[Stored] = []
         position = at.position
@@ -123,7 +126,7 @@ class KafkaFeed:
             if record.stored.position > position:
                 events.append(record.stored)
                 position = record.stored.position
-        is_head = next_offset >= end
+        is_head = end is not None and next_offset >= end
         watermark = self._tail.watermark(partition, next_offset) if is_head else None
         return Page(
             events=events,

@@ -176,7 +176,7 @@ class Tail:
 
     async def _assign(self) -> None:
         if self._consumer is None:
-            consumer = self._broker.consumer(fetch_max_wait_ms=500)
+            consumer = self._broker.consumer(fetch_max_wait_ms=100)
             await consumer.start()
             self._consumer = consumer
         places = {place: log.next for place, log in self._logs.items()} | self._watermark_offsets
@@ -189,7 +189,7 @@ class Tail:
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             try:
-                await self._take(consumer, await consumer.getmany(timeout_ms=500))
+                await self._take(consumer, await consumer.getmany(timeout_ms=100))
             except OffsetOutOfRangeError as error:
                 await self._restart(consumer, list(error.args[0]))
             except KafkaError as error:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from shared.events.envelope import Position
+from shared.events.envelope import START, Position
 from shared.runtime.faults import is_worth_retrying
 from shared.runtime.feed import Partition
 
@@ -57,6 +57,10 @@ class Progress:
         """Every reader of this database, from its rows and from what this process knows better."""
         await self._read_rows()
         return sorted(self._known.values(), key=lambda status: (status.name, status.partition))
+
+    def furthest(self, reader: str) -> Position:
+        """The last position that this reader is known to have taken in, in whichever partition."""
+        return max((status.position for status in self._known.values() if status.name == reader), default=START)
 
     def is_reached(self, readers: Iterable[str], positions: Mapping[Partition, Position]) -> bool:
         """Whether each of these readers has taken in what those of its partitions hold up to there."""
