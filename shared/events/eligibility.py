@@ -170,7 +170,6 @@ class Benefit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quantity: str | None = None
     quantity_kind: str = ""  # EB09: VS visits, DY days, …
     insurance_type: str = ""  # EB04
-    message: str = ""  # MSG
     in_network: str = ""  # Y N U W, empty: not stated
     authorization_required: str = ""
 

@@ -1,7 +1,8 @@
 """How is a question about coverage written as a 270, and what does a payer's 271 say in our words?
 
 Source: ASC X12N 005010X279A1. The patient is the dependent when somebody else is the subscriber. What the payer left out stays out:
-an absent amount is unknown, an absent EB12 is not "yes", and an AAA is not "inactive".
+an absent amount is unknown, an absent EB12 is not "yes", and an AAA is not "inactive". Free text (MSG) stays in the raw document: it may
+name people.
 """
 
 from __future__ import annotations
@@ -219,8 +220,9 @@ def _status(benefits: Sequence[codec.Benefit]) -> Literal["active", "inactive", 
 
 
 def _payer_trace(answer: codec.Answer) -> str:
-    member = answer.patient
-    return next((trace.number for trace in member.traces if trace.type == "1"), "") if member else ""
+    """The payer's own number (TRN*1), which some payers fill with ours."""
+    own = [trace.number for trace in (answer.patient.traces if answer.patient else ()) if trace.type == "1"]
+    return next((number for number in own if check_of_trace(number) is None), "")
 
 
 def _benefit(benefit: codec.Benefit) -> Benefit:
@@ -235,7 +237,6 @@ def _benefit(benefit: codec.Benefit) -> Benefit:
         quantity=_text(benefit.quantity),
         quantity_kind=benefit.quantity_qualifier,
         insurance_type=benefit.insurance_type,
-        message=" ".join(benefit.messages),
         in_network=benefit.in_network,
         authorization_required=benefit.authorization_required,
     )

@@ -265,7 +265,6 @@ class BenefitView(BaseModel):
     in_network: str | None
     authorization_required: str | None
     insurance_type: str | None
-    message: str | None
 
 
 class CoveredOn(BaseModel):

@@ -19,6 +19,7 @@ from shared.events.charges import OrganizationListed
 from shared.events.claims import PartnerListed
 from shared.events.eligibility import CoverageAdded, EligibilityRequested
 from shared.events.values import Person
+from shared.kernel.errors import NotFound
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Commands
 from shared.runtime.documents import Documents
@@ -59,7 +60,10 @@ class Questions:
         is_still_asked = state.is_open and state.requested is not None and state.requested.attempt == asked.attempt
         if not is_still_asked or not self._clearinghouse.reaches(asked.partner_id):
             return []
-        inquiry = await self._inquiry(tenant, asked)
+        try:
+            inquiry = await self._inquiry(tenant, asked)
+        except NotFound:  # the patient was erased: nobody can write this question any more
+            return []
         if inquiry is None:
             return []
         try:

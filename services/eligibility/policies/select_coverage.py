@@ -25,6 +25,7 @@ from shared.events.eligibility import (
     EligibilityAnswered,
     NoCoverageFound,
     PatientRegistered,
+    PatientRetired,
     PatientsMerged,
     PayerListed,
 )
@@ -35,6 +36,7 @@ ABOUT_PATIENTS: tuple[EventType, ...] = (
     PatientRegistered,
     DemographicsCorrected,
     PatientsMerged,
+    PatientRetired,
     CoverageAdded,
     CoverageTerminated,
     CoverageOrderSet,

@@ -72,7 +72,6 @@ benefits = sa.Table(
     sa.Column("in_network", sa.Text),  # Y N U W; null: not stated
     sa.Column("authorization_required", sa.Text),
     sa.Column("insurance_type", sa.Text),
-    sa.Column("message", sa.Text),
 )
 
 
@@ -138,7 +137,6 @@ def _benefits(recorded: Recorded[Any], event: EligibilityAnswered) -> Iterable[C
                 "in_network": benefit.in_network or None,
                 "authorization_required": benefit.authorization_required or None,
                 "insurance_type": benefit.insurance_type or None,
-                "message": benefit.message or None,
             },
         )
 
