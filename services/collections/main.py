@@ -7,6 +7,7 @@ from typing import Any
 
 from services.collections.adapters.letters import AddressUnknown, Letters
 from services.collections.api import patients as patients_api
+from services.collections.api import simulation as simulation_api
 from services.collections.api import statements as statements_api
 from services.collections.api import worklist as worklist_api
 from services.collections.domain.guarantor_account.commands import NotePrinted
@@ -14,6 +15,7 @@ from services.collections.domain.guarantor_account.decider import guarantor_acco
 from services.collections.invariants import BalancesAreTheLedgers, PlansAddUp, StatementsAddUp
 from services.collections.policies import deadlines, note_balances
 from services.collections.projections import accounts, casework, letters, statements, worklist
+from services.collections.settings import CollectionsSettings
 from shared.events.charges import OrganizationListed
 from shared.events.collections import StatementIssued
 from shared.events.eligibility import PatientRegistered
@@ -29,7 +31,8 @@ _WAIT_SECONDS = 10.0
 _PRINTER = Opener(actor="policy:collections.print-statements", purpose="statement")
 
 
-def build(runtime: ServiceRuntime) -> ServiceParts:
+def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) -> ServiceParts:
+    settings = settings or CollectionsSettings()
     guarantor = Aggregate(name="guarantor-account", decider=guarantor_decider)
     letter_writer = Letters(reads=runtime.reads, vault=runtime.vault, documents=runtime.documents)
 
@@ -38,7 +41,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         after = f"payments:{recorded.position}"
         await runtime.reads.wait_for(accounts.projection.name, after, within_seconds=_WAIT_SECONDS)
         async with runtime.reads.read(recorded.tenant) as connection:
-            found = await row(connection, accounts.one(recorded.event.account_id))
+            found = await row(connection, accounts.one(recorded.event.account_id, up_to=recorded.version))
         if found is None:
             raise LookupError("the ledger has not said whose account this is")
         return note_balances.KnownAccount(patient_id=found["patient_id"], service_on=found["service_on"])
@@ -86,6 +89,14 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         patient_id, command = deadlines.fire(timer, now.date())
         return [Reaction(aggregate=guarantor, key=patient_id, command=command, occurred_at=now)]
 
+    printing = (
+        Policy(name="collections.print-statements", reads={"collections": (StatementIssued,)}, react=print_statement),
+        Policy(
+            name="collections.print-waiting",
+            reads={"eligibility": (PatientRegistered,), "charges": (OrganizationListed,)},
+            react=print_waiting,
+        ),
+    )
     return ServiceParts(
         aggregates=(guarantor,),
         projections=(
@@ -97,14 +108,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         ),
         policies=(
             Policy(name="collections.note-balances", reads={"payments": note_balances.LEDGER}, react=note_balance),
-            Policy(
-                name="collections.print-statements", reads={"collections": (StatementIssued,)}, react=print_statement
-            ),
-            Policy(
-                name="collections.print-waiting",
-                reads={"eligibility": (PatientRegistered,), "charges": (OrganizationListed,)},
-                react=print_waiting,
-            ),
+            *(printing if settings.print_statements == "when-issued" else ()),
         ),
         timers=(
             Timers(
@@ -115,6 +119,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             worklist_api.router(runtime.reads, runtime.clock),
             patients_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
             statements_api.router(runtime.reads, letter_writer),
+            simulation_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
         ),
         invariants=(StatementsAddUp, PlansAddUp, BalancesAreTheLedgers),
     )

@@ -6,6 +6,8 @@ what is due. The same letter gives the same bytes: nothing on it depends on the 
 
 from __future__ import annotations
 
+import logging
+import os
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -46,6 +48,10 @@ thead { display: table-header-group } tr { break-inside: avoid }
 
 def statement_pdf(letter: Letter) -> bytes:
     """The letter as PDF."""
+    # Fonts are cut down to the letters used, and what cuts them writes down the hour unless it is told this one.
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
+    for chatty in ("weasyprint", "fontTools"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     from weasyprint import HTML  # here only: it brings the libraries for laying out pages, which few processes need
 
     identifier = f"{letter.statement.statement_id}{letter.is_large_type}".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,15 +13,19 @@ import pytest
 import pytest_asyncio
 
 from services.collections.main import build
-from shared.events.base import Event
+from services.collections.settings import CollectionsSettings
+from shared.events.base import Event, Sealed
+from shared.events.charges import OrganizationListed
+from shared.events.eligibility import PatientRegistered
 from shared.events.payments import (
     AccountMovedToAgency,
     AdjustmentApproved,
     ChargesPosted,
     PaymentApplied,
+    RefundIssued,
     ResponsibilityTransferred,
 )
-from shared.events.values import Posting
+from shared.events.values import Address, Person, PersonName, Posting, ProviderIdentity
 from shared.kernel.decider import Decider
 from shared.runtime.clock import FileClock
 from shared.runtime.command import Aggregate, Cause
@@ -46,7 +51,8 @@ class World:
     async def say(self, service: str, *events: Event) -> None:
         for event in events:
             cause = Cause(tenant=TENANT, actor="test", command_id=uuid4(), correlation_id="test")
-            await self._neighbours[service].commands.handle(told, "x", event, cause)
+            key = getattr(event, "account_id", "x")
+            await self._neighbours[service].commands.handle(told, key, event, cause)
         await self.running.settle()
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
@@ -81,12 +87,16 @@ def _neighbour(name: str, known: dict[str, ServiceRuntime]) -> Callable[[Service
     return build_it
 
 
+def build_and_print(runtime: ServiceRuntime) -> ServiceParts:
+    return build(runtime, CollectionsSettings(print_statements="when-issued"))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[World]:
     known: dict[str, ServiceRuntime] = {}
     FileClock(tmp_path / "clock", start=MONDAY)
     builds = {name: _neighbour(name, known) for name in NEIGHBOURS}
-    async with hosted(postgres_server, {**builds, "collections": build}, tmp_path, clock="driven") as running:
+    async with hosted(postgres_server, {**builds, "collections": build_and_print}, tmp_path, clock="driven") as running:
         yield World(running, known)
 
 
@@ -229,3 +239,131 @@ async def test_a_dispute_pauses_its_account_and_is_overdue_when_nobody_answers(w
     await world.move_to(date(2026, 4, 3))
     assert len(await world.running.events("collections", "StatementIssued")) == 1
     await world.verify()
+
+
+@pytest.fixture
+def layout() -> None:
+    """WeasyPrint, imported once with its own imports' warnings let pass; skipped where the system's libraries are missing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("weasyprint", reason="the libraries for laying out pages are not here", exc_type=OSError)
+
+
+@pytest.mark.usefixtures("layout")
+@pytest.mark.asyncio
+async def test_a_letter_waits_for_its_addressee_and_is_then_kept_as_it_was_sent(world: World) -> None:
+    await world.say("charges", practice())
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00))
+    await world.move_to(FIRST)
+    statement = (await world.statements())[0]
+    assert (statement["due_cents"], statement["document_id"]) == (80_00, None)
+    await world.ask("GET", f"/statements/{statement['statement_id']}/pdf", status=409)
+    await world.say("eligibility", registered())
+    printed = (await world.statements())[0]
+    assert printed["document_id"]
+    path = f"/api/collections/statements/{statement['statement_id']}/pdf"
+    once, again = [await world.running.http.get(path) for _ in range(2)]
+    large = await world.running.http.get(f"{path}?large_type=true")
+    assert (once.status_code, once.headers["content-type"], once.content[:5]) == (200, "application/pdf", b"%PDF-")
+    assert (once.content == again.content, once.content == large.content, large.status_code) == (True, False, 200)
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_hold_a_promise_and_a_contact_are_seen_on_the_patients_page(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00))
+    at = "/patients/patient-1"
+    await world.ask("POST", f"{at}/promises", {"amount_cents": 80_00, "by_on": "2026-03-10"})
+    await world.ask("POST", f"{at}/contacts", {"outcome_code": "will-pay", "note": "says the cheque is in the mail"})
+    await world.ask("POST", f"{at}/holds", {"hold": "litigation", "reason": "letter of an attorney"})
+    detail = await world.patient()
+    assert (detail["next"]["next_step"], detail["next"]["gate"]) == ("paused", "litigation")
+    assert (detail["promises"][0]["state"], detail["contacts"][0]["next_action_on"]) == ("open", "2026-03-16")
+    assert "note_token" not in detail["contacts"][0]
+    assert "payment-plan" not in detail["options"]
+    refusal = await world.ask("POST", f"{at}/statements", status=409)
+    assert refusal["facts"]["gate"] == "litigation"
+    await world.ask("POST", f"{at}/holds/litigation/lift", {"reason": "settled"})
+    await world.move_to(date(2026, 3, 14))
+    assert (await world.patient())["promises"][0]["state"] == "broken"
+    assert len(await world.statements()) == 1
+    text = b"".join(stored.data for stored in await world.running.events("collections"))
+    assert b"cheque" not in text
+    await world.ask("POST", f"{at}/holds", {"hold": "because", "reason": "x"}, status=422)
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_the_simulation_says_what_the_strategy_would_send_and_bring_in(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00), charged("ACCOUNT-B"))
+    await world.say("payments", transferred(20_00, "ACCOUNT-B", reason="copay"))
+    found = await world.ask("GET", "/simulation?days=10")
+    assert (found["patients"], found["steps"][0]["letters"], found["steps"][0]["billed_cents"]) == (1, 1, 100_00)
+    assert found["expected_cents"] == 35_00
+    none = await world.ask("GET", "/simulation?days=10&minimum_cents=20000")
+    assert none["expected_cents"] == 0
+    assert await world.running.events("collections", "StatementIssued") == []
+
+
+@pytest.mark.asyncio
+async def test_an_account_stays_with_the_patient_that_was_named_first(world: World) -> None:
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00))
+    merged = PaymentApplied(**{**_fields(paid(30_00)), "patient_id": "patient-2"})
+    await world.say("payments", merged, refunded(10_00))
+    assert (await world.patient())["owed_cents"] == 60_00
+    await world.ask("GET", "/patients/patient-2", status=404)
+
+
+@pytest.mark.asyncio
+async def test_the_worklist_comes_in_pages_in_one_order(world: World) -> None:
+    names = [f"ACCOUNT-{letter}" for letter in "ABCDE"]
+    for count, name in enumerate(names, start=1):
+        await world.say("payments", charged(name), transferred(count * 10_00, name))
+    seen, cursor = [], ""
+    while True:
+        found = await world.ask("GET", f"/worklist?limit=2{cursor}")
+        seen += [row["account_id"] for row in found["items"]]
+        if not found["next"]:
+            break
+        cursor = f"&cursor={found['next']}"
+    assert seen == list(reversed(names))  # one day for all: the larger amount first
+    assert (await world.ask("GET", "/worklist?due_by=2026-03-03"))["items"] == []
+    assert len((await world.ask("GET", "/worklist?due_by=2026-03-04&step=statement"))["items"]) == 5
+
+
+def practice() -> OrganizationListed:
+    clinic = ProviderIdentity(
+        provider_id="clinic",
+        npi="1234567893",
+        last_or_organisation="CLINIC",
+        is_person=False,
+        address=Address(line_1="1 High Street", city="Springfield", state="IL", postal_code="627010001"),
+        phone="2175550100",
+    )
+    return OrganizationListed(organization=clinic)
+
+
+def registered() -> PatientRegistered:
+    person = Person(name=PersonName(last="Doe", first="Ann"), address=Address(line_1="2 Low Road", city="Springfield"))
+    return PatientRegistered(
+        patient_id="patient-1",
+        medical_record_number=Sealed.fresh("patient-1", "medical-record-number", "1234"),
+        person=Sealed.fresh("patient-1", "person", person),
+    )
+
+
+def refunded(cents: int, account: str = "ACCOUNT-A") -> RefundIssued:
+    return RefundIssued(
+        account_id=account,
+        refund_id="refund-1",
+        to_party="patient",
+        amount_cents=cents,
+        postings=(
+            Posting(account="receivable:patient", amount_cents=cents),
+            Posting(account="refunds", amount_cents=-cents),
+        ),
+    )
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
