@@ -47,7 +47,6 @@ from shared.runtime.web import (
 
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
 _TOKEN_SECONDS = 120.0
-_QUIET_ROUNDS = 2
 _log = logging.getLogger(__name__)
 
 
@@ -156,7 +155,7 @@ class Advance(BaseModel):
 
 
 class Quietness:
-    """Asks every service, twice with nothing new in between, whether anything is still going on."""
+    """Asks services, sandbox and edge in turn whether anything is going on; what was recorded meanwhile says no."""
 
     def __init__(
         self, platform: Platform, client: httpx.AsyncClient, gateway: GatewayParts, works: Sequence[TaskRunner]
@@ -168,16 +167,18 @@ class Quietness:
 
     async def holds(self) -> bool:
         before = await self._heads()
-        for _ in range(_QUIET_ROUNDS):
-            if not await self._sandbox_is_idle():
-                return False
-            if not all(await asyncio.gather(*(work.is_idle() for work in self._works))):
-                return False
-            if not await self._gateway.is_quiet():
-                return False
-            if not all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES))):
+        for is_at_rest in (self._services_are_quiet, self._sandbox_is_idle, self._edge_is_idle, self._sandbox_is_idle):
+            if not await is_at_rest():
                 return False
         return await self._heads() == before
+
+    async def _services_are_quiet(self) -> bool:
+        return all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES)))
+
+    async def _edge_is_idle(self) -> bool:
+        """Asked after the sandbox, which may have left a file since the edge looked last."""
+        idle = await asyncio.gather(*(work.is_idle() for work in self._works))
+        return all(idle) and await self._gateway.is_quiet()
 
     async def _is_quiet(self, service: str) -> bool:
         answer = await self._client.get(f"/api/{service}/ops/quiet")
