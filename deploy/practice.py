@@ -203,8 +203,9 @@ def _check_fields(place: str, item: _Node, fields: Mapping[str, tuple[bool, Rule
             yield Finding(line=lines.get(name, item.line), place=f"{place}.{name}", rule=problem)
 
 
-def _check_section(section: str, items: Any, line: int) -> Iterator[Finding]:
-    if not isinstance(items, list) or not all(isinstance(item, _Node) for item in items):
+def _check_section(section: str, found: Any, line: int) -> Iterator[Finding]:
+    items: list[Any] = found if isinstance(found, list) else [None]
+    if not all(isinstance(item, _Node) for item in items):
         yield Finding(line=line, place=section, rule="a list of items")
         return
     seen: set[str] = set()
@@ -214,7 +215,8 @@ def _check_section(section: str, items: Any, line: int) -> Iterator[Finding]:
         if (name := str(item.get("id"))) in seen:
             yield Finding(line=item.line, place=f"{place}.id", rule="the same id twice")
         seen.add(name)
-        for number, price in enumerate(item.get("prices", ()) if section == "price_lists" else ()):
+        prices: list[Any] = item.get("prices", []) if section == "price_lists" else []
+        for number, price in enumerate(prices):
             if isinstance(price, _Node):
                 yield from _check_fields(f"{place}.prices[{number}]", price, _PRICE)
             else:

@@ -27,7 +27,7 @@ def is_worth_retrying(error: BaseException) -> bool:
         return isinstance(error, Conflict | TooBusy | Unavailable)
     if isinstance(error, asyncpg.PostgresError):
         # A missing table or right is a broken installation, not a bad event.
-        return not (error.sqlstate or "").startswith(_DATA_CLASSES)
+        return not (getattr(error, "sqlstate", None) or "").startswith(_DATA_CLASSES)
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # asyncpg's own DataError: a value of the wrong type
     return isinstance(error, OSError | TimeoutError | KafkaError) or is_outage(error)

@@ -100,7 +100,7 @@ class Held:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        return (self.reader, *self.partition)
+        return self.reader, self.partition.service, self.partition.number
 
     @asynccontextmanager
     async def moving(self, place: Place) -> AsyncIterator[asyncpg.Connection]:
@@ -186,7 +186,7 @@ class Keeper:
 
     async def acquire(self, reader: str, partition: Partition) -> Held:
         """The lease, as soon as nobody else has it. `run` must be running for one that is taken now."""
-        key = (reader, *partition)
+        key = (reader, partition.service, partition.number)
         if (held := await self.try_acquire(reader, partition)) is not None:
             return held
         self._wanted[key] = asyncio.get_running_loop().create_future()

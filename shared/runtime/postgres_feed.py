@@ -122,7 +122,7 @@ class _StoreReader:
         return None if row is None else Position(row["epoch"], row["tx"], row["pos"])
 
     async def close(self) -> None:
-        tasks = [*self._ahead.values(), *([self._next_poll] if self._next_poll else [])]
+        tasks: list[asyncio.Task[Any]] = [*self._ahead.values(), *([self._next_poll] if self._next_poll else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

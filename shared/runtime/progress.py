@@ -95,8 +95,9 @@ class Progress:
             yield
         finally:
             self._waiting -= 1
-            if not self._waiting and self._look is not None:
-                self._look.cancel()
+            look = self._look
+            if not self._waiting and look:
+                look.cancel()
                 self._look = None
 
     async def _look_at_rows(self) -> None:

@@ -25,6 +25,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from shared.events.envelope import Position
@@ -161,7 +162,7 @@ class ReadDatabase:
                 await connection.execute(begin, {"tenant": tenant})
             try:
                 yield connection
-            except sa.exc.DBAPIError as error:
+            except DBAPIError as error:
                 if is_outage(error):
                     raise StoreUnavailable(f"{_WHAT} does not answer") from error
                 raise

@@ -83,7 +83,7 @@ def docker_answers() -> bool:
         return wanted == "docker"
     if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
         return False
-    import docker  # half a second of imports, only where there is a socket to ask
+    import docker.errors  # half a second of imports, only where there is a socket to ask
 
     try:
         client = docker.from_env(timeout=3)

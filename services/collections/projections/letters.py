@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -98,22 +97,10 @@ def sealed_person(row: Any) -> Sealed[Person]:
     return Sealed(kept["subject"], kept["field"], kept["token"])
 
 
-def senders() -> sa.Select[Any]:
+def sender() -> sa.Select[Any]:
+    """The organisation that bills."""
     return sa.select(practice).order_by(practice.c.organization_id).limit(1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """Who asks to be paid, and where."""
-
-    name: str
-    address: Address
-    phone: str
-
-
-def sender_of(rows: Sequence[Any]) -> Sender | None:
-    """The organisation that bills; None while none is listed."""
-    if not rows:
-        return None
-    row = rows[0]
-    return Sender(name=row["name"], address=msgspec.convert(row["address"], Address), phone=row["phone"])
+def address_of(row: Any) -> Address:
+    return msgspec.convert(row["address"], Address)

@@ -236,7 +236,9 @@ WORKLIST_ORDER: tuple[Order, ...] = (
 )
 
 
-def worklist(*, step: str | None = None, gate: str | None = None, due_by: date | None = None) -> sa.Select[Any]:
+def worklist(
+    *, step: str | None = None, gate: str | None = None, due_by: date | None = None
+) -> sa.Select[*tuple[Any, ...]]:
     """Accounts on which a patient owes something, or that an agency has."""
     accounts, patients = collection_accounts, collection_patients
     statement = (

@@ -168,7 +168,7 @@ def for_coverages(coverage_ids: Iterable[str], on: date) -> sa.Select[Any]:
     )
 
 
-def answered_about(patient_ids: Iterable[str]) -> sa.Select[Any]:
+def answered_about(patient_ids: Iterable[str]) -> sa.Select[*tuple[Any, ...]]:
     """Checks of these patients that were answered, whatever was tried since, the newest first."""
     checks = eligibility_checks.c
     return (

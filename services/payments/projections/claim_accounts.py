@@ -263,7 +263,7 @@ def accounts(patient_id: str | None = None) -> sa.Select[Any]:
     return statement if patient_id is None else statement.where(claim_accounts.c.patient_id == patient_id)
 
 
-def parties_of(account_id: str) -> sa.Select[Any]:
+def parties_of(account_id: str) -> sa.Select[*tuple[Any, ...]]:
     """Who owes what on an account. What is still denied is never more than what the payer owes."""
     party = claim_account_parties
     denied = sa.func.least(party.c.denied_cents, sa.func.greatest(party.c.owed_cents, 0))
@@ -310,7 +310,7 @@ def lines_of(account_id: str) -> sa.Select[Any]:
     )
 
 
-def due_of_patient(patient_ids: list[str]) -> sa.Select[Any]:
+def due_of_patient(patient_ids: list[str]) -> sa.Select[*tuple[Any, ...]]:
     """`account_id`, `due_cents` that these ids of one patient owe, what was owed longest first."""
     party, whose = claim_account_parties, claim_accounts
     return (
@@ -321,7 +321,7 @@ def due_of_patient(patient_ids: list[str]) -> sa.Select[Any]:
     )
 
 
-def credits() -> sa.Select[Any]:
+def credits() -> sa.Select[*tuple[Any, ...]]:
     """Parties that are owed something: who paid too much, and on which account."""
     party, whose = claim_account_parties, claim_accounts
     return (

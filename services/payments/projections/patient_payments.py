@@ -124,7 +124,7 @@ def payments(patient_ids: list[str]) -> sa.Select[Any]:
     )
 
 
-def unapplied() -> sa.Select[Any]:
+def unapplied() -> sa.Select[*tuple[Any, ...]]:
     """Patients' money that waits, with its owner and its day; the caller orders and pages."""
     return sa.select(
         payments_of_patients.c.payment_id,

@@ -119,7 +119,7 @@ def balances_by_payer(clocks: Clocks) -> sa.Select[Any]:
     return _grouped(name, clocks, postings.outerjoin(payer, named))
 
 
-def trial_balance(clocks: Clocks) -> sa.Select[Any]:
+def trial_balance(clocks: Clocks) -> sa.Select[*tuple[Any, ...]]:
     """`name`, `cents` of every ledger account; they sum to zero."""
     cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
     return (
@@ -131,7 +131,9 @@ def trial_balance(clocks: Clocks) -> sa.Select[Any]:
     )
 
 
-def _grouped(name: sa.ColumnElement[Any], clocks: Clocks, source: sa.FromClause | None = None) -> sa.Select[Any]:
+def _grouped(
+    name: sa.ColumnElement[Any], clocks: Clocks, source: sa.FromClause | None = None
+) -> sa.Select[*tuple[Any, ...]]:
     cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
     return (
         sa.select(name.label("name"), cents.label("cents"))
@@ -147,7 +149,7 @@ AgingBasis: TypeAlias = Literal["responsibility", "service", "bill"]
 BUCKETS = ("0-30", "31-60", "61-90", "91-120", "120+")
 
 
-def aging(clocks: Clocks, *, basis: AgingBasis, on: date) -> sa.Select[Any]:
+def aging(clocks: Clocks, *, basis: AgingBasis, on: date) -> sa.Select[*tuple[Any, ...]]:
     """`party`, `bucket`, `cents`: open amounts by age in days on a date; all of them sum to the accounts receivable."""
     ages = _since_responsibility(clocks) if basis == "responsibility" else _since_account(clocks, basis)
     days = sa.literal(on, sa.Date) - ages.c.aged_on
@@ -217,7 +219,7 @@ def _since_account(clocks: Clocks, basis: AgingBasis) -> sa.Subquery:
     return sa.select(open_.c.party, sa.func.coalesce(*dates).label("aged_on"), open_.c.cents).subquery("ages")
 
 
-def money_by_line(account_id: str) -> sa.Select[Any]:
+def money_by_line(account_id: str) -> sa.Select[*tuple[Any, ...]]:
     """`line_id`, `ledger`, `cents` of one account: the money line by line."""
     cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
     return (

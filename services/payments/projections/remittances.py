@@ -258,7 +258,7 @@ def claims_of(remittance_id: str) -> sa.Select[Any]:
     return sa.select(remittance_claims).where(remittance_claims.c.remittance_id == remittance_id)
 
 
-def posted_claims_of(remittance_id: str) -> sa.Select[Any]:
+def posted_claims_of(remittance_id: str) -> sa.Select[*tuple[Any, ...]]:
     """`ordinal` and `account_id` of the claims that can be taken back."""
     claim = remittance_claims
     return (
@@ -268,7 +268,7 @@ def posted_claims_of(remittance_id: str) -> sa.Select[Any]:
     )
 
 
-def cents_by_outcome(remittance_id: str) -> sa.Select[Any]:
+def cents_by_outcome(remittance_id: str) -> sa.Select[*tuple[Any, ...]]:
     """`outcome`, `cents` of the claims that have answered."""
     cents = sa.func.sum(remittance_claims.c.paid_cents).cast(sa.BigInteger)
     return (
@@ -300,7 +300,7 @@ def waiting(outcome: str) -> sa.Select[Any]:
     return sa.select(remittance_claims).where(remittance_claims.c.outcome == outcome)
 
 
-def open_chains() -> sa.Select[Any]:
+def open_chains() -> sa.Select[*tuple[Any, ...]]:
     """Clearing accounts of takebacks and forwarded balances that are not closed yet."""
     cents = sa.func.sum(provider_adjustments.c.amount_cents).cast(sa.BigInteger)
     return (

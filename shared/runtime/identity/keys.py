@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -130,7 +131,7 @@ def fetch_url(url: str) -> FetchKeySet:
         async with httpx.AsyncClient(timeout=5.0, follow_redirects=False) as client:
             answer = await client.get(url)
             answer.raise_for_status()
-            if answer.status_code != httpx.codes.OK or len(answer.content) > _KEY_SET_BYTES_MAX:
+            if answer.status_code != HTTPStatus.OK or len(answer.content) > _KEY_SET_BYTES_MAX:
                 raise ValueError("not a JWK set")
             return answer.content
 

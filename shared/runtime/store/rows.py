@@ -23,11 +23,12 @@ _POSTGRES_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
 def stored_events(service: str, rows: Iterable[Sequence[Any]]) -> list[Stored]:
     """The events in rows of `COLUMNS`."""
     made: Callable[..., Stored] = Stored
-    return [made(service, *row[:16], Position(*row[16:])) for row in rows]
+    return [made(service, *row[:16], position_of(row)) for row in rows]
 
 
 def position_of(row: Sequence[Any]) -> Position:
-    return Position(*row[16:])
+    epoch, tx, pos = row[16:]
+    return Position(epoch, tx, pos)
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:

@@ -72,15 +72,16 @@ class EventReader:
         """Up to about `limit` events behind the cursors, waiting for the first at most so long."""
         until = time.monotonic() + wait_seconds
         found: list[Stored] = []
+        is_head = False
         for _ in range(_SCANS_MAX):
             reading = await self._scan(wanted, cursors, limit - len(found))
             found.extend(reading.events)
-            cursors = reading.cursors
-            if len(found) >= limit or (reading.is_head and (found or time.monotonic() >= until)):
+            cursors, is_head = reading.cursors, reading.is_head
+            if len(found) >= limit or (is_head and (found or time.monotonic() >= until)):
                 break
-            if reading.is_head:
+            if is_head:
                 await asyncio.sleep(min(_PAUSE_SECONDS, max(until - time.monotonic(), 0)))
-        return Reading(events=found, cursors=cursors, is_head=reading.is_head)
+        return Reading(events=found, cursors=cursors, is_head=is_head)
 
     async def _scan(self, wanted: Wanted, cursors: Mapping[int, str], limit: int) -> Reading:
         moved = dict(cursors)
