@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -50,8 +50,15 @@ class _Watermark:
     ends: Mapping[TopicPartition, int]
 
 
-def log_record(service: str, record: Any) -> LogRecord:
-    return LogRecord(record.offset, generation_of(record.headers), stored_of(service, record))
+def log_records(service: str, records: Iterable[Any]) -> list[LogRecord]:
+    """The events in these records. A record that no relay wrote is no event: it is named in the log and passed over."""
+    found = []
+    for record in records:
+        try:
+            found.append(LogRecord(record.offset, generation_of(record.headers), stored_of(service, record)))
+        except (KeyError, ValueError, UnicodeDecodeError):
+            _log.error("record is not an event", extra={"service": service, "partition": record.partition})
+    return found
 
 
 class PartitionLog:
@@ -67,9 +74,8 @@ class PartitionLog:
 
     def take(self, records: Sequence[Any], next_offset: int) -> None:
         """Add what was read. Records that were read before are passed over."""
-        for record in records:
-            if record.offset >= self.next:
-                self._add(log_record(self.service, record))
+        for record in log_records(self.service, (record for record in records if record.offset >= self.next)):
+            self._add(record)
         self.next = max(self.next, next_offset)
         while len(self._records) > KEPT_RECORDS:
             self.low = self._records.popleft().offset + 1
@@ -175,14 +181,15 @@ class Tail:
         self._partitions[service] = partitions
 
     async def _assign(self) -> None:
-        if self._consumer is None:
+        consumer = self._consumer
+        if consumer is None:
             consumer = self._broker.consumer(fetch_max_wait_ms=100)
             await consumer.start()
             self._consumer = consumer
         places = {place: log.next for place, log in self._logs.items()} | self._watermark_offsets
-        self._consumer.assign(list(places))
+        consumer.assign(list(places))
         for place, offset in places.items():
-            self._consumer.seek(place, offset)
+            consumer.seek(place, offset)
         if self._task is None:
             self._task = asyncio.create_task(self._run(self._consumer), name="tail of topics")
 
@@ -194,6 +201,12 @@ class Tail:
                 await self._restart(consumer, list(error.args[0]))
             except KafkaError as error:
                 _log.warning("topics cannot be read", extra={"error": type(error).__name__})
+                await asyncio.sleep(0.5)
+            except Exception:  # noqa: BLE001
+                # Readers wait for this task, so it never ends; what was not kept is fetched again.
+                _log.exception("topics are read again from where they were kept")
+                for place, log in self._logs.items():
+                    consumer.seek(place, log.next)
                 await asyncio.sleep(0.5)
 
     async def _take(self, consumer: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
@@ -252,7 +265,7 @@ class Behind:
                 await borrowed.consumer.stop()  # from here on the tail serves
             else:
                 self._idle.append(borrowed)
-        return [log_record(service, record) for record in records], next_offset
+        return log_records(service, records), next_offset
 
     async def close(self) -> None:
         while self._idle:
@@ -320,8 +333,8 @@ async def _last_record(
     while start < end:
         offset = max(start, end - back)
         records, _ = await reader.read(place, offset, back, end)
-        if records:
-            return records[-1].offset, stored_of(service, records[-1]).position
+        if events := log_records(service, records):
+            return events[-1].offset, events[-1].stored.position
         if offset == start:
             break
         back *= 8

@@ -9,6 +9,7 @@ An event is kept as it came, personal values sealed; the error is kept as a code
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ import msgspec
 
 from shared.events.envelope import Stored
 from shared.kernel.errors import DomainError, NotFound
+from shared.runtime import reader_metrics
+from shared.runtime.codec import EventCodec, UnknownEventType
 from shared.runtime.held import Held
 
 KEYS_MAX = 100  # more than that is not a bad event but a bad reader: it stands still until someone looks
@@ -52,6 +55,14 @@ SELECT reader, service, tenant, stream, min(version) AS version, count(*) AS eve
 """
 _LOCK = """
 SELECT partition, state FROM readers WHERE reader = $1 AND service = $2 AND state->'parked' ? $3 ORDER BY partition FOR UPDATE
+"""
+_ROWS_WITH_PARKED = """
+SELECT reader, service, array(SELECT jsonb_array_elements_text(state->'parked')) AS parked FROM readers
+ WHERE jsonb_array_length(coalesce(state->'parked', '[]')) > 0 ORDER BY reader, service, partition
+"""
+_FIRST = """
+SELECT type, error_code FROM parked
+ WHERE tenant = $1 AND reader = $2 AND service = $3 AND stream = $4 AND status = 'parked' ORDER BY version LIMIT 1
 """
 _UNPARK = "UPDATE readers SET state = $4 WHERE reader = $1 AND service = $2 AND partition = $3"
 _TENANT = "SELECT set_config('app.tenant', $1, true)"
@@ -125,6 +136,7 @@ async def park(connection: asyncpg.Connection, held: Held, failed: Sequence[tupl
             code_of(error),
             msgspec.json.encode(stored),
         )
+        reader_metrics.PARKED.labels(held.reader, stored.service).inc()
     await held.write_state(connection, {**held.state, "parked": sorted(keys)})
 
 
@@ -177,6 +189,35 @@ class ParkedDesk:
             events = await self._locked(connection, tenant, reader, service, stream)
             await connection.execute(_SETTLE, tenant, reader, service, stream, "dismissed")
             return len(events)
+
+    async def replay_known(self, codec: EventCodec) -> int:
+        """Replay the streams that were parked because their event type was not known yet, where it is known now: what a
+        later release has to do when it starts. Returns how many streams go on; what fails stays parked."""
+        replayed = 0
+        for row in await self._pool.fetch(_ROWS_WITH_PARKED):
+            if row["reader"] not in self._apply:
+                continue
+            for key in row["parked"]:
+                tenant, _, stream = key.partition("/")
+                if await self._waits_for_a_known_type(codec, tenant, row["reader"], row["service"], stream):
+                    with contextlib.suppress(ReplayFailed, NotFound):
+                        await self.replay(tenant, row["reader"], row["service"], stream)
+                        replayed += 1
+        return replayed
+
+    async def _waits_for_a_known_type(
+        self, codec: EventCodec, tenant: str, reader: str, service: str, stream: str
+    ) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_TENANT, tenant)
+            first = await connection.fetchrow(_FIRST, tenant, reader, service, stream)
+        if first is None or first["error_code"] != code_of(UnknownEventType("")):
+            return False
+        try:
+            codec.type_of(first["type"])
+        except UnknownEventType:
+            return False
+        return True
 
     async def _locked(
         self, connection: asyncpg.Connection, tenant: str, reader: str, service: str, stream: str

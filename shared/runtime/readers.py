@@ -14,10 +14,14 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
+
+import asyncpg
 
 from shared.events.base import EventType
 from shared.events.envelope import Stored
+from shared.runtime import reader_metrics
 from shared.runtime.codec import EventCodec, UnknownEventType
 from shared.runtime.command import Commands
 from shared.runtime.faults import Pause, is_worth_retrying
@@ -32,6 +36,7 @@ from shared.runtime.projector import ProjectionSink
 from shared.runtime.timer_runner import plan_of
 
 PAGE_EVENTS = 5_000
+POLICY_PAGE_EVENTS = 500
 ATTEMPTS_MAX = 2  # times that a process may die on one event before its key is parked
 WAIT_SECONDS = 1.0  # how long one read waits for news; the watermark of a quiet partition moves as often
 
@@ -130,8 +135,10 @@ class Reader:
                 self._tell(held)
                 await self._follow(held, pause)
             except Fenced:
+                reader_metrics.FENCED.labels(self.name).inc()
                 _log.info("lease lost", extra={"reader": self.name, "partition": str(self.partition)})
             except Exception as error:  # noqa: BLE001  a reader never dies: it says why it stands and tries again
+                reader_metrics.RETRIES.labels(self.name).inc()
                 _log.log(
                     logging.WARNING if is_worth_retrying(error) else logging.ERROR,
                     "reader will try again",
@@ -166,7 +173,9 @@ class Reader:
         elif held.goes_carefully:
             await self._take_carefully(held, place, wanted[0])
         else:
-            await self._sink.take(held, place, wanted)
+            with reader_metrics.PAGE_SECONDS.labels(self.name).time():
+                await self._sink.take(held, place, wanted)
+        self._measure(page)
         self._tell(held)
 
     async def _take_and_read_on(self, held: Held, found: Found, wait_seconds: float) -> Found:
@@ -203,6 +212,15 @@ class Reader:
         while held.is_held:
             found = await self._take_and_read_on(held, found, WAIT_SECONDS)
             pause.reset()
+
+    def _measure(self, page: Page) -> None:
+        if not page.events:
+            return
+        reader_metrics.EVENTS.labels(self.name, self.partition.service).inc(len(page.events))
+        last = page.events[-1]
+        if last.clock == "real":
+            age = datetime.now(UTC) - last.recorded_at
+            reader_metrics.LAG_SECONDS.labels(self.name, *self.partition).set(max(0.0, age.total_seconds()))
 
     def _tell(self, held: Held) -> None:
         self._progress.note(
@@ -258,7 +276,8 @@ class Readers:
 
     async def for_policy(self, policy: Policy, commands: Commands) -> list[Reader]:
         sink = PolicySink(policy, self.codec, commands)
-        return await self.of(policy.name, policy.reads, lambda partition: sink)
+        # Its position moves after the page, so a page is what may be sent again: short.
+        return await self.of(policy.name, policy.reads, lambda partition: sink, page_events=POLICY_PAGE_EVENTS)
 
     async def for_timers(self, timers: Timers) -> list[Reader]:
         """The readers that set, move and cancel timers; a `TimerRunner` fires them."""
@@ -272,5 +291,6 @@ class Readers:
                 for reader in readers:
                     group.create_task(reader.run(), name=f"{reader.name} {reader.partition}")
         finally:
-            with contextlib.suppress(OSError):
+            # What cannot be given back now runs out by itself.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self.keeper.close()

@@ -27,6 +27,7 @@ from aiokafka.errors import KafkaError
 from opentelemetry import trace
 
 from shared.events.envelope import START, Position, Stored
+from shared.runtime import reader_metrics
 from shared.runtime.broker import Broker
 from shared.runtime.codec import EventCodec
 from shared.runtime.feed import Feed, Partition
@@ -128,6 +129,7 @@ class RelaySink:
             except BaseException:
                 await producer.stop()
                 raise
+            reader_metrics.PRODUCERS.labels(self.service).inc()
             self._producer = producer
         return self._producer
 
@@ -140,6 +142,7 @@ class RelaySink:
             beginning = Place(cursor=None, position=START, watermark=None)
             async with held.moving(beginning) as connection:
                 await held.write_state(connection, {**held.state, "generation": generation_in(held) + 1})
+            reader_metrics.REPUBLISHED.labels(self.service).inc()
             raise StartAgain
 
     async def _topic_end(self) -> Position:

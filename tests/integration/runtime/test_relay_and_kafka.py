@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -216,6 +216,21 @@ async def test_a_log_published_once_more_into_the_same_topic_is_read_once(shop: 
     assert await shop.read_uncommitted() > size
     assert await shop.project(feed) == before
     assert balances(await shop.project(shop.feed())) == balances(before)
+
+
+@pytest.mark.asyncio
+async def test_a_record_that_no_relay_wrote_is_passed_over(shop: Shop) -> None:
+    await charge(shop, ["A"], times=1)
+    await publish(shop.relay())
+    following = shop.feed()
+    assert balances(await shop.project(following)) == {"A": (1, 1)}
+    async with AIOKafkaProducer(bootstrap_servers=shop.broker.bootstrap) as stranger:
+        for number in range(3):
+            await stranger.send_and_wait(shop.broker.events_topic(SERVICE), value=b"?", partition=number)
+    await charge(shop, ["A"], times=1)
+    await publish(shop.relays[0])
+    assert balances(await shop.project(following)) == {"A": (2, 2)}
+    assert balances(await shop.project(shop.feed())) == {"A": (2, 2)}
 
 
 @pytest.mark.asyncio
