@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -131,6 +132,29 @@ async def test_a_merged_registration_brings_its_coverage_to_the_survivor(practic
     assert (await ask(practice, "GET", f"/patients/{retired}"))["patient_id"] == survivor
     back = {"retired_patient_id": survivor}
     assert (await ask(practice, "POST", f"/patients/{retired}/merge", back, status=409))["code"] == "merge-goes-round"
+
+
+@pytest.mark.asyncio
+async def test_whatever_comes_first_every_account_ends_with_its_coverage(practice: Hosted) -> None:
+    visits = [f"visit-{number}" for number in range(12)]
+
+    async def visit_and_charge(number: int, visit: str) -> None:
+        body = {"patient_id": f"patient-{number}", "charges": [charge(number, code="99213")]}
+        await practice.ask("POST", f"/api/charges/encounters/{visit}/charges", body)
+
+    async def patient_and_coverage(number: int) -> None:
+        patient_id = f"patient-{number}"
+        await register(practice, patient_id=patient_id, medical_record_number=f"MRN-{number}")
+        await ask(practice, "POST", f"/patients/{patient_id}/coverages", COVERAGE)
+
+    stories = [visit_and_charge(number, visit) for number, visit in enumerate(visits)]
+    stories += [patient_and_coverage(number) for number in range(len(visits))]
+    listing = ask(practice, "PUT", "/payers/aetna", AETNA)
+    await asyncio.gather(*stories[::2], listing, *stories[1::2])
+    await practice.settle()
+    chosen = await selections(practice, "selected")
+    assert {row["account_id"] for row in chosen} == {account_id_of(visit) for visit in visits}
+    assert await practice.events("eligibility", "ReactionRefused") == []
 
 
 @pytest.mark.asyncio
