@@ -26,7 +26,7 @@ class Page:
     events: Sequence[Stored]
     cursor: str
     position: Position
-    is_head: bool  # nothing more was committed when this page was read
+    is_head: bool  # nothing more could be read when this page was read
     watermark: datetime | None  # at the head: everything recorded up to then is in what has been read
 
 

@@ -6,22 +6,23 @@ opens another service's database.
 Nothing is passed by: pages end below the horizon (`feed_head` in the schema says why none can appear below it later).
 
 Watermark. A reader at the head may say "all that was recorded up to w has been read" for the largest w such that no event
-still to come is recorded at or before it.
-- With a real clock an append is refused when its stamp is more than 5 seconds behind the database's clock at the moment at
-  which it has registered as a writer (append_batch). `feed_head` reads that clock (read_at), then lists the registered writers.
-  An event that is not below the horizon comes from a writer that registers after read_at, or from one that is listed. The
-  former stamps no earlier than read_at - 5 s. The latter was not listed at some earlier reading, so it registered after that
-  one: it stamps no earlier than that reading - 5 s. A writer listed at the first reading of all may be any age, so until it is
-  gone there is no watermark. (`recorded_at` may be later than the stamp, never earlier.)
-- A driven clock stands still while anything is at work, so an event still to come is stamped at its present moment or later:
-  w is one microsecond before that moment, read before the horizon, and only while no writer is listed.
+that it has not read is recorded at or before it. `feed_head` reads the database's clock (read_at), then takes a snapshot, then
+lists the registered writers, then looks at the events. One that it has not read is either
+- committed, but above the horizon, which somebody else's transaction holds: unread_from is the earliest of them; or
+- of a writer that is listed, or that registers after read_at. With a real clock an append is refused when its stamp is more
+  than 5 seconds behind the database's clock once it has registered (append_batch), so who registers after a moment stamps no
+  earlier than 5 seconds before it. A writer that is listed now and was not at an earlier reading registered after that reading.
+  One that is listed at the first reading of all may be any age: until it is gone there is no watermark.
+  A driven clock stands still while anything is at work, so what is still to come is stamped at its present moment, read before
+  all this, or later; and there is no watermark while a writer is listed.
+`recorded_at` may be later than the stamp (never below the stream's last), not earlier.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -158,22 +159,31 @@ class _StoreReader:
 
     async def _read_head(self) -> _Head:
         pool = await self._connections()
-        async with self._one_reading:  # the watermark compares each reading with the one before
+        async with self._one_reading:  # each is compared with the one before
             business_now = self._clock.now()
             row = await pool.fetchrow("select * from feed_head()")
-            oldest = self._writers.oldest_registration(row["read_at"], row["writers"])
-            self._latest = _Head(
+            head = _Head(
                 epoch=row["at_epoch"],
                 horizon=row["horizon"],
                 last=START if row["last_tx"] is None else Position(row["last_epoch"], row["last_tx"], row["last_pos"]),
-                watermark=self._watermark(business_now, oldest, has_writers=bool(row["writers"])),
+                watermark=self._watermark(business_now, row),
             )
-            return self._latest
+            if self._latest is not None and (head.epoch, head.horizon) < (self._latest.epoch, self._latest.horizon):
+                # A transaction that was known to write no events ends and is counted again for a moment. What could be
+                # read before still can.
+                head = replace(self._latest, watermark=head.watermark)
+            self._latest = head
+            return head
 
-    def _watermark(self, business_now: datetime, oldest: datetime | None, *, has_writers: bool) -> datetime | None:
+    def _watermark(self, business_now: datetime, row: Any) -> datetime | None:
+        oldest = self._writers.oldest_registration(row["read_at"], row["writers"])
         if self._clock.kind == "driven":
-            return None if has_writers else business_now - timedelta(microseconds=1)
-        return None if oldest is None else oldest - _STAMP_AGE_MAX - timedelta(microseconds=1)
+            to_come = None if row["writers"] else business_now
+        else:
+            to_come = None if oldest is None else oldest - _STAMP_AGE_MAX
+        if to_come is None:
+            return None
+        return min(to_come, row["unread_from"] or to_come) - timedelta(microseconds=1)
 
     async def _connections(self) -> asyncpg.Pool:
         async with self._opening:

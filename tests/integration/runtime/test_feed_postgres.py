@@ -61,10 +61,14 @@ class SlowWriter:
         self._connection = connection
         self._transaction = connection.transaction()
 
-    async def insert(self, stream: str) -> None:
+    async def register(self) -> None:
         await self._transaction.start()
         await self._connection.execute("select pg_advisory_xact_lock_shared(77, 1)")
-        await self._connection.execute(_INSERT, stream)
+
+    async def insert(self, stream: str, *, recorded: str = "now()") -> None:
+        if not self._connection.is_in_transaction():
+            await self.register()
+        await self._connection.execute(_INSERT.replace("now(), now()", f"now(), {recorded}"), stream)
 
     async def commit(self) -> None:
         await self._transaction.commit()
@@ -279,6 +283,25 @@ async def test_the_watermark_stays_behind_an_append_in_flight(service: Promises)
     page = await feed.read(PARTITION, None, 10)
     assert page.watermark is not None
     assert page.watermark > quiet.watermark
+
+
+async def test_the_watermark_stays_behind_what_is_committed_but_above_the_horizon(service: Promises) -> None:
+    """A writer that registered first, got its id second and committed first: its event waits for the other one's."""
+    feed = service.feed()
+    await feed.read(PARTITION, None, 10)
+    early, late = SlowWriter(await service.connect()), SlowWriter(await service.connect())
+    await early.register()
+    await asyncio.sleep(0.3)
+    await feed.read(PARTITION, None, 10)
+    await late.insert("guarantor-account/late")
+    await early.insert("guarantor-account/early", recorded="now() - interval '4.9 seconds'")
+    await early.commit()
+    page = await feed.read(PARTITION, None, 10)
+    assert page.events == []
+    await late.commit()
+    recorded_at = min(event.recorded_at for event in await _everything(feed))
+    assert page.watermark is not None
+    assert page.watermark < recorded_at
 
 
 async def test_a_feed_that_begins_beside_an_append_in_flight_has_no_watermark_yet(service: Promises) -> None:

@@ -349,7 +349,8 @@ create function feed_head(
   out last_pos  bigint,
   out last_epoch smallint,
   out read_at   timestamptz,  -- before the snapshot was taken
-  out writers   text[]        -- appends in flight
+  out writers   text[],       -- appends in flight
+  out unread_from timestamptz -- the earliest recorded_at of what is committed but not below the horizon; null: nothing is
 ) language plpgsql as $$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -384,6 +385,9 @@ begin
    where (e.epoch, e.tx, e.pos) < (at_epoch, horizon, 0::bigint)
    order by e.epoch desc, e.tx desc, e.pos desc
    limit 1;
+  select min(e.recorded_at) into unread_from
+    from events e
+   where (e.epoch, e.tx, e.pos) >= (at_epoch, horizon, 0::bigint);
 end
 $$;
 
