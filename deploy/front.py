@@ -60,9 +60,14 @@ class NotQuiet(DomainError):
 
 
 class SystemToken(httpx.Auth):
-    """Signs requests of the edge with a short token of the local issuer, made anew before it runs out."""
+    """Signs requests of the edge with a short token of the local issuer, made anew before it runs out.
+
+    Where tokens come from another issuer, with the one in a file that whoever renews it replaces.
+    """
 
     def __init__(self, settings: Settings, *roles: Role) -> None:
+        if not (settings.is_locally_issued or settings.edge_token_file):
+            raise ValueError("the edge needs LEDGERLINE_EDGE_TOKEN_FILE: its tokens come from another issuer")
         self._settings = settings
         self._roles = list(roles)
         self._kept: dict[str, tuple[float, str]] = {}
@@ -73,6 +78,8 @@ class SystemToken(httpx.Auth):
         yield request
 
     def _token(self, tenant: str) -> str:
+        if self._settings.edge_token_file is not None:
+            return self._settings.edge_token_file.read_text().strip()
         now = asyncio.get_running_loop().time()
         made_at, token = self._kept.get(tenant, (-_TOKEN_SECONDS, ""))
         if now - made_at >= _TOKEN_SECONDS:
@@ -95,8 +102,8 @@ class Proxy:
 
     def __init__(self, settings: Settings, service: str) -> None:
         self._service = service
-        port = service_port(settings.http_port, service)
-        self._client = httpx.AsyncClient(base_url=f"http://{settings.http_host}:{port}", timeout=60)
+        url = settings.service_url(service, service_port(settings.http_port, service))
+        self._client = httpx.AsyncClient(base_url=url, timeout=60)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

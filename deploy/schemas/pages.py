@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from deploy.migrate import MigrationSettings
 from deploy.schemas.events import structs_of, types_of
 from deploy.schemas.source import Group, comments_of, groups_of
 from deploy.state import CHECKOUT
@@ -27,13 +28,14 @@ from shared.runtime.settings import Settings
 
 
 def _settings() -> Iterator[type[BaseSettings]]:
-    """Those of every process, then those of each service's own."""
+    """Those of every process, then those of each service's own, then those of the job that migrates."""
     yield Settings
     for path in sorted((CHECKOUT / "services").glob("*/settings.py")):
         module = importlib.import_module(f"services.{path.parent.name}.settings")
         for _, cls in inspect.getmembers(module, inspect.isclass):
             if issubclass(cls, BaseSettings) and cls.__module__ == module.__name__:
                 yield cls
+    yield MigrationSettings
 
 
 SETTINGS: tuple[type[BaseSettings], ...] = tuple(_settings())

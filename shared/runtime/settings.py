@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     mllp_host: str = "127.0.0.1"
     mllp_port: int = Field(default=2575, ge=1, le=65535)
     mllp_tenant: str = "demo"  # a listener belongs to one tenant
-    services_url: str = ""  # where /api/<service> answers; empty: this process
+    services_url: str = ""  # where another process of ours answers, with {service} and {port}; empty: on this machine
     json_bytes_max: int = Field(default=1 << 20, ge=1024)
     upload_bytes_max: int = Field(default=50 << 20, ge=1024)
     document_bytes_max: int = Field(default=100 << 20, ge=1024)
@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     issuer_url: str = ""
     issuer_jwks: str = ""  # URL or file of the issuer's public keys
     audience: str = "ledgerline"
+    edge_token_file: Path | None = None  # token of the edge, where another issuer gives it: read anew for each request
     token_leeway_seconds: int = Field(default=30, ge=0, le=60)
 
     # Keys
@@ -108,9 +109,9 @@ class Settings(BaseSettings):
         """Whether tokens come from the local issuer of the embedded mode."""
         return self.mode == "embedded" and not self.issuer_url
 
-    def service_url(self, service: str) -> str:
-        """Where a service's own routes begin, as seen by another process."""
-        return f"{self.services_url or f'http://{self.http_host}:{self.http_port}'}/api/{service}"
+    def service_url(self, service: str, port: int) -> str:
+        """Where the process of a service answers, as seen by another process."""
+        return self.services_url.format(service=service, port=port) or f"http://{self.http_host}:{port}"
 
     def dsn(self, service: str, role: DatabaseRole = "app") -> str:
         """`postgresql://…` for asyncpg: the database of a service (or of "vault", "documents", "gateway") as a role."""
