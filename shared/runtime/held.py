@@ -4,6 +4,9 @@ The rows of `leases.py` as a process lives with them. A position moves in the tr
 (`Held.moving`). Where a page held nothing of interest it moves in memory only (`Held.skip_to`), and the `Keeper` writes all such
 moves of the process, with the renewals, in one statement: a hundred quiet readers cost one small write a second, not a hundred.
 
+Several processes of one service share its readers out: each says that it is there by a lease of its own, and who holds more than
+an equal share gives some back.
+
 An owner that dies on a page leaves a lease that runs out. Who takes it over counts that; after a few such deaths the events are
 tried one by one, each attempt counted before it is made, so that the one that kills is found.
 """
@@ -30,6 +33,8 @@ from shared.runtime.leases import Fenced, Lease, Leases
 BEAT_SECONDS = 0.25
 WATERMARK_SECONDS = 1.0  # how old a written watermark may be
 TAKE_OVER_SECONDS = 1.0  # how often a process looks for leases that ran out
+SHARE_SECONDS = 5.0  # how often a process looks whether it holds more than its share
+PRESENCE = "(process)"  # the reader name under which a process says that it is there; the service is its owner's name
 CRASHES_MAX = 2  # owners that may die on a page before its events are tried one by one
 
 
@@ -77,6 +82,13 @@ SELECT h.n FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[]) WITH
  WHERE NOT EXISTS (SELECT FROM readers r WHERE r.reader = h.reader AND r.service = h.service AND r.partition = h.partition
                                            AND r.epoch = h.epoch)
 """
+
+_SHARES = """
+SELECT count(*) FILTER (WHERE reader = $1) AS processes, count(*) FILTER (WHERE reader <> $1) AS held,
+       count(*) FILTER (WHERE reader <> $1 AND owner = $2) AS mine
+  FROM readers WHERE lease_until > now()
+"""
+_FORGET = "DELETE FROM readers WHERE reader = $1 AND (lease_until < now() - interval '1 hour' OR service = $2)"
 
 
 class Held:
@@ -183,11 +195,12 @@ class Keeper:
         self._duration = timedelta(seconds=seconds)
         self._held: dict[tuple[str, str, int], Held] = {}
         self._wanted: dict[tuple[str, str, int], asyncio.Future[Held]] = {}
+        self._given_back: dict[tuple[str, str, int], float] = {}  # until when it is left to the others
 
     async def acquire(self, reader: str, partition: Partition) -> Held:
         """The lease, as soon as nobody else has it. `run` must be running for one that is taken now."""
         key = (reader, partition.service, partition.number)
-        if (held := await self.try_acquire(reader, partition)) is not None:
+        if not self._is_left_to_others(key) and (held := await self.try_acquire(reader, partition)) is not None:
             return held
         self._wanted[key] = asyncio.get_running_loop().create_future()
         try:
@@ -213,14 +226,17 @@ class Keeper:
         await self.leases.release(held.lease)
 
     async def run(self) -> None:
-        """Renew what is held, write what was skipped, take what became free. Until cancelled."""
-        next_take = 0.0
+        """Renew what is held, write what was skipped, take what became free, keep to an equal share. Until cancelled."""
+        next_take = next_share = 0.0
         while True:
             try:
                 await self.beat()
                 if self._wanted and time.monotonic() >= next_take:
                     next_take = time.monotonic() + TAKE_OVER_SECONDS
                     await self._take_wanted()
+                if time.monotonic() >= next_share:
+                    next_share = time.monotonic() + SHARE_SECONDS
+                    await self.share_out()
             except Exception as error:
                 if not is_worth_retrying(error):
                     raise
@@ -231,6 +247,20 @@ class Keeper:
         await self.beat()
         for held in list(self._held.values()):
             await self.release(held)
+        await self._pool.execute(_FORGET, PRESENCE, self.owner)
+
+    async def share_out(self) -> int:
+        """Say that this process is there, and give back what it holds beyond an equal share. Returns how much that was."""
+        if (PRESENCE, self.owner, 0) not in self._held:
+            await self._pool.execute(_FORGET, PRESENCE, self.owner)
+            await self.try_acquire(PRESENCE, Partition(self.owner, 0))
+        row = await self._pool.fetchrow(_SHARES, PRESENCE, self.owner)
+        share = -(-row["held"] // max(1, row["processes"]))
+        surplus = sorted(key for key in self._held if key[0] != PRESENCE)[: max(0, row["mine"] - share)]
+        for key in surplus:
+            self._given_back[key] = time.monotonic() + 2 * SHARE_SECONDS
+            await self.release(self._held[key])
+        return len(surplus)
 
     async def beat(self) -> None:
         """Renew what is due and write what was skipped, in one statement."""
@@ -258,8 +288,17 @@ class Keeper:
             else:
                 held.is_written(place)
 
+    def _is_left_to_others(self, key: tuple[str, str, int]) -> bool:
+        until = self._given_back.get(key)
+        if until is not None and until <= time.monotonic():
+            del self._given_back[key]
+            return False
+        return until is not None
+
     async def _take_wanted(self) -> None:
         for key, future in list(self._wanted.items()):
+            if self._is_left_to_others(key):
+                continue
             held = await self.try_acquire(key[0], Partition(key[1], key[2]))
             if held is None:
                 continue

@@ -21,7 +21,7 @@ from shared.runtime.feed import Partition
 _LOOK_SECONDS = 0.02
 _READERS = """
 SELECT reader, service, partition, position_epoch, position_tx, position_pos, watermark, owner, lease_until >= now() AS is_held
-  FROM readers
+  FROM readers WHERE reader <> '(process)'
 """
 
 

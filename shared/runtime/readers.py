@@ -38,7 +38,7 @@ from shared.runtime.timer_runner import plan_of
 PAGE_EVENTS = 5_000
 POLICY_PAGE_EVENTS = 500
 ATTEMPTS_MAX = 2  # times that a process may die on one event before its key is parked
-WAIT_SECONDS = 1.0  # how long one read waits for news; the watermark of a quiet partition moves as often
+WAIT_SECONDS = 2.0  # how long one read waits for news; the watermark of a quiet partition moves as often
 
 _log = logging.getLogger(__name__)
 
