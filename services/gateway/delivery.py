@@ -43,8 +43,7 @@ class Delivery:
     ) -> tuple[tuple[PartState, ...], tuple[Note, ...]]:
         """Send what is not committed yet. Returns how far each part got, and why those that did not get through."""
         states: list[PartState] = [
-            before[ordinal] if ordinal < len(before) else PartState(place=part.place, what=part.what, state=WAITING)
-            for ordinal, part in enumerate(parts)
+            before[ordinal] if ordinal < len(before) else waiting(part) for ordinal, part in enumerate(parts)
         ]
         notes: list[Note] = []
         lanes: defaultdict[str, list[int]] = defaultdict(list)
@@ -57,8 +56,8 @@ class Delivery:
                 try:
                     states[ordinal], said = await self._send(tenant, receipt_id, ordinal, parts[ordinal])
                 except Later:
-                    for waiting in lane[lane.index(ordinal) :]:
-                        states[waiting] = replace(states[waiting], state=WAITING, code="")
+                    for left in lane[lane.index(ordinal) :]:
+                        states[left] = replace(states[left], state=WAITING, code="")
                     notes.append(_try_later(parts[ordinal]))
                     return
                 notes.extend(said)
@@ -72,7 +71,7 @@ class Delivery:
         if part.completed_from:
             body = await self._completed(tenant, part)
             if not body["person"].get("last"):
-                nameless = PartState(place=part.place, what=part.what, state=REFUSED, code="name-missing")
+                nameless = replace(waiting(part), state=REFUSED, code="name-missing")
                 return nameless, [Note(place=part.place, rule=_NAMELESS, value="name-missing", code="101")]
             content = msgspec.json.encode(body)
             # What is known may have changed between two tries; then it is another request.
@@ -85,7 +84,7 @@ class Delivery:
         }
         path = f"/api/{part.service}{part.path}"
         answer = await self._request(part.method, path, content=content, headers=headers)
-        told = PartState(place=part.place, what=part.what, state=COMMITTED, stream=_stream(answer))
+        told = replace(waiting(part), state=COMMITTED, stream=_stream(answer))
         if answer.is_success:
             return told, remarks(answer.json()) if part.media_type == X12 else ()
         problem = _problem(answer)
@@ -111,6 +110,11 @@ class Delivery:
         return answer
 
 
+def waiting(part: Part) -> PartState:
+    """A part before it is sent."""
+    return PartState(place=part.place, what=part.what, state=WAITING, made=part.made)
+
+
 def _try_later(part: Part) -> Note:
     rule = f"the {part.service} service does not answer; the message is kept and goes on by itself"
     return Note(place=part.place, rule=rule)
@@ -132,7 +136,9 @@ def _reasons(part: Part, problem: dict[str, Any], code: str) -> Sequence[Note]:
         for fault in problem.get("errors") or ()
         if isinstance(fault, dict)
     ]
-    return faults[:_ERRORS_TOLD_MAX] or [Note(place=part.place, rule=f"{part.what}: {detail}", value=code)]
+    if faults:
+        return faults[:_ERRORS_TOLD_MAX]
+    return [Note(place=place, rule=f"{part.what}: {detail}", value=code) for place in (part.place, *part.covers)]
 
 
 def _stream(answer: httpx.Response) -> str:

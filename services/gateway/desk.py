@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from services.gateway.delivery import REFUSED, WAITING, Delivery
+from services.gateway.delivery import REFUSED, WAITING, Delivery, waiting
 from services.gateway.mapping.naming import Naming
-from services.gateway.notes import Note
-from services.gateway.parts import Fate, Part, Plan
+from services.gateway.notes import Note, has_errors
+from services.gateway.parts import Fate, Plan
 from services.gateway.receipts import Answer, PartState, Receipt, Receipts, State
 from services.gateway.settings import GatewaySettings
 from shared.kernel.errors import NotFound
@@ -28,6 +30,12 @@ from shared.runtime.vault import Opener, Vault
 
 _LOG = logging.getLogger(__name__)
 _LONG_BYTES = 256 * 1024
+_NAMES_MAX = 20_000
+_TYPE, _ID = rb"(Patient|Encounter|Coverage|ChargeItem)", rb"([A-Za-z0-9.-]{1,64})"
+_FHIR_IDS = re.compile(
+    rb'"reference"\s*:\s*"(?:[^"]*/)?%b/%b(?:/_history/[^"]*)?"' % (_TYPE, _ID)
+    + rb'|"resourceType"\s*:\s*"%b"\s*,\s*"id"\s*:\s*"%b"' % (_TYPE, _ID)
+)
 _DUPLICATE = Note(place="MSH-10", rule="duplicate control id: the sender gave it to another message before", code="205")
 _FINISHER = Opener(actor="service:gateway", purpose="finish what a message asked for")
 
@@ -57,16 +65,17 @@ class MessageDesk:
         self._settings = settings
         self._planners = planners  # by the kind of a kept document, to finish a message later
 
-    async def naming(self, tenant: str, content: bytes) -> Naming:
+    async def naming(self, tenant: str, connection: str, content: bytes) -> Naming:
         return Naming(
             key=await self._vault.tenant_key(tenant),
             document_id=hashlib.sha256(content).hexdigest(),
             zone=self._settings.zone,
+            known=await self._receipts.known(tenant, connection, _named_in(content)),
         )
 
     async def take(self, tenant: str, connection: str, content: bytes, planner: Planner, *, name: str = "") -> Receipt:
         """Take in one message. Raises Unavailable when it cannot even be kept: then nothing was taken in."""
-        naming = await self.naming(tenant, content)
+        naming = await self.naming(tenant, connection, content)
         plan = await _planned(planner, content, naming)
         fresh = self._fresh(connection, plan, naming, name)
         is_named = connection.startswith("mllp") and bool(plan.control_id)
@@ -76,6 +85,7 @@ class MessageDesk:
             return replace(fresh, state=State.REFUSED, answer=Answer.FAULTY, notes=(_DUPLICATE,), parts=())
         if before is None:
             await self._documents.put(tenant, content, plan.kind)
+            await self._receipts.remember(tenant, connection, plan.names)
             before = await self._receipts.add(tenant, fresh)
         return await self._go_on(tenant, before, plan)
 
@@ -88,7 +98,8 @@ class MessageDesk:
         if receipt.state is State.DONE or planner is None:
             return receipt
         document = await self._documents.get(tenant, receipt.document_id, opener)
-        plan = await _planned(planner, document.content, await self.naming(tenant, document.content))
+        naming = await self.naming(tenant, receipt.connection, document.content)
+        plan = await _planned(planner, document.content, naming)
         return await self._go_on(tenant, receipt, plan)
 
     async def finish_some(self) -> bool:
@@ -124,6 +135,8 @@ class MessageDesk:
         finished = replace(receipt, notes=notes, parts=states, finished_at=self._clock.now())
         if any(each.state == REFUSED for each in states):
             return replace(finished, state=State.HELD, answer=Answer.FAULTY)
+        if has_errors(plan.notes):  # of a batch, what could be used was
+            return replace(finished, state=State.HELD, answer=Answer.FAULTY)
         is_held = plan.fate is Fate.HOLD or any(note.severity == "held" for note in said)
         return replace(finished, state=State.HELD if is_held else State.DONE, answer=Answer.ACCEPTED)
 
@@ -147,11 +160,20 @@ class MessageDesk:
             state=state,
             answer=answer,
             notes=plan.notes,
-            parts=tuple(_waiting(part) for part in plan.parts),
+            parts=tuple(waiting(part) for part in plan.parts),
             attempts=0,
             received_at=now,
             finished_at=None if state is State.RECEIVED else now,
         )
+
+
+def _named_in(content: bytes) -> list[tuple[str, str]]:
+    """The resources that a FHIR document speaks of by its sender's ids."""
+    if content.lstrip()[:1] != b"{":
+        return []
+    found = itertools.islice(_FHIR_IDS.finditer(content), _NAMES_MAX)
+    pairs = (((match[1] or match[3]).decode(), (match[2] or match[4]).decode()) for match in found)
+    return list(dict.fromkeys(pairs))
 
 
 async def _planned(planner: Planner, content: bytes, naming: Naming) -> Plan:
@@ -169,7 +191,3 @@ _AT_FIRST: Mapping[Fate, tuple[State, Answer]] = {
     Fate.REFUSE_CONTENT: (State.REFUSED, Answer.FAULTY),
     Fate.REFUSE: (State.REFUSED, Answer.REFUSED),
 }
-
-
-def _waiting(part: Part) -> PartState:
-    return PartState(place=part.place, what=part.what, state=WAITING)

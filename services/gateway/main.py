@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import httpx
 from fastapi import APIRouter
 
-from services.gateway import intake
+from services.gateway import fhir, intake
 from services.gateway.delivery import Delivery
 from services.gateway.desk import MessageDesk, Planner
 from services.gateway.intake import FileTaking
 from services.gateway.mapping.messages import MessageRules, plan_message
 from services.gateway.mapping.naming import Naming
+from services.gateway.mapping.resources import plan_document
 from services.gateway.mllp import MllpListener
 from services.gateway.partner_inbox import PartnerInbox
 from services.gateway.parts import Plan
@@ -61,11 +62,11 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
     own = own or GatewaySettings()
     receipts = Receipts(runtime.database_dsn, runtime.owner_dsn)
     from_files = _messages(MessageRules.for_files(own))
-    planners = {"hl7v2": from_files, "x12": plan_interchange}
+    planners = {"hl7v2": from_files, "x12": plan_interchange, "fhir": plan_document}
     desk = MessageDesk(
         receipts, runtime.documents, runtime.vault, Delivery(runtime.client), runtime.clock, own, planners
     )
-    taking = FileTaking(desk, messages=from_files, fhir=from_files, x12=plan_interchange)
+    taking = FileTaking(desk, messages=from_files, fhir=plan_document, x12=plan_interchange)
     inbox = PartnerInbox(PartnersFile(own.partners_file or runtime.settings.home / "partners.json"), taking, own)
 
     async def is_quiet() -> bool:
@@ -81,7 +82,10 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
         port=runtime.settings.mllp_port,
     )
     return GatewayParts(
-        routers=(intake.router(taking, desk, receipts),),
+        routers=(
+            intake.router(taking, desk, receipts),
+            fhir.router(desk, plan_document, receipts, runtime.client, runtime.clock),
+        ),
         tasks=(
             Task(name="gateway.finish-messages", step=desk.finish_some, every_seconds=1.0),
             Task(name="gateway.empty-partner-inboxes", step=inbox.step, every_seconds=own.partner_poll_seconds),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-Severity: TypeAlias = Literal["error", "warning", "held"]  # held: kept for a person to decide
+Severity: TypeAlias = Literal["error", "warning", "held", "information"]  # held: kept for a person to decide
 
 APPLICATION_ERROR = "207"  # HL7 table 0357
 
@@ -20,7 +20,7 @@ class Note:
     rule: str
     severity: Severity = "error"
     value: str = ""
-    code: str = APPLICATION_ERROR  # HL7 table 0357
+    code: str = APPLICATION_ERROR  # HL7 table 0357, or FHIR's issue-type
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)

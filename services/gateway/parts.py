@@ -27,6 +27,8 @@ class Part:
     content: bytes
     media_type: str = JSON
     method: str = "POST"
+    covers: tuple[str, ...] = ()  # further places of the message that this part is about
+    made: str = ""  # what it makes, as FHIR names it: "Patient/…"
     completed_from: str = ""  # what `person` leaves out is kept as this path of the service answers it
 
     @classmethod
@@ -60,4 +62,5 @@ class Plan:
     notes: tuple[Note, ...] = ()
     sender: str = ""  # MSH-3 and MSH-4
     control_id: str = ""  # MSH-10
+    names: tuple[tuple[str, str, str], ...] = ()  # FHIR type, the sender's id, ours
     explained: Callable[[], tuple[Note, ...]] | None = None  # what a full check finds, when a service refuses the file

@@ -1,4 +1,4 @@
-"""Which messages came in, and how far did each get?
+"""Which messages came in, how far did each get, and by which ids do FHIR senders call what we know?
 
 One row a message: who sent it, where its raw bytes are kept, which parts of it are committed, how it was answered. A row never holds
 personal values, so the parts' bodies are made again from the kept document when a message has to be finished.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -33,18 +33,26 @@ create index if not exists receipts_by_control_id on receipts (tenant, connectio
 create index if not exists receipts_in_order on receipts (tenant, received_at, receipt_id);
 create index if not exists receipts_unfinished on receipts (try_at) where state = 'received';
 create index if not exists receipts_held on receipts (tenant, received_at, receipt_id) where state in ('held', 'refused');
+create table if not exists names (
+  tenant text not null, connection text not null, type text not null, told text not null, ours text not null,
+  primary key (tenant, connection, type, told));
 
 do $$
-declare own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
+declare
+  name text;
+  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
 begin
-  alter table receipts enable row level security;
-  alter table receipts force row level security;
-  drop policy if exists own_tenant on receipts;
-  execute format('create policy own_tenant on receipts to ledgerline_app using (%s) with check (%s)', own, own);
+  foreach name in array array['receipts', 'names'] loop
+    execute format('alter table %I enable row level security', name);
+    execute format('alter table %I force row level security', name);
+    execute format('drop policy if exists own_tenant on %I', name);
+    execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
+  end loop;
   drop policy if exists every_tenant on receipts;
   create policy every_tenant on receipts for select to ledgerline_owner using (true);  -- who has unfinished messages
 end $$;
-revoke all on receipts from public, ledgerline_app;
+revoke all on receipts, names from public, ledgerline_app;
+grant select, insert, update (ours) on names to ledgerline_app;
 grant select, insert, update (state, answer, notes, parts, attempts, try_at, finished_at) on receipts to ledgerline_app;
 """
 
@@ -79,9 +87,10 @@ class PartState:
     state: str
     code: str = ""  # why a service refused it
     stream: str = ""
+    made: str = ""  # as FHIR names it: "Patient/…"
 
     def as_json(self) -> dict[str, str]:
-        return {"place": self.place, "what": self.what, "state": self.state, "code": self.code, "stream": self.stream}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +214,38 @@ class Receipts:
         return await self._one(
             tenant, f"select {_COLUMNS} from receipts where tenant = $1 and receipt_id = $2", receipt_id
         )
+
+    async def remember(self, tenant: str, connection: str, names: Sequence[tuple[str, str, str]]) -> None:
+        """Under which of our ids a FHIR sender's ids go: type, theirs, ours. The newest word counts."""
+        if names:
+            types, told, ours = zip(*dict.fromkeys(names), strict=True)
+            await self._rows(
+                tenant,
+                "insert into names (tenant, connection, type, told, ours)"
+                " select distinct on (type, told) $1, $2, type, told, ours from unnest($3::text[], $4::text[], $5::text[])"
+                " as said (type, told, ours) on conflict (tenant, connection, type, told) do update set ours = excluded.ours",
+                connection,
+                types,
+                told,
+                ours,
+            )
+
+    async def known(
+        self, tenant: str, connection: str, asked: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], str]:
+        """Our ids of what a FHIR sender named before."""
+        if not asked:
+            return {}
+        types, told = zip(*asked, strict=True)
+        rows = await self._rows(
+            tenant,
+            "select n.type, n.told, n.ours from names n join unnest($3::text[], $4::text[]) as asked (type, told)"
+            " on n.type = asked.type and n.told = asked.told where n.tenant = $1 and n.connection = $2",
+            connection,
+            types,
+            told,
+        )
+        return {(row["type"], row["told"]): row["ours"] for row in rows}
 
     async def unfinished(self, *, limit: int = 20) -> list[tuple[str, UUID]]:
         """Tenant and receipt of those whose next try is due, longest waiting first."""

@@ -5,9 +5,9 @@ Computed, never looked up: kind, assigning authority and number give the same id
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import Any
 
 from shared.codecs.moments import Moment
 from shared.kernel.identifiers import computed_id
@@ -20,6 +20,7 @@ class Naming:
     key: bytes
     document_id: str
     zone: tzinfo
+    known: Mapping[tuple[str, str], str] = field(default_factory=dict)  # FHIR type and a sender's id -> ours
 
     def patient(self, authority: str, number: str) -> str:
         return computed_id(self.key, "patient", authority, number)
@@ -43,6 +44,9 @@ class Naming:
         begins = begins_on.isoformat() if begins_on else ""
         return computed_id(self.key, "coverage", patient_id, f"{payer}\x1e{begins}\x1e{nth}")
 
+    def numbered(self, kind: str, authority: str, number: str) -> str:
+        return computed_id(self.key, kind, authority, number)
+
     def charge(self, facility: str, transaction: str) -> str:
         return computed_id(self.key, "charge", facility, transaction)
 
@@ -56,6 +60,6 @@ class Naming:
         return None if moment is None else moment.instant(self.zone)
 
 
-def text_or_none(text: Any) -> Any:
+def text_or_none(text: str | None) -> str | None:
     """Nothing said is nothing sent."""
     return text or None

@@ -66,6 +66,7 @@ class StandIns:
     files: list[tuple[str, bytes]] = field(default_factory=list)
     keys: dict[str, bytes] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    patients: dict[str, dict[str, Any]] = field(default_factory=dict)  # what is answered of them besides
     down: set[str] = field(default_factory=set)
     file_answers: dict[str, Any] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)  # end of a path -> code
@@ -84,8 +85,10 @@ class StandIns:
         if service in self.down:
             return JSONResponse({"code": "unavailable"}, 503)
         if request.method == "GET":
-            person = self.people.get(path.rpartition("/")[2])
-            return JSONResponse({"person": person}, 200) if person else JSONResponse({"code": "not-found"}, 404)
+            patient_id = path.rpartition("/")[2]
+            if patient_id not in self.people:
+                return JSONResponse({"code": "not-found"}, 404)
+            return JSONResponse({"person": self.people[patient_id], **self.patients.get(patient_id, {})})
         code = next((code for ending, code in self.refusals.items() if path.endswith(ending)), None)
         if code is not None:
             return JSONResponse({"code": code, "detail": "the stand-in says no"}, 409)

@@ -1,0 +1,300 @@
+"""Does the FHIR door take what billing needs, name what is wrong, and say 2xx only when all is committed?"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from tests.integration.gateway.conftest import MakeEdge
+from tests.integration.gateway.test_files_over_intake import OUTCOMES, take
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MRN = {"type": {"coding": [{"code": "MR"}]}, "system": "urn:oid:1.2.3", "value": "MRN-1"}
+PATIENT: dict[str, Any] = {
+    "resourceType": "Patient",
+    "id": "pat-1",
+    "identifier": [MRN],
+    "name": [{"family": "Everywoman", "given": ["Eve"]}],
+    "gender": "female",
+    "birthDate": "1980-04-01",
+}
+COVERAGE: dict[str, Any] = {
+    "resourceType": "Coverage",
+    "id": "cov-1",
+    "status": "active",
+    "beneficiary": {"reference": "Patient/pat-1"},
+    "subscriberId": "MEMBER1",
+    "payor": [{"display": "PAYER ONE", "identifier": {"value": "PAYER1"}}],
+}
+ENCOUNTER: dict[str, Any] = {
+    "resourceType": "Encounter",
+    "id": "enc-1",
+    "status": "finished",
+    "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+    "subject": {"reference": "Patient/pat-1"},
+    "period": {"start": "2026-03-02T10:30:00Z", "end": "2026-03-02T11:00:00Z"},
+    "location": [{"location": {"display": "MAIN"}}],
+}
+CONDITION: dict[str, Any] = {
+    "resourceType": "Condition",
+    "id": "con-1",
+    "subject": {"reference": "Patient/pat-1"},
+    "encounter": {"reference": "Encounter/enc-1"},
+    "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "E11.9"}]},
+}
+CHARGE: dict[str, Any] = {
+    "resourceType": "ChargeItem",
+    "id": "chg-1",
+    "identifier": [{"system": "urn:ehr:charges", "value": "T1"}],
+    "status": "billable",
+    "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]},
+    "subject": {"reference": "Patient/pat-1"},
+    "context": {"reference": "Encounter/enc-1"},
+    "occurrenceDateTime": "2026-03-02",
+    "priceOverride": {"value": 120.00, "currency": "USD"},
+}
+
+
+def bundle(*resources: dict[str, Any], kind: str = "transaction") -> dict[str, Any]:
+    entries = [
+        {"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
+        for each in resources
+    ]
+    return {"resourceType": "Bundle", "type": kind, "entry": entries}
+
+
+async def post(client: httpx.AsyncClient, resource: dict[str, Any], path: str = "/fhir") -> httpx.Response:
+    headers = {"Content-Type": "application/fhir+json"}
+    return await client.post(path, content=json.dumps(resource), headers=headers)
+
+
+def issues(answer: httpx.Response) -> list[dict[str, Any]]:
+    OperationOutcome.model_validate(answer.json())
+    found: list[dict[str, Any]] = answer.json()["issue"]
+    return found
+
+
+async def test_a_transaction_becomes_commands_and_each_entry_is_answered(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        answer = await post(client, bundle(PATIENT, COVERAGE, ENCOUNTER, CONDITION, CHARGE))
+    assert answer.status_code == 200, answer.text
+    Bundle.model_validate(answer.json())
+    assert answer.json()["type"] == "transaction-response"
+    statuses = [entry["response"]["status"] for entry in answer.json()["entry"]]
+    assert statuses == ["201 Created", "201 Created", "201 Created", "200 OK", "200 OK"]
+    [patient] = edge.services.bodies("/patients")
+    assert (patient["person"]["last"], patient["person"]["sex"], patient["authority"]) == ("Everywoman", "F", "1.2.3")
+    [coverage] = edge.services.bodies("/coverages")
+    assert (coverage["payer_reference"], coverage["member_number"]) == ("PAYER1", "MEMBER1")
+    [encounter] = edge.services.bodies("/encounters")
+    assert (encounter["service_on"], encounter["facility_reference"]) == (date(2026, 3, 2), "MAIN")
+    [posted] = edge.services.bodies("/charges")
+    assert (posted["charges"][0]["code"], posted["charges"][0]["charged_cents"]) == ("99213", 12000)
+    assert posted["diagnoses"] == ("E119",)
+
+
+async def test_a_patient_is_the_same_by_hl7_and_by_fhir(make_edge: MakeEdge) -> None:
+    from tests.unit.gateway.messages import A04
+
+    edge = make_edge()
+    async with edge.http() as client:
+        await take(client, A04.replace(b"MRN-1^^^RIVER^MR", b"MRN-1^^^RIVER&1.2.3&ISO^MR"))
+        await post(client, PATIENT, "/fhir/Patient")
+    first, second = edge.services.bodies("/patients")
+    assert first["patient_id"] == second["patient_id"]
+
+
+async def test_a_resource_sent_alone_may_refer_to_the_senders_own_ids(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        created = await post(client, PATIENT, "/fhir/Patient")
+        assert created.status_code == 201
+        for resource in (COVERAGE, ENCOUNTER, CHARGE):
+            answer = await post(client, resource, f"/fhir/{resource['resourceType']}")
+            assert answer.is_success, answer.text
+    [patient] = edge.services.bodies("/patients")
+    assert created.headers["Location"] == f"/fhir/Patient/{patient['patient_id']}"
+    [path] = [path for path, _ in edge.services.commands if path.endswith("/coverages")]
+    assert patient["patient_id"] in path
+    [encounter] = edge.services.bodies("/encounters")
+    [posted] = [path for path, _ in edge.services.commands if path.endswith("/charges")]
+    assert encounter["encounter_id"] in posted
+
+
+async def test_a_reference_to_nobody_is_refused_by_name(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        answer = await post(client, COVERAGE, "/fhir/Coverage")
+    assert answer.status_code == 422
+    assert issues(answer)[0]["expression"] == ["Coverage.beneficiary"]
+    assert edge.services.commands == []
+
+
+async def test_one_wrong_resource_refuses_a_transaction_and_only_itself_in_a_batch(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    wrong = {**CHARGE, "status": "nonsense"}
+    async with edge.http() as client:
+        whole = await post(client, bundle(PATIENT, ENCOUNTER, wrong))
+        assert whole.status_code == 422
+        assert any(issue["expression"] == ["Bundle.entry[2].resource.status"] for issue in issues(whole))
+        assert edge.services.commands == []
+        batch = await post(client, bundle(PATIENT, ENCOUNTER, wrong, kind="batch"))
+    assert batch.status_code == 200
+    statuses = [entry["response"]["status"] for entry in batch.json()["entry"]]
+    assert statuses == ["201 Created", "201 Created", "422 Unprocessable Entity"]
+    assert len(edge.services.bodies("/encounters")) == 1
+
+
+async def test_the_same_document_again_has_no_second_effect(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        first = await post(client, bundle(PATIENT, ENCOUNTER, CHARGE))
+        commands = len(edge.services.commands)
+        again = await post(client, bundle(PATIENT, ENCOUNTER, CHARGE))
+    assert again.json() == first.json()
+    assert len(edge.services.commands) == commands
+
+
+async def test_while_a_service_is_down_the_answer_is_503_and_a_resend_finishes(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    edge.services.down.add("charges")
+    async with edge.http() as client:
+        answer = await post(client, bundle(PATIENT, ENCOUNTER, CHARGE))
+        assert answer.status_code == 503
+        assert "Retry-After" in answer.headers
+        edge.services.down.clear()
+        assert (await post(client, bundle(PATIENT, ENCOUNTER, CHARGE))).status_code == 200
+    assert len(edge.services.bodies("/charges")) == 1
+
+
+async def test_a_part_that_a_service_refuses_is_named(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    edge.services.refusals["/charges"] = "charge-changed"
+    async with edge.http() as client:
+        answer = await post(client, bundle(PATIENT, ENCOUNTER, CHARGE))
+    assert answer.status_code == 409
+    assert issues(answer)[0]["expression"] == ["Bundle.entry[2].resource"]
+    assert "charge-changed" in issues(answer)[0]["diagnostics"]
+
+
+async def test_a_charge_entered_in_error_takes_back_what_was_charged_under_its_identifier(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        await post(client, bundle(PATIENT, ENCOUNTER, CHARGE))
+        await post(client, bundle(PATIENT, ENCOUNTER, {**CHARGE, "status": "entered-in-error"}))
+    charged, taken_back = edge.services.bodies("/charges")
+    assert taken_back["credits"][0]["charge_id"] == charged["charges"][0]["charge_id"]
+    assert taken_back["charges"] == ()
+
+
+async def test_what_billing_does_not_use_is_passed_over_with_the_reason(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    observation = {"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"}}
+    async with edge.http() as client:
+        answer = await post(client, observation, "/fhir/Observation")
+    assert answer.status_code == 200
+    assert issues(answer)[0]["severity"] == "information"
+    assert edge.services.commands == []
+
+
+async def test_no_json_and_a_wrong_url_are_told_as_operation_outcomes(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        broken = await client.post("/fhir", content=b"{", headers={"Content-Type": "application/fhir+json"})
+        wrong = await post(client, PATIENT, "/fhir/Coverage")
+        renamed = await client.put("/fhir/Patient/other", json=PATIENT)
+    assert [broken.status_code, wrong.status_code, renamed.status_code] == [400, 400, 400]
+    assert all(issues(answer) for answer in (broken, wrong, renamed))
+
+
+async def test_the_capability_statement_is_valid_and_names_what_is_here(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        told = (await client.get("/fhir/metadata")).json()
+    CapabilityStatement.model_validate(told)
+    resources = {each["type"] for each in told["rest"][0]["resource"]}
+    assert resources == {"Patient", "Coverage", "Encounter", "Condition", "ChargeItem", "Claim"}
+
+
+async def test_coverages_are_read_back_by_the_senders_own_id_of_the_patient(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        await post(client, bundle(PATIENT, COVERAGE))
+        [path] = [path for path, _ in edge.services.commands if path.endswith("/coverages")]
+        patient_id = path.split("/")[4]
+        told = {"coverage_id": "c1", "patient_id": patient_id, "payer_reference": "PAYER1", "payer_name": "PAYER ONE"}
+        told |= {"payer_id": None, "rank": 1, "relationship": "18", "member_number": "MEMBER1", "group_number": None}
+        told |= {"plan": "STD", "effective_on": "2025-01-01", "terminated_on": None}
+        edge.services.patients[patient_id] = {"coverages": [told]}
+        found = (await client.get("/fhir/Coverage", params={"beneficiary": "Patient/pat-1"})).json()
+        nobody = (await client.get("/fhir/Coverage", params={"beneficiary": "Patient/nobody"})).json()
+    Bundle.model_validate(found)
+    [entry] = found["entry"]
+    assert entry["resource"]["subscriberId"] == "MEMBER1"
+    assert entry["resource"]["payor"] == [{"display": "PAYER ONE"}]
+    assert nobody["total"] == 0
+
+
+async def test_a_claim_charges_its_items_and_points_to_its_diagnoses(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    claim = {
+        "resourceType": "Claim",
+        "id": "clm-1",
+        "status": "active",
+        "type": {"coding": [{"code": "professional"}]},
+        "use": "claim",
+        "patient": {"reference": "Patient/pat-1"},
+        "created": "2026-03-02",
+        "provider": {"identifier": {"value": "RIVER"}},
+        "priority": {"coding": [{"code": "normal"}]},
+        "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": "PAYER ONE"}}],
+        "diagnosis": [
+            {
+                "sequence": 1,
+                "diagnosisCodeableConcept": {
+                    "coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "E11.9"}]
+                },
+            }
+        ],
+        "item": [
+            {
+                "sequence": 1,
+                "productOrService": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]},
+                "servicedDate": "2026-03-02",
+                "diagnosisSequence": [1],
+                "encounter": [{"reference": "Encounter/enc-1"}],
+                "net": {"value": 99.5, "currency": "USD"},
+            }
+        ],
+    }
+    async with edge.http() as client:
+        answer = await post(client, bundle(PATIENT, ENCOUNTER, claim))
+    assert answer.status_code == 200, answer.text
+    [posted] = edge.services.bodies("/charges")
+    assert (posted["charges"][0]["charged_cents"], posted["charges"][0]["diagnoses"]) == (9950, ("E119",))
+
+
+async def test_every_sample_document_ends_accepted_held_refused_or_ignored_with_a_reason(
+    make_edge: MakeEdge, samples: Path
+) -> None:
+    edge = make_edge()
+    seen: dict[str, int] = {}
+    async with edge.http() as client:
+        for file in sorted((samples / "fhir").rglob("*.json")):
+            for told in await take(client, file.read_bytes(), file.name):
+                seen[told["outcome"]] = seen.get(told["outcome"], 0) + 1
+                assert told["outcome"] == "accepted" or told["findings"], told
+                malformed = [each for each in told["findings"] if each["value"] == "malformed"]
+                assert not malformed, malformed
+    assert seen.keys() <= OUTCOMES
+    assert seen["accepted"] >= 10, seen
