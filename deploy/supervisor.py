@@ -119,6 +119,9 @@ def environment_of(folder: Path, state: State, kafka_bootstrap: str = "") -> dic
         "LEDGERLINE_KAFKA_REPLICAS": str(max(state.brokers, 1)),
         "LEDGERLINE_KAFKA_PARTITIONS": "3",
         "LEDGERLINE_LEASE_SECONDS": "5",  # one process a service: a longer one only delays its successor
+        "LEDGERLINE_ELIGIBILITY_REALTIME_URLS": json.dumps(
+            {"sandbox": f"http://127.0.0.1:{state.sandbox_http_port}/realtime"}
+        ),
         "LEDGERLINE_SANDBOX_URL": f"http://127.0.0.1:{state.sandbox_http_port}",
         "LEDGERLINE_SUPERVISED": "1",
         "PYTHONUNBUFFERED": "1",

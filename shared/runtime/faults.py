@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from shared.kernel.errors import Conflict, DomainError
 from shared.runtime.availability import Unavailable, is_outage
 from shared.runtime.command import TooBusy
+from shared.runtime.queries import NotYet
 
 _DATA_CLASSES = ("22", "23")
 
@@ -24,7 +25,7 @@ _DATA_CLASSES = ("22", "23")
 def is_worth_retrying(error: BaseException) -> bool:
     """False when the same event would fail again in the same way."""
     if isinstance(error, DomainError):
-        return isinstance(error, Conflict | TooBusy | Unavailable)
+        return isinstance(error, Conflict | TooBusy | Unavailable | NotYet)
     if isinstance(error, asyncpg.PostgresError):
         # A missing table or right is a broken installation, not a bad event.
         return not (getattr(error, "sqlstate", None) or "").startswith(_DATA_CLASSES)

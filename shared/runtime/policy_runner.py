@@ -1,7 +1,7 @@
 """How does an event lead to commands, at least once and with one effect?
 
 A page of events is reacted to with many source streams at once, so that the group committer has something to group, and in order
-within each stream. A command's id is derived from policy, event and ordinal: a page that is read again after a crash repeats
+within each stream. A command's id is derived from policy, event, stream and ordinal: a page that is read again after a crash repeats
 commands that the store already knows. The position moves after the page.
 
 A refusal is a fact: it becomes `ReactionRefused` in a stream of its own, named after the refused command.
@@ -124,18 +124,18 @@ class PolicySink:
         with _tracer.start_as_current_span(
             f"react {self.policy.name}", context=context, kind=trace.SpanKind.CONSUMER, attributes=_attributes(stored)
         ):
-            to: dict[tuple[str, str], list[tuple[int, Reaction]]] = {}
-            for ordinal, reaction in enumerate(await self.policy.react(recorded)):
-                to.setdefault((reaction.aggregate.name, reaction.key), []).append((ordinal, reaction))
+            to: dict[str, list[Reaction]] = {}
+            for reaction in await self.policy.react(recorded):
+                to.setdefault(reaction.aggregate.stream(reaction.key), []).append(reaction)
             room = asyncio.Semaphore(STREAMS_AT_ONCE)
             sent = [self._send_in_order(recorded, reactions, room) for reactions in to.values()]
             _raise_worst(await asyncio.gather(*sent, return_exceptions=True))
 
     async def _send_in_order(
-        self, recorded: Recorded[Any], reactions: Sequence[tuple[int, Reaction]], room: asyncio.Semaphore
+        self, recorded: Recorded[Any], reactions: Sequence[Reaction], room: asyncio.Semaphore
     ) -> None:
         async with room:
-            for ordinal, reaction in reactions:
+            for ordinal, reaction in enumerate(reactions):
                 cause = self._cause(recorded, reaction, ordinal)
                 await self._reactions.send(reaction, cause, partial(self._refusal, recorded.stored, reaction))
 
@@ -164,7 +164,9 @@ class PolicySink:
         return Cause(
             tenant=recorded.tenant,
             actor=f"policy:{self.policy.name}",
-            command_id=command_id_of(self.policy.name, recorded.event_id, ordinal),
+            command_id=command_id_of(
+                self.policy.name, recorded.event_id, reaction.aggregate.stream(reaction.key), ordinal
+            ),
             correlation_id=recorded.stored.correlation_id,
             causation_id=str(recorded.event_id),
             occurred_at=reaction.occurred_at or recorded.occurred_at,
@@ -193,9 +195,13 @@ def _raise_worst(results: Sequence[BaseException | None]) -> None:
         raise errors[0]
 
 
-def command_id_of(policy: str, event_id: UUID, ordinal: int) -> UUID:
-    """The id of a policy's n-th command for an event: the same for ever, so a repeat has one effect."""
-    return derived_id(policy, str(event_id), ordinal)
+def command_id_of(policy: str, event_id: UUID, stream: str, ordinal: int) -> UUID:
+    """The id of a policy's n-th command for an event to one stream: the same for ever, so a repeat has one effect.
+
+    The stream is part of it: what a policy reacts with may depend on what it knows, and where the list of streams is another one when
+    the event is read again, each stream still has its own command.
+    """
+    return derived_id(policy, str(event_id), stream, ordinal)
 
 
 def _attributes(stored: Stored) -> dict[str, str | int]:

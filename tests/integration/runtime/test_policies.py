@@ -72,7 +72,7 @@ async def test_a_command_names_its_cause_and_says_when_it_happened(service: Smal
     assert charged.stored.causation_id == str(outcome.event_ids[0])
     assert charged.stored.correlation_id == "test"
     assert charged.stored.actor == f"policy:{NAME}"
-    assert charged.stored.command_id == command_id_of(NAME, outcome.event_ids[0], 0)
+    assert charged.stored.command_id == command_id_of(NAME, outcome.event_ids[0], "account/mirror-A", 0)
     assert (charged.occurred_at, renamed.occurred_at) == (NOON, NOON.replace(year=2020))
 
 
@@ -94,7 +94,7 @@ async def test_a_refusal_becomes_a_fact_and_the_rest_goes_on(service: SmallServi
     outcome = await service.say("A", Charged(cents=5))
     await service.say("B", Charged(cents=6))
     await react(service)
-    refused_id = command_id_of(NAME, outcome.event_ids[0], 0)
+    refused_id = command_id_of(NAME, outcome.event_ids[0], "account/mirror-A", 0)
     (refused,) = await service.commands.recorded_stream("clinic", f"reaction-refused/{refused_id}")
     assert refused.event == ReactionRefused(
         policy=NAME,
