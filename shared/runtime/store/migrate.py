@@ -6,8 +6,11 @@ the owner) and may be repeated at will.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -25,6 +28,7 @@ APP = "ledgerline_app"
 FEED = "ledgerline_feed"
 
 _HERE = Path(__file__).parent
+_alembic_is_free = threading.Lock()  # not asyncio's, which belongs to one event loop
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(77, 2)"
 # Alembic's own has room for 32 characters; a dated file name that says what it does is longer.
 _REVISION_TABLE = "create table if not exists alembic_version (version_num varchar(120) primary key)"
@@ -79,13 +83,24 @@ async def migrate(dsn: str, service: str) -> None:
     """
     engine = create_async_engine(_sqlalchemy_url(dsn), poolclass=NullPool)
     try:
-        async with engine.begin() as connection:
+        async with _alembic(), engine.begin() as connection:
             await connection.execute(text(_ONE_AT_A_TIME))
             await connection.run_sync(_act_as_owner)
             await connection.run_sync(_upgrade)
             await connection.run_sync(_claim, service)
     finally:
         await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _alembic() -> AsyncIterator[None]:
+    """Alembic keeps what it is doing in module globals, so a process migrates one database at a time."""
+    while not _alembic_is_free.acquire(blocking=False):  # noqa: ASYNC110 (a lock of threads has no event)
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        _alembic_is_free.release()
 
 
 def role_dsn(dsn: str, role: str, password: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -166,3 +167,14 @@ async def test_personal_data_of_a_refused_row_is_not_in_the_error(service: Promi
         await store.append(append("guarantor-account/2", data=b"secret" * 50_000))
     assert str(error.value) == "the append was refused with 23514"
     assert error.value.__cause__ is None
+
+
+async def test_replicas_that_start_together_migrate_once(
+    postgres_server: PostgresServer, fresh_database: FreshDatabase
+) -> None:
+    databases = {name: await fresh_database() for name in ("claims", "payments", "charges")}
+    await asyncio.gather(*(migrate(dsn, name) for name, dsn in databases.items() for _ in range(3)))
+    for name, dsn in databases.items():
+        connection = await asyncpg.connect(dsn)
+        assert [row["service"] for row in await connection.fetch("select service from store")] == [name]
+        await connection.close()
