@@ -214,9 +214,24 @@ async def _ready() -> dict[str, bool]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def make_edge(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[MakeEdge]:
     """Makes edges over one database: a second one is what a restart finds."""
-    await prepare_roles(postgres_server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))
+    async with own_database(postgres_server) as name:
+        async for each in _edges(postgres_server, name, tmp_path):
+            yield each
+
+
+@contextlib.asynccontextmanager
+async def own_database(server: PostgresServer) -> AsyncIterator[str]:
+    """An empty database that belongs to the owner."""
+    await prepare_roles(server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))
     name = f"test_gateway_{secrets.token_hex(6)}"
-    await create_database(postgres_server.dsn(), name)
+    await create_database(server.dsn(), name)
+    try:
+        yield name
+    finally:
+        await server.drop(name)
+
+
+async def _edges(postgres_server: PostgresServer, name: str, tmp_path: Path) -> AsyncIterator[MakeEdge]:
     owner = postgres_server.dsn(name, OWNER, password=PASSWORD)
     await create_gateway_schema(owner)
     await create_gateway_schema(owner)  # any number of times
@@ -242,7 +257,6 @@ async def make_edge(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIte
     for parts in made:
         await parts.close()
     await client.aclose()
-    await postgres_server.drop(name)
 
 
 def _free_port() -> int:

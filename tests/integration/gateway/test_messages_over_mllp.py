@@ -86,7 +86,7 @@ async def test_while_a_service_is_down_the_answer_is_later_and_the_message_goes_
     assert edge.services.bodies("/charges") == []
     edge.services.down.clear()
     restarted = make_edge()
-    [finish] = restarted.parts.tasks
+    finish = restarted.parts.tasks[0]
     for _ in range(100):
         if await finish.step():
             break

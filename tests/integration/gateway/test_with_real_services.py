@@ -1,0 +1,80 @@
+"""Do the real services take what the edge sends, from an EHR's first message to released charges with a coverage?"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from deploy.demo import population
+from deploy.demo.messages import appointment, charges, registration
+from services.charges import main as charges_service
+from services.eligibility import main as eligibility_service
+from services.gateway.main import GatewayRuntime, build
+from services.gateway.receipts import create_gateway_schema
+from services.gateway.settings import GatewaySettings
+from shared.runtime.identity import Role
+from shared.runtime.identity.issuer import local_token
+from shared.runtime.store.migrate import APP, OWNER
+from shared.testing.hosting import TENANT, Hosted, hosted
+from shared.testing.infrastructure import PostgresServer
+from shared.testing.stores import PASSWORD
+from tests.integration.gateway.conftest import Edge, MemoryDocuments, StandIns, own_database
+from tests.integration.gateway.test_messages_over_mllp import code
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SENT_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+async def test_what_the_demo_ehr_sends_is_committed_by_the_services(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    builds = {"charges": charges_service.build, "eligibility": eligibility_service.build}
+    practice = population.invent(patients=3, first_day=date(2026, 2, 23), days=3, seed=1)
+    async with own_database(postgres_server) as name, hosted(postgres_server, builds, tmp_path) as running:
+        edge, client = await _edge(postgres_server, name, running)
+        try:
+            async with edge.listening() as sender:
+                for visit in practice.visits[:2]:
+                    for message in (appointment, registration, charges):
+                        answer = await sender.ask(message(visit, SENT_AT))
+                        assert code(answer) == "AA", answer
+            await running.settle()
+        finally:
+            await edge.parts.close()
+            await client.aclose()
+        captured = await running.events("charges", "ChargeCaptured")
+        assert len(captured) == sum(len(visit.services) for visit in practice.visits[:2])
+        registered = await running.events("eligibility", "PatientRegistered")
+        assert len(registered) == len({visit.patient.record_number for visit in practice.visits[:2]})
+        assert await running.events("eligibility", "AppointmentBooked")
+
+
+async def _edge(server: PostgresServer, name: str, running: Hosted) -> tuple[Edge, httpx.AsyncClient]:
+    platform = running.platform
+    settings = platform.settings
+    app = Starlette(routes=[Mount(f"/api/{service}", app=host.app) for service, host in running.hosts.items()])
+    token = local_token(settings, [Role.INTEGRATION], TENANT, subject="edge")
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://ledgerline",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    owner = server.dsn(name, OWNER, password=PASSWORD)
+    await create_gateway_schema(owner)
+    runtime = GatewayRuntime(
+        settings=settings.model_copy(update={"mllp_tenant": TENANT, "mllp_port": 0}),
+        documents=platform.documents,
+        vault=platform.vault,
+        clock=platform.clock,
+        client=client,
+        database_dsn=server.dsn(name, APP, password=PASSWORD),
+        owner_dsn=owner,
+    )
+    parts = build(runtime, GatewaySettings())
+    return Edge(parts=parts, services=StandIns(), documents=MemoryDocuments(), runtime=runtime), client
