@@ -90,16 +90,16 @@ def start(folder: Path, state: State, *, progress: Callable[[str], None]) -> Non
         raise StateRefused(f"port {', '.join(map(str, busy))} is in use by another program; choose one with --port")
     prepare(folder, state)
     with (folder / "logs" / "supervisor.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.supervisor", str(folder)],
+        subprocess.run(
+            [sys.executable, "-m", "deploy.supervisor", "--detach", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=CHECKOUT,
             start_new_session=True,
+            check=True,
         )
-    (folder / "run" / "supervisor.pid").write_text(str(process.pid))
-    _wait_until_ready(folder, state, process, progress)
+    _wait_until_ready(folder, state, progress)
 
 
 def prepare(folder: Path, state: State) -> None:
@@ -114,14 +114,12 @@ def prepare(folder: Path, state: State) -> None:
     directory.add_demo_users(TENANT)
 
 
-def _wait_until_ready(
-    folder: Path, state: State, process: subprocess.Popen[bytes], progress: Callable[[str], None]
-) -> None:
+def _wait_until_ready(folder: Path, state: State, progress: Callable[[str], None]) -> None:
     give_up = time.monotonic() + START_SECONDS
     with Client(folder, state) as client:
         while time.monotonic() < give_up:
-            if process.poll() is not None:
-                raise StartFailed(f"the supervisor ended with code {process.returncode}\n{last_words(folder)}")
+            if supervisor_pid(folder) is None:
+                raise StartFailed(f"the supervisor ended\n{last_words(folder)}")
             is_ready, checks = client.is_ready()
             if is_ready:
                 return

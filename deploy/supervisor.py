@@ -244,11 +244,15 @@ class Supervisor:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Keeps the system running on one machine.")
     parser.add_argument("home", type=Path)
-    folder = parser.parse_args().home
-    state = load(folder)
+    parser.add_argument("--detach", action="store_true", help="go on in the background; the process id is in run/")
+    options = parser.parse_args()
+    state = load(options.home)
     if state is None:
-        parser.error(f"{folder} holds no state")
-    Supervisor(folder, state).run()
+        parser.error(f"{options.home} holds no state")
+    if options.detach and (pid := os.fork()):
+        (options.home / "run" / "supervisor.pid").write_text(str(pid))
+        return
+    Supervisor(options.home, state).run()
 
 
 if __name__ == "__main__":

@@ -62,6 +62,10 @@ class Player:
 
     def play(self, told: Told) -> None:
         """The whole of it. Raises Refused, NotAccepted, TimeoutError."""
+        with self._mllp:
+            self._play(told)
+
+    def _play(self, told: Told) -> None:
         began = self._now()
         practice = invent(patients=self._patients, first_day=began.date(), days=self._days, seed=self._seed)
         self._set_up()
@@ -191,6 +195,17 @@ class MllpClient:
         self._socket: socket.socket | None = None
         self._decoder = MllpDecoder()
 
+    def __enter__(self) -> MllpClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
     def send(self, message: bytes) -> None:
         """Returns when the message was accepted. Raises NotAccepted, TimeoutError."""
         give_up = time.monotonic() + SETTLE_SECONDS
@@ -198,7 +213,8 @@ class MllpClient:
             try:
                 code = _acknowledged(self._exchange(message))
             except OSError:
-                self._socket, code = None, ""
+                self._hang_up()
+                code = ""
             if code in ("AA", "CA"):
                 return
             if code == "AE":
