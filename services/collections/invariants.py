@@ -11,7 +11,7 @@ from shared.runtime.invariants import CheckResult, Violation
 
 
 class StatementsAddUp:
-    """The lines of a statement sum to what is due, and its id was never another statement's."""
+    """The lines of a statement sum to what is due, the parts of a line to its balance, and its id was never another statement's."""
 
     def __init__(self) -> None:
         self._result = CheckResult(name="collections: the lines of a statement sum to what is due")
@@ -25,6 +25,10 @@ class StatementsAddUp:
         total_cents = sum(line.balance_cents for line in event.lines)
         if total_cents != event.due_cents:
             _note(self._result, recorded, f"{event.due_cents} cents", f"{total_cents} cents")
+        for line in event.lines:
+            explained_cents = sum(part.amount_cents for part in line.parts)
+            if explained_cents != line.balance_cents:
+                _note(self._result, recorded, f"{line.balance_cents} cents explained", f"{explained_cents} cents")
         if (recorded.tenant, event.statement_id) in self._seen:
             _note(self._result, recorded, "a statement id of its own", "the id of an earlier statement")
         self._seen.add((recorded.tenant, event.statement_id))

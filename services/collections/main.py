@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.collections.adapters.letters import AddressUnknown, Letters
+from services.collections.adapters.letters import Addressed, AddressUnknown, Letters
 from services.collections.api import patients as patients_api
 from services.collections.api import simulation as simulation_api
 from services.collections.api import statements as statements_api
@@ -34,8 +34,33 @@ _PRINTER = Opener(actor="policy:collections.print-statements", purpose="statemen
 def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) -> ServiceParts:
     settings = settings or CollectionsSettings()
     guarantor = Aggregate(name="guarantor-account", decider=guarantor_decider)
-    letter_writer = Letters(reads=runtime.reads, vault=runtime.vault, documents=runtime.documents)
+    writer = _letters(runtime)
+    is_printed_at_once = settings.print_statements == "when-issued"
+    return ServiceParts(
+        aggregates=(guarantor,),
+        projections=(
+            accounts.projection,
+            worklist.projection,
+            statements.projection,
+            casework.projection,
+            letters.projection,
+        ),
+        policies=(
+            _note_balances(runtime, guarantor),
+            *(_printing(runtime, guarantor, writer) if is_printed_at_once else ()),
+        ),
+        timers=(_deadlines(runtime, guarantor),),
+        routers=(
+            worklist_api.router(runtime.reads, runtime.clock),
+            patients_api.router(runtime.commands, runtime.reads, runtime.vault, guarantor, runtime.clock),
+            statements_api.router(runtime.reads, writer),
+            simulation_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
+        ),
+        invariants=(StatementsAddUp, PlansAddUp, BalancesAreTheLedgers),
+    )
 
+
+def _note_balances(runtime: ServiceRuntime, guarantor: Aggregate) -> Policy:
     async def known_account(recorded: Recorded[Any]) -> note_balances.KnownAccount:
         """Whose account it is: the ledger said so before this, in the same stream."""
         after = f"payments:{recorded.position}"
@@ -46,7 +71,7 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
             raise LookupError("the ledger has not said whose account this is")
         return note_balances.KnownAccount(patient_id=found["patient_id"], service_on=found["service_on"])
 
-    async def note_balance(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    async def react(recorded: Recorded[Any]) -> Sequence[Reaction]:
         event = recorded.event
         if note_balances.patient_cents(event) == 0:
             return []
@@ -55,10 +80,31 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
         )
         return [Reaction(aggregate=guarantor, key=command.patient_id, command=command) for command in noted]
 
+    return Policy(name="collections.note-balances", reads={"payments": note_balances.LEDGER}, react=react)
+
+
+def _letters(runtime: ServiceRuntime) -> Letters:
+    async def addressed(tenant: str, patient_id: str) -> Addressed | None:
+        async with runtime.reads.read(tenant) as connection:
+            recipient = await row(connection, letters.addressee(patient_id))
+            sender = await row(connection, letters.sender())
+        if recipient is None or sender is None:
+            return None
+        return Addressed(
+            recipient=letters.sealed_person(recipient),
+            sender_name=sender["name"],
+            sender_address=letters.address_of(sender),
+            sender_phone=sender["phone"],
+        )
+
+    return Letters(addressed=addressed, vault=runtime.vault, documents=runtime.documents)
+
+
+def _printing(runtime: ServiceRuntime, guarantor: Aggregate, writer: Letters) -> tuple[Policy, ...]:
     async def printed(tenant: str, statement: StatementIssued) -> Sequence[Reaction]:
         """The letter, kept; nothing while there is nobody to write to: a registration or a listing prints what waited."""
         try:
-            document_id = await letter_writer.keep(tenant, statement, _PRINTER)
+            document_id = await writer.keep(tenant, statement, _PRINTER)
         except AddressUnknown:
             return []
         command = NotePrinted(
@@ -79,17 +125,11 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
         await runtime.reads.wait_for(letters.projection.name, after, within_seconds=_WAIT_SECONDS)
         patient_id = recorded.event.patient_id if isinstance(recorded.event, PatientRegistered) else None
         async with runtime.reads.read(recorded.tenant) as connection:
-            waiting = [
-                statements.issued_of(each) for each in await rows(connection, statements.not_printed(patient_id))
-            ]
+            found = await rows(connection, statements.not_printed(patient_id))
+        waiting = [statements.issued_of(each) for each in found]
         return [reaction for statement in waiting for reaction in await printed(recorded.tenant, statement)]
 
-    def fire(timer: DueTimer) -> Sequence[Reaction]:
-        now = runtime.clock.now()
-        patient_id, command = deadlines.fire(timer, now.date())
-        return [Reaction(aggregate=guarantor, key=patient_id, command=command, occurred_at=now)]
-
-    printing = (
+    return (
         Policy(name="collections.print-statements", reads={"collections": (StatementIssued,)}, react=print_statement),
         Policy(
             name="collections.print-waiting",
@@ -97,29 +137,12 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
             react=print_waiting,
         ),
     )
-    return ServiceParts(
-        aggregates=(guarantor,),
-        projections=(
-            accounts.projection,
-            worklist.projection,
-            statements.projection,
-            casework.projection,
-            letters.projection,
-        ),
-        policies=(
-            Policy(name="collections.note-balances", reads={"payments": note_balances.LEDGER}, react=note_balance),
-            *(printing if settings.print_statements == "when-issued" else ()),
-        ),
-        timers=(
-            Timers(
-                name="collections.deadlines", reads={"collections": deadlines.PLANS}, plan=deadlines.plan, fire=fire
-            ),
-        ),
-        routers=(
-            worklist_api.router(runtime.reads, runtime.clock),
-            patients_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
-            statements_api.router(runtime.reads, letter_writer),
-            simulation_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
-        ),
-        invariants=(StatementsAddUp, PlansAddUp, BalancesAreTheLedgers),
-    )
+
+
+def _deadlines(runtime: ServiceRuntime, guarantor: Aggregate) -> Timers:
+    def fire(timer: DueTimer) -> Sequence[Reaction]:
+        now = runtime.clock.now()  # a timer that fires late acts on the day it does
+        patient_id, command = deadlines.fire(timer, now.date())
+        return [Reaction(aggregate=guarantor, key=patient_id, command=command, occurred_at=now)]
+
+    return Timers(name="collections.deadlines", reads={"collections": deadlines.PLANS}, plan=deadlines.plan, fire=fire)

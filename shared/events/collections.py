@@ -26,6 +26,7 @@ class PatientBalanceNoted(Event, frozen=True, kw_only=True):
     since_on: date  # since when the patient owes what is left
     noted_on: date | None = None  # when the ledger said so
     service_on: date | None = None
+    is_new: bool = False  # nothing was owed on the account before: its notices begin with the first
     source_event_id: str = ""  # the ledger's event; heard once
 
 
@@ -42,12 +43,20 @@ class NextStepPlanned(Event, frozen=True, kw_only=True):
     strategy_version: int
 
 
+class StatementLinePart(Struct, frozen=True, kw_only=True):
+    """Why some of a balance is owed, or no longer: what an insurer left to the patient, a payment, an adjustment."""
+
+    reason: str
+    amount_cents: int  # negative: it was paid or taken off
+
+
 class StatementLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     account_id: str
     service_on: date | None = None
     balance_cents: int
     reason: str
     since_on: date
+    parts: tuple[StatementLinePart, ...] = ()  # they sum to the balance
     notice: int = 1  # which notice this is for the account: an account joins a cycle that already runs with its first
 
 

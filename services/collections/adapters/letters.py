@@ -7,17 +7,15 @@ kept in the document store; the same statement in large type is written when som
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from services.collections.adapters.statement_pdf import Letter, statement_pdf
-from services.collections.projections import letters as read_model
-from services.collections.projections.statements import issued_of
+from shared.events.base import Sealed
 from shared.events.collections import StatementIssued
-from shared.events.values import Person
+from shared.events.values import Address, Person
 from shared.kernel.errors import DomainError
 from shared.runtime.documents import Documents
-from shared.runtime.queries import ReadDatabase, row, rows
 from shared.runtime.vault import Opener, Vault
 
 
@@ -28,33 +26,38 @@ class AddressUnknown(DomainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """Who gets the letter, sealed, and who sends it."""
+
+    recipient: Sealed[Person]
+    sender_name: str
+    sender_address: Address
+    sender_phone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letters:
-    reads: ReadDatabase
+    addressed: Callable[[str, str], Awaitable[Addressed | None]]  # tenant, patient
     vault: Vault
     documents: Documents
 
-    async def read(self, tenant: str, statement: Any, opener: Opener, *, is_large_type: bool) -> bytes:
-        """The letter of a statement's row. Raises AddressUnknown while it cannot be written."""
-        if statement["document_id"] and not is_large_type:
-            return (await self.documents.get(tenant, statement["document_id"], opener)).content
-        return await self.write(tenant, issued_of(statement), opener, is_large_type=is_large_type)
+    async def read(self, tenant: str, document_id: str, opener: Opener) -> bytes:
+        """A letter as it was sent."""
+        return (await self.documents.get(tenant, document_id, opener)).content
 
     async def write(
         self, tenant: str, statement: StatementIssued, opener: Opener, *, is_large_type: bool = False
     ) -> bytes:
         """The PDF. Raises AddressUnknown."""
-        async with self.reads.read(tenant) as connection:
-            addressee = await row(connection, read_model.addressee(statement.patient_id))
-            sender = read_model.sender_of(await rows(connection, read_model.senders()))
-        if addressee is None or sender is None:
+        addressed = await self.addressed(tenant, statement.patient_id)
+        if addressed is None:
             raise AddressUnknown("the letter has no addressee or no sender yet", statement_id=statement.statement_id)
-        person = await self.vault.open(tenant, read_model.sealed_person(addressee), Person, opener)
         letter = Letter(
             statement=statement,
-            recipient=person,
-            sender_name=sender.name,
-            sender_address=sender.address,
-            sender_phone=sender.phone,
+            recipient=await self.vault.open(tenant, addressed.recipient, Person, opener),
+            sender_name=addressed.sender_name,
+            sender_address=addressed.sender_address,
+            sender_phone=addressed.sender_phone,
             is_large_type=is_large_type,
         )
         return await asyncio.to_thread(statement_pdf, letter)  # laying out pages takes a while

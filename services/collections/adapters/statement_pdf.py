@@ -32,6 +32,10 @@ _REASONS = {
     "coinsurance": "Your share (coinsurance)",
     "copay": "Your copayment",
     "self-pay": "No insurance on record for this visit",
+    "payment": "You paid",
+    "refund": "Paid back to you",
+    "credit-before": "Credit from before",
+    "moved-to-agency": "Settled with the agency",
 }
 _STYLE = """
 @page { size: letter; margin: 22mm 20mm; @bottom-right { content: counter(page) " / " counter(pages); font-size: 8pt } }
@@ -93,6 +97,8 @@ def reason_in_words(reason: str) -> str:
     """Why the patient owes a line, in words a patient knows; other reasons are the payer's codes, named as such."""
     if reason in _REASONS:
         return _REASONS[reason]
+    if reason.startswith("adjustment"):
+        return "Adjusted by us"
     group, _, code = reason.partition("-")
     return f"Your share by your insurer's answer (code {reason})" if group in ("PR", "OA") and code else "Your share"
 
@@ -100,9 +106,20 @@ def reason_in_words(reason: str) -> str:
 def _line(line: StatementLine) -> str:
     visit = _day(line.service_on) if line.service_on else ""
     return (
-        f"<tr><td>{escape(line.account_id)}</td><td>{visit}</td><td>{escape(reason_in_words(line.reason))}</td>"
+        f"<tr><td>{escape(line.account_id)}</td><td>{visit}</td><td>{_why(line)}</td>"
         f'<td>{_day(line.since_on)}</td><td class="cents">${_amount(line.balance_cents)}</td></tr>'
     )
+
+
+def _why(line: StatementLine) -> str:
+    """One reason, or all of them with what each adds or takes away."""
+    if len(line.parts) < 2:
+        return escape(reason_in_words(line.reason))
+    return "<br>".join(f"{escape(reason_in_words(part.reason))}: {_signed(part.amount_cents)}" for part in line.parts)
+
+
+def _signed(cents: int) -> str:
+    return f"−${_amount(-cents)}" if cents < 0 else f"${_amount(cents)}"
 
 
 def _final_notice(statement: StatementIssued) -> str:

@@ -186,6 +186,12 @@ class PatientDetail(BaseModel):
     positions: dict[str, str]
 
 
+class NoteRow(BaseModel):
+    case_id: str
+    written_on: date
+    text: str
+
+
 class StatementRow(BaseModel):
     statement_id: str
     patient_id: str

@@ -15,6 +15,7 @@ from services.collections.api.bodies import (
     Id,
     LiftBody,
     Made,
+    NoteRow,
     PatientDetail,
     PlacementBody,
     PlanBody,
@@ -45,9 +46,11 @@ from shared.kernel.errors import NotFound
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import ReadDatabase, row, rows
+from shared.runtime.vault import Opener, Vault
 from shared.runtime.web import After, Caller, Done, caller, cause_of, done
 
 Reader = Annotated[Caller, Depends(caller("collections:read-accounts"))]
+NoteReader = Annotated[Caller, Depends(caller("collections:read-worklists"))]
 Issue = Annotated[Cause, Depends(cause_of("collections:issue-statement"))]
 Agree = Annotated[Cause, Depends(cause_of("collections:agree-plan"))]
 Promise = Annotated[Cause, Depends(cause_of("collections:record-promise"))]
@@ -61,7 +64,7 @@ Place = Annotated[Cause, Depends(cause_of("collections:place-account"))]
 Recall = Annotated[Cause, Depends(cause_of("collections:recall-account"))]
 
 
-def router(commands: Commands, reads: ReadDatabase, guarantor: Aggregate, clock: Clock) -> APIRouter:
+def router(commands: Commands, reads: ReadDatabase, vault: Vault, guarantor: Aggregate, clock: Clock) -> APIRouter:
     routes = APIRouter(tags=["patients"])
 
     async def ask(command: GuarantorCommand, cause: Cause) -> Done:
@@ -78,8 +81,6 @@ def router(commands: Commands, reads: ReadDatabase, guarantor: Aggregate, clock:
             await reads.wait_for(name, after)
         async with reads.read(who.tenant) as connection:
             accounts = await rows(connection, read_model.accounts_of(patient_id))
-            if not accounts:
-                raise NotFound("nothing was ever owed by such a patient")
             tables = {
                 "plans": casework.payment_plans,
                 "promises": casework.promises,
@@ -99,12 +100,27 @@ def router(commands: Commands, reads: ReadDatabase, guarantor: Aggregate, clock:
                 found = await rows(connection, casework.of_patient(table, patient_id))
                 shown[name] = [case(each) for each in found]
             next_step = await row(connection, read_model.patient(patient_id))
+        if not any(shown[name] for name in ("accounts", "holds", *tables)):
+            raise NotFound("nothing is known here about such a patient")
         owed = [each for each in accounts if each["balance_cents"] > 0]
         shown["next"] = dict(next_step) if next_step else None
         shown["owed_cents"] = sum(each["balance_cents"] for each in owed)
         shown["since_on"] = min((each["since_on"] for each in owed), default=None)
         shown["options"] = _options(owed, shown)
         return PatientDetail.model_validate(shown)
+
+    @routes.get("/patients/{patient_id}/notes")
+    async def read_notes(patient_id: Id, who: NoteReader) -> list[NoteRow]:
+        """What was written down about talks and disputes, newest first. Every opening is on the record."""
+        async with reads.read(who.tenant) as connection:
+            found = await rows(connection, casework.notes_of(patient_id))
+        sealed: list[Sealed[Any]] = [Sealed(patient_id, each["field"], each["note_token"]) for each in found]
+        opener = Opener(actor=who.actor, purpose="collections-notes")
+        texts = await vault.open_many(who.tenant, sealed, [str] * len(sealed), opener)
+        return [
+            NoteRow(case_id=each["case_id"], written_on=each["case_on"], text=text)
+            for each, text in zip(found, texts, strict=True)
+        ]
 
     @routes.post("/patients/{patient_id}/statements", status_code=201)
     async def issue_statement(patient_id: Id, cause: Issue) -> Done:
@@ -140,7 +156,7 @@ def router(commands: Commands, reads: ReadDatabase, guarantor: Aggregate, clock:
             dispute_id=dispute_id,
             account_ids=body.account_ids,
             reason_code=body.reason_code,
-            note=_sealed(patient_id, "dispute-note", body.note),
+            note=_sealed(patient_id, casework.DISPUTE_NOTE, body.note),
             on=clock.now().date(),
         )
         return await make(command, dispute_id, cause)
@@ -177,7 +193,7 @@ def router(commands: Commands, reads: ReadDatabase, guarantor: Aggregate, clock:
             outcome_code=body.outcome_code,
             reference_number=body.reference_number,
             next_action_on=body.next_action_on,
-            note=_sealed(patient_id, "contact-note", body.note),
+            note=_sealed(patient_id, casework.CONTACT_NOTE, body.note),
             on=clock.now().date(),
         )
         return await ask(command, cause)

@@ -56,7 +56,11 @@ def router(reads: ReadDatabase, letters: Letters) -> APIRouter:
         """The letter as it was sent, or the same statement in large type."""
         statement = await found(who, statement_id)
         opener = Opener(actor=who.actor, purpose="statement")
-        content = await letters.read(who.tenant, statement, opener, is_large_type=is_large_type)
+        if statement["document_id"] and not is_large_type:
+            content = await letters.read(who.tenant, statement["document_id"], opener)
+        else:
+            issued = read_model.issued_of(statement)
+            content = await letters.write(who.tenant, issued, opener, is_large_type=is_large_type)
         name = f'inline; filename="statement-{statement_id}.pdf"'
         return Response(content, media_type=_PDF, headers={"Content-Disposition": name, "Cache-Control": "no-store"})
 

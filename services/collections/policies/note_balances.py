@@ -12,7 +12,8 @@ from datetime import date
 from typing import TypeAlias, assert_never
 
 from services.collections.domain.guarantor_account.commands import NoteBalance
-from services.collections.domain.guarantor_account.decider import CHARITY_WRITE_OFF, RETURNED_FROM_AGENCY
+from services.collections.domain.guarantor_account.decider import CHARITY_WRITE_OFF
+from services.collections.domain.guarantor_account.state import MOVED_TO_AGENCY, RETURNED_FROM_AGENCY
 from shared.events.base import EventType
 from shared.events.payments import (
     AccountMovedToAgency,
@@ -112,7 +113,7 @@ def _reason(event: LedgerEvent) -> str:
         case PayersKnown():
             return "payers-known"
         case AccountMovedToAgency():
-            return "moved-to-agency"
+            return MOVED_TO_AGENCY
         case AccountReturnedFromAgency():
             return RETURNED_FROM_AGENCY
         case _:

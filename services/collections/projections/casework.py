@@ -71,6 +71,7 @@ disputes = _table(
     sa.Column("reason_code", sa.Text),
     sa.Column("opened_on", sa.Date),
     sa.Column("answer_by_on", sa.Date),
+    sa.Column("note_token", sa.Text),  # sealed
     sa.Column("resolution", sa.Text),
 )
 contacts = _table(
@@ -144,6 +145,7 @@ def _conversations(recorded: Recorded[Any]) -> Iterator[Change]:
                 "reason_code": event.reason_code,
                 "opened_on": on,
                 "answer_by_on": event.answer_by_on,
+                "note_token": event.note.token if event.note else None,
             }
             yield _put(disputes, event.dispute_id, event, values)
         case DisputeAnswerOverdue():
@@ -231,3 +233,26 @@ def order(table: sa.Table) -> tuple[Order, ...]:
 
 _DAYS = ("agreed_on", "made_on", "opened_on", "contacted_on", "placed_on", "decided_on")
 _NO_DAY = sa.text("date '0001-01-01'")
+
+
+def notes_of(patient_id: str) -> sa.Select[Any]:
+    """What was written down about talks and disputes, sealed: the case, its day, and under which field it was sealed."""
+    parts = (
+        sa.select(
+            table.c[key].label("case_id"),
+            table.c[day].label("case_on"),
+            table.c.note_token,
+            sa.literal(field).label("field"),
+        ).where(table.c.patient_id == patient_id, table.c.note_token.is_not(None))
+        for table, key, day, field in (
+            (contacts, "contact_id", "contacted_on", CONTACT_NOTE),
+            (disputes, "dispute_id", "opened_on", DISPUTE_NOTE),
+        )
+    )
+    notes = sa.union_all(*parts).subquery()
+    return sa.select(notes).order_by(notes.c.case_on.desc(), notes.c.case_id).limit(NOTES_MAX)
+
+
+CONTACT_NOTE = "contact-note"
+DISPUTE_NOTE = "dispute-note"
+NOTES_MAX = 200

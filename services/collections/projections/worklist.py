@@ -169,8 +169,8 @@ def _balance(recorded: Recorded[Any], event: PatientBalanceNoted) -> Iterator[Ch
         "balance_cents": event.balance_cents,
         "since_on": event.since_on,
     }
-    if event.change_cents > 0:
-        values["reason"] = event.reason
+    if event.is_new:
+        values |= {"reason": event.reason, "notices": 0, "last_statement_on": None, "last_payment_on": None}
     if event.service_on is not None:
         values["service_on"] = event.service_on
     yield _account(event.account_id, **values)

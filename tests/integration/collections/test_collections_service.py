@@ -280,6 +280,7 @@ async def test_a_hold_a_promise_and_a_contact_are_seen_on_the_patients_page(worl
     assert (detail["next"]["next_step"], detail["next"]["gate"]) == ("paused", "litigation")
     assert (detail["promises"][0]["state"], detail["contacts"][0]["next_action_on"]) == ("open", "2026-03-16")
     assert "note_token" not in detail["contacts"][0]
+    assert [note["text"] for note in await world.ask("GET", f"{at}/notes")] == ["says the cheque is in the mail"]
     assert "payment-plan" not in detail["options"]
     refusal = await world.ask("POST", f"{at}/statements", status=409)
     assert refusal["facts"]["gate"] == "litigation"

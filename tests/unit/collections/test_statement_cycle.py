@@ -162,6 +162,23 @@ def test_a_payment_holds_the_step_the_next_letter_is_no_harder() -> None:
     assert (third.number, third.due_cents) == (2, 50_00)
 
 
+def test_every_cent_of_a_line_is_explained() -> None:
+    told = (
+        owes(80_00),
+        owes(20_00, reason="coinsurance"),
+        pays(30_00, on=DAY),
+        owes(-5_00, reason="adjustment-prompt-pay"),
+    )
+    (line,) = spec.when(*told, cycle()).only(StatementIssued).lines
+    assert [(part.reason, part.amount_cents) for part in line.parts] == [
+        ("deductible", 80_00),
+        ("coinsurance", 20_00),
+        ("payment", -30_00),
+        ("adjustment-prompt-pay", -5_00),
+    ]
+    assert (line.balance_cents, line.reason) == (65_00, "deductible")
+
+
 # --- gates ------------------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +220,9 @@ def test_whatever_the_ledger_says_lines_sum_to_due_and_letters_keep_their_distan
     issued = [event for event in decided.events if isinstance(event, StatementIssued)]
     assert all(each.due_cents == sum(line.balance_cents for line in each.lines) >= 5_00 for each in issued)
     assert all(line.balance_cents > 0 for each in issued for line in each.lines)
+    assert all(
+        sum(part.amount_cents for part in line.parts) == line.balance_cents for each in issued for line in each.lines
+    )
     assert all((after.issued_on - before.issued_on).days >= 28 for before, after in pairwise(issued))
     assert len({each.statement_id for each in issued}) == len(issued)
 

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from services.collections.adapters.statement_pdf import Letter, reason_in_words, statement_html, statement_pdf
-from shared.events.collections import StatementIssued, StatementLine
+from shared.events.collections import StatementIssued, StatementLine, StatementLinePart
 from shared.events.values import Address, Person, PersonName
 
 
@@ -25,6 +25,10 @@ def letter(**changes: object) -> Letter:
                 balance_cents=80_00,
                 reason="deductible",
                 since_on=date(2026, 3, 2),
+                parts=(
+                    StatementLinePart(reason="deductible", amount_cents=90_00),
+                    StatementLinePart(reason="payment", amount_cents=-10_00),
+                ),
             ),
             StatementLine(account_id="ACCOUNT-B", balance_cents=1_020_05, reason="PR-204", since_on=date(2026, 3, 3)),
         ),

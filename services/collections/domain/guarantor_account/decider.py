@@ -46,7 +46,12 @@ from services.collections.domain.guarantor_account.commands import (
     RunCycle,
 )
 from services.collections.domain.guarantor_account.next_step import next_step, open_hold, placement_gates, promise_until
-from services.collections.domain.guarantor_account.state import GuarantorAccount, PatientDebt, evolve
+from services.collections.domain.guarantor_account.state import (
+    RETURNED_FROM_AGENCY,
+    GuarantorAccount,
+    PatientDebt,
+    evolve,
+)
 from services.collections.domain.strategy import OUTCOMES, Strategy, strategy_on
 from shared.events.collections import (
     AccountPlaced,
@@ -70,7 +75,6 @@ from shared.events.collections import (
 from shared.kernel.decider import Decider
 
 Events = list[CollectionsEvent]
-RETURNED_FROM_AGENCY = "returned-from-agency"
 CHARITY_WRITE_OFF = "adjustment-charity"
 
 
@@ -173,17 +177,20 @@ def _note_balance(command: NoteBalance, account: GuarantorAccount) -> Events:
 
 
 def _balance(command: NoteBalance, before: PatientDebt | None) -> PatientBalanceNoted:
+    """The balance after the change. Coming back from an agency, a debt goes on where it was."""
     balance_cents = (before.balance_cents if before else 0) + command.change_cents
-    goes_on = before is not None and (before.balance_cents > 0 or command.reason == RETURNED_FROM_AGENCY)
+    owed_nothing = before is None or before.balance_cents <= 0
+    is_new = balance_cents > 0 and owed_nothing and command.reason != RETURNED_FROM_AGENCY
     return PatientBalanceNoted(
         patient_id=command.patient_id,
         account_id=command.account_id,
         change_cents=command.change_cents,
         balance_cents=balance_cents,
         reason=command.reason,
-        since_on=before.since_on if before is not None and (goes_on or command.change_cents < 0) else command.since_on,
+        since_on=command.since_on if before is None or is_new else before.since_on,
         noted_on=command.on,
         service_on=command.service_on,
+        is_new=is_new,
         source_event_id=command.source_event_id,
     )
 

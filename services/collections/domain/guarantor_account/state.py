@@ -32,6 +32,9 @@ from shared.events.collections import (
 )
 
 T = TypeVar("T")
+CREDIT_BEFORE = "credit-before"
+MOVED_TO_AGENCY = "moved-to-agency"
+RETURNED_FROM_AGENCY = "returned-from-agency"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,11 @@ class PatientDebt:
 
     account_id: str
     balance_cents: int  # negative: a credit, which the ledger refunds
-    reason: str  # of what made the patient owe it
+    reason: str  # of what made the patient owe it first
     since_on: date
     noted_on: date
     service_on: date | None = None
+    parts: dict[str, int] = field(default_factory=dict)  # cents by reason, since it is owed; they sum to the balance
     notices: int = 0  # sent since the patient came to owe
     first_statement_on: date | None = None
     last_statement_on: date | None = None
@@ -72,7 +76,6 @@ class Promise:
 class GuarantorAccount:
     debts: dict[str, PatientDebt] = field(default_factory=dict)  # by account
     heard: frozenset[str] = frozenset()  # events of the ledger
-    statements: dict[str, StatementIssued] = field(default_factory=dict)
     printed: frozenset[str] = frozenset()
     last_statement_on: date | None = None
     plan: Plan | None = None  # while it runs
@@ -188,7 +191,8 @@ def evolve(state: GuarantorAccount, event: CollectionsEvent) -> GuarantorAccount
 
 def _noted(before: PatientDebt | None, event: PatientBalanceNoted) -> PatientDebt:
     """The debt after a change. What is paid off and comes up again is a new debt, with notices from the first."""
-    if before is None or (event.balance_cents > 0 and before.balance_cents <= 0 and event.since_on != before.since_on):
+    if before is None or event.is_new:
+        left = {CREDIT_BEFORE: before.balance_cents} if before is not None and before.balance_cents else {}
         return PatientDebt(
             account_id=event.account_id,
             balance_cents=event.balance_cents,
@@ -196,12 +200,14 @@ def _noted(before: PatientDebt | None, event: PatientBalanceNoted) -> PatientDeb
             since_on=event.since_on,
             noted_on=event.noted_on or event.since_on,
             service_on=event.service_on or (before.service_on if before else None),
+            parts={**left, event.reason: event.change_cents},
         )
+    part = MOVED_TO_AGENCY if event.reason == RETURNED_FROM_AGENCY else event.reason  # there and back is nothing
     return replace(
         before,
         balance_cents=event.balance_cents,
-        reason=event.reason if event.change_cents > 0 and event.since_on != before.since_on else before.reason,
         service_on=event.service_on or before.service_on,
+        parts={**before.parts, part: before.parts.get(part, 0) + event.change_cents},
     )
 
 
@@ -235,7 +241,6 @@ def _billed(state: GuarantorAccount, event: StatementIssued) -> GuarantorAccount
     return replace(
         state,
         debts={**state.debts, **billed},
-        statements={**state.statements, event.statement_id: event},
         last_statement_on=event.issued_on,
     )
 

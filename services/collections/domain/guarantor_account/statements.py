@@ -20,7 +20,7 @@ from services.collections.domain.guarantor_account.next_step import (
 )
 from services.collections.domain.guarantor_account.state import GuarantorAccount
 from services.collections.domain.strategy import Strategy
-from shared.events.collections import CollectionsEvent, NoticeSent, StatementIssued, StatementLine
+from shared.events.collections import CollectionsEvent, NoticeSent, StatementIssued, StatementLine, StatementLinePart
 from shared.kernel.identifiers import derived_id
 
 LETTERS = ("statement", "final-notice")
@@ -63,6 +63,9 @@ def _statement(patient_id: str, account: GuarantorAccount, strategy: Strategy, o
             balance_cents=debt.balance_cents,
             reason=debt.reason,
             since_on=debt.since_on,
+            parts=tuple(
+                StatementLinePart(reason=reason, amount_cents=cents) for reason, cents in debt.parts.items() if cents
+            ),
             notice=notice_of(debt, strategy),
         )
         for debt in to_bill(account, strategy)
