@@ -15,6 +15,7 @@ from shared.runtime.feed import Partition
 from shared.runtime.postgres_feed import PostgresFeed
 from shared.testing.stores import ServiceDatabase
 from tests.benchmarks.measurement import Row, bench_database, percentile, run_alone
+from tests.benchmarks.sampling import profiled
 
 EVENTS = 200_000
 PAGE = 2_000
@@ -39,6 +40,8 @@ async def run(dsn: str) -> list[Row]:
         await _fill(database)
         await _copy_rate(database)  # warm up
         rates = [(await _feed_rate(database), await _copy_rate(database)) for _ in range(3)]
+        with profiled() as profile:
+            await _feed_rate(database)
         lags = await _lags(database)
     feed_rate, copy_rate = sorted(rates, key=lambda pair: pair[0] / pair[1])[1]
     return [
@@ -48,6 +51,7 @@ async def run(dsn: str) -> list[Row]:
             yardstick=f"COPY out: {copy_rate:,.0f} rows/s",
             ratio=feed_rate / copy_rate,
             goal=0.5,
+            parts=profile.shares(),
         ),
         Row(
             name="committed to read, idle system",

@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +37,24 @@ class Row:
     yardstick: str
     ratio: float | None
     goal: float | None
+    parts: Mapping[str, str] = field(default_factory=dict)  # where the time goes, in words with a number
+    ratios: tuple[float, ...] = ()  # of every round, when this row is the median of several
+
+    @property
+    def is_reached(self) -> bool | None:
+        """Whether the goal is reached; None where there is none."""
+        return None if self.goal is None or self.ratio is None else self.ratio >= self.goal
+
+
+def median_rows(rounds: Sequence[Sequence[Row]]) -> list[Row]:
+    """Of several rounds of the same rows, for each row the round with the median ratio."""
+    return [_median_row(of_one) for of_one in zip(*rounds, strict=True)]
+
+
+def _median_row(rounds: Sequence[Row]) -> Row:
+    ordered = sorted(rounds, key=lambda row: row.ratio or 0.0)
+    ratios = tuple(row.ratio for row in rounds if row.ratio is not None)
+    return replace(ordered[(len(ordered) - 1) // 2], ratios=ratios)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -44,9 +62,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 @contextlib.asynccontextmanager
-async def bench_database(dsn: str, service: str) -> AsyncIterator[ServiceDatabase]:
+async def bench_database(dsn: str, service: str, purpose: str = "one") -> AsyncIterator[ServiceDatabase]:
     """The store of a service on the superuser's server, made for one bench."""
-    name = f"bench_{service}_{os.getpid()}"
+    name = f"bench_{service}_{purpose}_{os.getpid()}"
     await prepare_roles(dsn, dict.fromkeys((OWNER, APP, FEED), _PASSWORD))
     await create_database(dsn, name)
     database = urlsplit(dsn)._replace(path=f"/{name}").geturl()
@@ -65,7 +83,7 @@ async def bench_database(dsn: str, service: str) -> AsyncIterator[ServiceDatabas
         await connection.close()
 
 
-async def pgbench_insert_rate(dsn: str, *, clients: int, seconds: int) -> float:
+async def pgbench_insert_rate(dsn: str, *, clients: int, seconds: float) -> float:
     """Single-row inserts a second, each its own commit, prepared, into a table with an event's size and indexes."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(
@@ -91,7 +109,7 @@ async def pgbench_insert_rate(dsn: str, *, clients: int, seconds: int) -> float:
             "-j",
             "2",
             "-T",
-            str(seconds),
+            str(max(1, round(seconds))),
             "-f",
             file.name,
         ]

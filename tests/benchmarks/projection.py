@@ -7,6 +7,7 @@ same events into a table.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import asyncpg
 
@@ -19,19 +20,25 @@ from shared.runtime.readers import Readers
 from shared.runtime.rebuild import Rebuilder
 from shared.testing.stores import ServiceDatabase
 from tests.benchmarks.balances import PROJECTION, SERVICE, copy_seconds, fill
-from tests.benchmarks.measurement import Row, bench_database, run_alone
+from tests.benchmarks.measurement import Row, bench_database, median_rows, run_alone
+from tests.benchmarks.sampling import profiled
 
 EVENTS = 200_000
 PAGE = 5_000
 ROUNDS = 3
 
 
-async def run(dsn: str) -> list[Row]:
+async def run(dsn: str, *, rounds: int = ROUNDS) -> list[Row]:
     async with bench_database(dsn, SERVICE) as database:
         await fill(database, EVENTS)
         await copy_seconds(database, EVENTS)  # warm up
-        rounds = [(await _projected_seconds(database), await copy_seconds(database, EVENTS)) for _ in range(ROUNDS)]
-    projected, copied = sorted(rounds, key=lambda pair: pair[0] / pair[1])[ROUNDS // 2]
+        pairs = [(await _projected_seconds(database), await copy_seconds(database, EVENTS)) for _ in range(rounds)]
+        with profiled() as profile:
+            await _projected_seconds(database)
+    return median_rows([_rows(projected, copied, profile.shares()) for projected, copied in pairs])
+
+
+def _rows(projected: float, copied: float, parts: Mapping[str, str]) -> list[Row]:
     return [
         Row(
             name=f"projection, pages of {PAGE:,}",
@@ -39,6 +46,7 @@ async def run(dsn: str) -> list[Row]:
             yardstick=f"COPY in: {EVENTS / copied:,.0f} rows/s",
             ratio=copied / projected,
             goal=0.6,
+            parts=parts,
         )
     ]
 

@@ -1,0 +1,145 @@
+"""Which benches are there, and how large is each?
+
+`full` is what the goals speak of; `quick` is the same with less of everything, to see that all of it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import uvloop
+
+from tests.benchmarks import (
+    append,
+    commands,
+    documents,
+    feed,
+    growth,
+    projection,
+    rebuild,
+    upload,
+    visibility,
+    worklist,
+)
+from tests.benchmarks.measurement import Row, median_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a bench runs on."""
+
+    postgres: str  # DSN of a superuser of a durable server
+    kafka: str  # bootstrap servers; empty where there is none
+    is_quick: bool
+    events: int | None  # in the large store, for the growth of costs
+    tell: Callable[[str], None]
+
+    @property
+    def rounds(self) -> int:
+        return 1 if self.is_quick else 3
+
+    @property
+    def seconds(self) -> float:
+        return 2 if self.is_quick else 5
+
+
+Run: TypeAlias = Callable[[Stage], list[Row]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    name: str
+    run: Run
+    needs_kafka: bool = False
+
+
+def _append(stage: Stage) -> list[Row]:
+    return _in_rounds(stage, lambda: append.run(stage.postgres, seconds=stage.seconds))
+
+
+def _commands(stage: Stage) -> list[Row]:
+    return _in_rounds(stage, lambda: commands.run(stage.postgres, seconds=stage.seconds))
+
+
+def _feed(stage: Stage) -> list[Row]:
+    return _finished(feed.run(stage.postgres))
+
+
+def _projection(stage: Stage) -> list[Row]:
+    return _finished(projection.run(stage.postgres, rounds=stage.rounds))
+
+
+def _rebuild(stage: Stage) -> list[Row]:
+    events = 100_000 if stage.is_quick else rebuild.EVENTS
+    return _finished(rebuild.run(stage.postgres, events=events, rounds=stage.rounds))
+
+
+def _visible_on_postgres(stage: Stage) -> list[Row]:
+    return _finished(visibility.on_postgres(stage.postgres, events=_seen(stage)))
+
+
+def _visible_on_kafka(stage: Stage) -> list[Row]:
+    return _finished(visibility.on_kafka(stage.postgres, stage.kafka, events=_seen(stage)))
+
+
+def _seen(stage: Stage) -> int:
+    return 100 if stage.is_quick else visibility.EVENTS
+
+
+def _growth(stage: Stage) -> list[Row]:
+    large = stage.events or growth.LARGE
+    small = growth.SMALL if stage.events is None else min(100_000, stage.events // 2)
+    return _finished(
+        growth.run(
+            stage.postgres,
+            small=small,
+            large=large,
+            seconds=min(stage.seconds, growth.SECONDS),
+            rounds=stage.rounds,
+            tell=lambda share: stage.tell(f"{share:.0%} of {large:,} events stored"),
+        )
+    )
+
+
+def _documents(stage: Stage) -> list[Row]:
+    return documents.run(claims=2_000, rounds=3) if stage.is_quick else documents.run()
+
+
+def _upload(stage: Stage) -> list[Row]:
+    claims = 1_000 if stage.is_quick else upload.CLAIMS
+    return _finished(upload.run(stage.postgres, claims=claims, tell=stage.tell))
+
+
+def _worklist(stage: Stage) -> list[Row]:
+    count = 10_000 if stage.is_quick else worklist.ROWS
+    return _finished(worklist.run(stage.postgres, count=count))
+
+
+BENCHES: Sequence[Bench] = (
+    Bench(name="append", run=_append),
+    Bench(name="commands", run=_commands),
+    Bench(name="feed", run=_feed),
+    Bench(name="projection", run=_projection),
+    Bench(name="rebuild", run=_rebuild),
+    Bench(name="visible-postgres", run=_visible_on_postgres),
+    Bench(name="visible-kafka", run=_visible_on_kafka, needs_kafka=True),
+    Bench(name="documents", run=_documents),
+    Bench(name="upload", run=_upload),
+    Bench(name="worklist", run=_worklist),
+    Bench(name="growth", run=_growth),
+)
+
+
+def _in_rounds(stage: Stage, one: Callable[[], Awaitable[list[Row]]]) -> list[Row]:
+    return median_rows([_finished(one()) for _ in range(stage.rounds)])
+
+
+def _finished(rows: Awaitable[list[Row]]) -> list[Row]:
+    """In the event loop of production."""
+
+    async def wait() -> list[Row]:
+        return await rows
+
+    return uvloop.run(wait())
