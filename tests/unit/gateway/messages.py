@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-_PID = "PID|1||MRN-1^^^RIVER^MR||EVERYWOMAN^EVE||19800401|F|||1 MAIN ST^^SPRINGFIELD^IL^62701||(217)5550100"
-_PV1 = "PV1|1|O|MAIN||||1093817465^SMITH^JANE^^^^^^NPI" + "|" * 12 + "V1^^^RIVER^VN" + "|" * 25 + "202603021030"
-_IN1 = "IN1|1|STD|PAYER1|PAYER ONE||||||||20250101|||||SEL" + "|" * 19 + "MEMBER1"
+PID = "PID|1||MRN-1^^^RIVER^MR||EVERYWOMAN^EVE||19800401|F|||1 MAIN ST^^SPRINGFIELD^IL^62701||(217)5550100"
+PV1 = "PV1|1|O|MAIN||||1093817465^SMITH^JANE^^^^^^NPI" + "|" * 12 + "V1^^^RIVER^VN" + "|" * 25 + "202603021030"
+IN1 = "IN1|1|STD|PAYER1|PAYER ONE||||||||20250101|||||SEL" + "|" * 19 + "MEMBER1"
 
 
 def message(kind: str, control_id: str, *segments: str) -> bytes:
@@ -28,12 +28,12 @@ def ft1(transaction: str, code: str, cents: int, *, kind: str = "CG", units: str
     return "|".join(fields)
 
 
-A04 = message("ADT^A04^ADT_A01", "ADT-1", _PID, _PV1, _IN1)
+A04 = message("ADT^A04^ADT_A01", "ADT-1", PID, PV1, IN1)
 DFT = message(
     "DFT^P03^DFT_P03",
     "DFT-1",
     "PID|1||MRN-1^^^RIVER^MR||EVERYWOMAN^EVE||19800401|F",
-    _PV1,
+    PV1,
     ft1("T1", "99213", 12000),
     ft1("T2", "36415", 1550, place=2),
     "DG1|1||E11.9^^I10",
