@@ -111,7 +111,7 @@ class Proxy:
         request = self._client.build_request(
             scope["method"],
             httpx.URL(path=scope["path"], query=scope["query_string"]),
-            headers=[(name, value) for name, value in scope["headers"] if name.decode() not in _HOP_HEADERS],
+            headers=_passed_on(scope),
             content=_body(receive),
         )
         try:
@@ -128,6 +128,12 @@ class Proxy:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers of a request, and that it came through us: a service must not take it for one of this machine."""
+    headers = [(name, value) for name, value in scope["headers"] if name.decode() not in _HOP_HEADERS]
+    return [*headers, (b"x-forwarded-for", (scope["client"] or ("unknown",))[0].encode())]
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:
