@@ -6,7 +6,6 @@ The attributes are those of CloudEvents 1.0 (id, source, type, subject, time) in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -81,8 +80,7 @@ class Stored(Struct, frozen=True, gc=False):
         return self.stream.partition("/")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded(Generic[E_co]):
+class Recorded(Struct, Generic[E_co], frozen=True, kw_only=True, gc=False):
     """A stored event together with what it says."""
 
     stored: Stored

@@ -35,18 +35,24 @@ class RowChange:
         self.is_deleted = False
         self.is_put = False
 
-    def put(self, change: Put) -> None:
+    def put(self, values: Mapping[str, Any], add: Mapping[str, int]) -> None:
         self.is_put = True
-        if change.values:
-            self.values.update(change.values)
-            if self.add:
-                for column in change.values:
-                    self.add.pop(column, None)
-        for column, amount in change.add.items():
-            if column in self.values:
-                self.values[column] = (self.values[column] or 0) + amount
+        if values:
+            self.values.update(values)
+            if self.add and not self.add.keys().isdisjoint(values):
+                self.add = {column: amount for column, amount in self.add.items() if column not in values}
+        if add:
+            self._add(add)
+
+    def _add(self, add: Mapping[str, int]) -> None:
+        values, sums = self.values, self.add
+        for column, amount in add.items():
+            if column in values:
+                values[column] = (values[column] or 0) + amount
+            elif column in sums:
+                sums[column] += amount
             else:
-                self.add[column] = self.add.get(column, 0) + amount
+                sums[column] = amount
 
     def remove(self) -> None:
         self.is_deleted, self.is_put = True, False
@@ -57,26 +63,30 @@ Rows = dict[Key, RowChange]
 
 
 class Fold:
-    """Changes folded to one per tenant, table and key. Order of `take` is the order of events."""
+    """Changes folded to one per tenant, table and key. Order of `take` is the order of events. `tables` None: any."""
 
-    __slots__ = ("tenants",)
+    __slots__ = ("_known", "tenants")
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Iterable[str] | None = None) -> None:
         self.tenants: dict[str, dict[str, Rows]] = {}
+        self._known = None if tables is None else frozenset(tables)
 
     def take(self, tenant: str, changes: Iterable[Change]) -> None:
+        """Raises ValueError for a table that is none of ours, TypeError where something is added to what is no number."""
         tables = self.tenants.get(tenant)
         if tables is None:
             tables = self.tenants[tenant] = {}
         for change in changes:
             rows = tables.get(change.table)
             if rows is None:
+                if self._known is not None and change.table not in self._known:
+                    raise ValueError(f"no table {change.table}")
                 rows = tables[change.table] = {}
             row = rows.get(change.key)
             if row is None:
                 row = rows[change.key] = RowChange()
             if type(change) is Put:
-                row.put(change)
+                row.put(change.values, change.add)
             else:
                 row.remove()
 

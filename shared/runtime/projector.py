@@ -42,7 +42,7 @@ class _Folded:
     keys: frozenset[str]
     free: list[Stored]
     failed: Failed
-    fold: Fold = field(default_factory=Fold)
+    fold: Fold
     unfit: Failed = field(default_factory=list)
     error: Exception | None = None
 
@@ -77,7 +77,7 @@ class ProjectionSink:
 
     async def apply(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> None:
         """Write the rows of these events, in the caller's transaction. Raises what an event is to blame for."""
-        fold = Fold()
+        fold = self.new_fold()
         for stored in events:
             fold.take(stored.tenant, self._changes(stored))
         await self.write(connection, fold)
@@ -108,11 +108,11 @@ class ProjectionSink:
         return failed
 
     def _changes(self, stored: Stored) -> list[Change]:
-        changes = list(self.projection.apply(self._codec.decode(stored)))
-        for change in changes:
-            if change.table not in self._writers:
-                raise ValueError(f"{self.projection.name} has no table {change.table}")
-        return changes
+        return list(self.projection.apply(self._codec.decode(stored)))
+
+    def new_fold(self) -> Fold:
+        """An empty fold for the tables of this projection."""
+        return Fold(self._writers)
 
     async def _take(self, held: Held, place: Place, events: Sequence[Stored], suspect: Stored | None) -> None:
         keys = parked_keys(held.state)
@@ -134,7 +134,7 @@ class ProjectionSink:
         if suspect is not None and suspect in free:
             free.remove(suspect)
             failed.append((suspect, WorkerCrashed()))
-        folded = _Folded(events=events, keys=keys, free=free, failed=failed)
+        folded = _Folded(events=events, keys=keys, free=free, failed=failed, fold=self.new_fold())
         try:
             folded.unfit = self.fold_into(folded.fold, free)
         except Exception as error:  # noqa: BLE001  changes that do not fit together: found when it is written with care

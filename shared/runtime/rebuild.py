@@ -23,7 +23,7 @@ from shared.events.envelope import START, Position, Stored
 from shared.runtime import read_tables
 from shared.runtime.codec import EventCodec
 from shared.runtime.feed import Feed, Page, Partition
-from shared.runtime.folding import TENANT, ColumnShape, Fold, Rows, quoted
+from shared.runtime.folding import TENANT, ColumnShape, Rows, quoted
 from shared.runtime.parked import KEYS_MAX, TooManyParked, code_of
 from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
@@ -126,10 +126,10 @@ class FreshFold:
         self, projection: Projection, codec: EventCodec, feed: Feed, *, without: frozenset[UUID] = frozenset()
     ) -> None:
         self.projection = projection
-        self.fold = Fold()
         self.failed: list[tuple[Stored, Exception]] = []
         self.events = 0
         self._sink = ProjectionSink(projection, codec)
+        self.fold = self._sink.new_fold()
         self._feed = feed
         self._without = without
         self._runs: dict[Partition, _Run] = {}
@@ -169,6 +169,10 @@ class FreshFold:
         for run in self._runs.values():
             if run.waiting:
                 self._take_waiting(run, run.waiting[-1].position)
+
+    def forget(self) -> None:
+        """Begin an empty fold where the last one ended: what was folded so far is written."""
+        self.fold = self._sink.new_fold()
 
     def rows(self, table: sa.Table) -> Iterator[tuple[str, Rows]]:
         """By tenant, the rows of a table."""
@@ -284,7 +288,7 @@ class Rebuilder:
         tell(Step(phase="copy", events=fresh.events, share=1.0))
         for table in projection.tables:
             await _copy(connection, table, fresh)
-        fresh.fold = Fold()
+        fresh.forget()
         for _ in range(_CATCH_UPS_MAX):
             found = await fresh.read_up_to(await fresh.heads())
             await self._write_beside(connection, projection, fresh)
@@ -350,7 +354,7 @@ class Rebuilder:
     async def _write_beside(self, connection: asyncpg.Connection, projection: Projection, fresh: FreshFold) -> None:
         """What was folded since the last time, into the tables beside."""
         await ProjectionSink(projection, self._codec).write(connection, fresh.fold, suffix=read_tables.NEXT)
-        fresh.fold = Fold()
+        fresh.forget()
 
 
 async def _live(

@@ -40,7 +40,7 @@ def remove(account: str) -> Remove:
 
 
 def folded(*changes: Change) -> dict[Key, RowChange]:
-    fold = Fold()
+    fold = Fold([BALANCES.name])
     fold.take("clinic", changes)
     return fold.tenants["clinic"]["balances"]
 
@@ -110,8 +110,13 @@ def test_a_key_of_the_wrong_length_is_refused() -> None:
         statements(Put(table="balances", key=("A", "B")))
 
 
+def test_a_table_that_is_not_the_projections_is_refused() -> None:
+    with pytest.raises(ValueError, match="no table elsewhere"):
+        Fold([BALANCES.name]).take("clinic", [Put(table="elsewhere", key=("A",))])
+
+
 def test_tenants_are_kept_apart() -> None:
-    fold = Fold()
+    fold = Fold([BALANCES.name])
     fold.take("clinic", [add("A", 1)])
     fold.take("hospital", [add("A", 2)])
     assert [fold.tenants[name]["balances"][("A",)].add["open_cents"] for name in ("clinic", "hospital")] == [1, 2]
