@@ -78,16 +78,14 @@ class MessageDesk:
         naming = await self.naming(tenant, connection, content)
         plan = await _planned(planner, content, naming)
         fresh = self._fresh(connection, plan, naming, name)
+        await self._documents.put(tenant, content, plan.kind)
         is_named = connection.startswith("mllp") and bool(plan.control_id)
-        before = await self._receipts.found(tenant, fresh)
-        if before is None and is_named and await self._is_taken(tenant, fresh):
-            # Not kept under its own key: the first message under this id stands.
+        within = timedelta(days=self._settings.control_id_days) if is_named else None
+        kept = await self._receipts.take(tenant, fresh, within=within)
+        if kept is None:  # the first message under this id stands
             return replace(fresh, state=State.REFUSED, answer=Answer.FAULTY, notes=(_DUPLICATE,), parts=())
-        if before is None:
-            await self._documents.put(tenant, content, plan.kind)
-            await self._receipts.remember(tenant, connection, plan.names)
-            before = await self._receipts.add(tenant, fresh)
-        return await self._go_on(tenant, before, plan)
+        await self._receipts.remember(tenant, connection, plan.names)
+        return await self._go_on(tenant, kept, plan)
 
     async def finish(self, tenant: str, receipt_id: UUID, opener: Opener = _FINISHER) -> Receipt:
         """Go on with a kept message. Raises NotFound, Unavailable."""
@@ -109,10 +107,6 @@ class MessageDesk:
             receipt = await self.finish(tenant, receipt_id)
             is_any |= receipt.state is not State.RECEIVED
         return is_any
-
-    async def _is_taken(self, tenant: str, fresh: Receipt) -> bool:
-        within = timedelta(days=self._settings.control_id_days)
-        return await self._receipts.is_control_id_taken(tenant, fresh, within=within)
 
     async def _go_on(self, tenant: str, receipt: Receipt, plan: Plan) -> Receipt:
         """Deliver what is not committed yet, and write how far it got."""

@@ -61,6 +61,17 @@ _COLUMNS = (
     "attempts, received_at, finished_at"
 )
 _BY_CONTENT = "tenant = $1 and connection = $2 and sender = $3 and control_id = $4 and body_hash = $5"
+_TAKE = f"""
+with before as (select {_COLUMNS} from receipts where {_BY_CONTENT}),
+     taken as (select 1 from receipts where tenant = $1 and connection = $2 and sender = $3 and control_id = $4
+               and body_hash <> $5 and received_at > $17::timestamptz limit 1),
+     added as (insert into receipts (tenant, connection, sender, control_id, body_hash, receipt_id, kind, type, name, document_id,
+                                     state, answer, notes, parts, try_at, received_at, finished_at)
+               select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::jsonb, $14::jsonb, now(), $15, $16
+                where not exists (select from before) and not exists (select from taken)
+               on conflict (tenant, connection, sender, control_id, body_hash) do nothing returning {_COLUMNS})
+select * from before union all select * from added
+"""
 
 
 class State(StrEnum):
@@ -137,44 +148,17 @@ class Receipts:
         if self._pool is not None:
             await self._pool.close()
 
-    async def found(self, tenant: str, fresh: Receipt) -> Receipt | None:
-        """The receipt of the same message, when it came before."""
-        return await self._one(
-            tenant,
-            f"select {_COLUMNS} from receipts where {_BY_CONTENT}",
+    async def take(self, tenant: str, fresh: Receipt, *, within: timedelta | None) -> Receipt | None:
+        """The kept receipt: this one, or that of the same message which came before.
+
+        None when the sender gave this control id to another content `within` this time; then nothing is written.
+        """
+        said = (
             fresh.connection,
             fresh.sender,
             fresh.control_id,
             fresh.body_hash,
-        )
-
-    async def is_control_id_taken(self, tenant: str, fresh: Receipt, *, within: timedelta) -> bool:
-        """Whether the sender gave this control id to another content lately."""
-        rows = await self._rows(
-            tenant,
-            "select 1 from receipts where tenant = $1 and connection = $2 and sender = $3 and control_id = $4"
-            " and body_hash <> $5 and received_at > $6 limit 1",
-            fresh.connection,
-            fresh.sender,
-            fresh.control_id,
-            fresh.body_hash,
-            fresh.received_at - within,
-        )
-        return bool(rows)
-
-    async def add(self, tenant: str, fresh: Receipt) -> Receipt:
-        """The kept receipt: this one, or that of the same message which came a moment earlier."""
-        added = await self._one(
-            tenant,
-            "insert into receipts (tenant, receipt_id, connection, sender, control_id, body_hash, kind, type, name, document_id,"
-            " state, answer, notes, parts, try_at, received_at, finished_at)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::jsonb, $14::jsonb, now(), $15, $16)"
-            f" on conflict (tenant, connection, sender, control_id, body_hash) do nothing returning {_COLUMNS}",
             fresh.receipt_id,
-            fresh.connection,
-            fresh.sender,
-            fresh.control_id,
-            fresh.body_hash,
             fresh.kind,
             fresh.type,
             fresh.name,
@@ -185,11 +169,11 @@ class Receipts:
             _parts(fresh.parts),
             fresh.received_at,
             fresh.finished_at,
+            fresh.received_at - within if within is not None else None,
         )
-        kept = added or await self.found(tenant, fresh)
-        if kept is None:
-            raise StoreUnavailable("the receipt was removed while it was written")
-        return kept
+        kept = await self._one(tenant, _TAKE, *said)
+        # Without a row the id is taken, or the same message was written beside us a moment ago.
+        return kept or await self._one(tenant, f"select {_COLUMNS} from receipts where {_BY_CONTENT}", *said[:4])
 
     async def progress(self, tenant: str, receipt: Receipt, *, retry_seconds: float) -> Receipt:
         """Write how far it got. A receipt that somebody else finished meanwhile stays finished."""
@@ -297,8 +281,13 @@ class Receipts:
                 timeout=5.0,
                 command_timeout=15.0,
                 server_settings={"application_name": "ledgerline-gateway"},
+                reset=_nothing_to_reset,
             )
         return self._pool
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
+    """What a transaction here sets ends with it, so a connection goes back as it was: a round trip saved each time."""
 
 
 def _notes(notes: Sequence[Note]) -> str:
