@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.collections.adapters.letters import Addressed, AddressUnknown, Letters
+from services.collections.api import agencies as agencies_api
 from services.collections.api import patients as patients_api
 from services.collections.api import simulation as simulation_api
 from services.collections.api import statements as statements_api
@@ -54,6 +55,7 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
             worklist_api.router(runtime.reads, runtime.clock),
             patients_api.router(runtime.commands, runtime.reads, runtime.vault, guarantor, runtime.clock),
             statements_api.router(runtime.reads, writer),
+            agencies_api.router(runtime.reads, runtime.vault),
             simulation_api.router(runtime.commands, runtime.reads, guarantor, runtime.clock),
         ),
         invariants=(StatementsAddUp, PlansAddUp, BalancesAreTheLedgers),
@@ -101,16 +103,17 @@ def _letters(runtime: ServiceRuntime) -> Letters:
 
 
 def _printing(runtime: ServiceRuntime, guarantor: Aggregate, writer: Letters) -> tuple[Policy, ...]:
-    async def printed(tenant: str, statement: StatementIssued) -> Sequence[Reaction]:
+    async def printed(cause: Recorded[Any], statement: StatementIssued) -> Sequence[Reaction]:
         """The letter, kept; nothing while there is nobody to write to: a registration or a listing prints what waited."""
         try:
-            document_id = await writer.keep(tenant, statement, _PRINTER)
+            document_id = await writer.keep(cause.tenant, statement, _PRINTER)
         except AddressUnknown:
             return []
         command = NotePrinted(
             patient_id=statement.patient_id,
             statement_id=statement.statement_id,
             document=DocumentReference(document_id=document_id),
+            on=cause.recorded_at.date(),
         )
         return [Reaction(aggregate=guarantor, key=statement.patient_id, command=command)]
 
@@ -118,7 +121,7 @@ def _printing(runtime: ServiceRuntime, guarantor: Aggregate, writer: Letters) ->
         # Once the statement is in the list of those not printed, whoever registers the patient after this will find it there.
         after = f"collections:{recorded.position}"
         await runtime.reads.wait_for(statements.projection.name, after, within_seconds=_WAIT_SECONDS)
-        return await printed(recorded.tenant, recorded.event)
+        return await printed(recorded, recorded.event)
 
     async def print_waiting(recorded: Recorded[Any]) -> Sequence[Reaction]:
         after = f"{recorded.stored.service}:{recorded.position}"
@@ -127,7 +130,7 @@ def _printing(runtime: ServiceRuntime, guarantor: Aggregate, writer: Letters) ->
         async with runtime.reads.read(recorded.tenant) as connection:
             found = await rows(connection, statements.not_printed(patient_id))
         waiting = [statements.issued_of(each) for each in found]
-        return [reaction for statement in waiting for reaction in await printed(recorded.tenant, statement)]
+        return [reaction for statement in waiting for reaction in await printed(recorded, statement)]
 
     return (
         Policy(name="collections.print-statements", reads={"collections": (StatementIssued,)}, react=print_statement),

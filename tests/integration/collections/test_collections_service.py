@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +17,7 @@ from services.collections.main import build
 from services.collections.settings import CollectionsSettings
 from shared.events.base import Event, Sealed
 from shared.events.charges import OrganizationListed
-from shared.events.eligibility import PatientRegistered
+from shared.events.eligibility import PatientRegistered, PatientsMerged
 from shared.events.payments import (
     AccountMovedToAgency,
     AdjustmentApproved,
@@ -206,6 +207,17 @@ async def test_statements_go_out_by_themselves_until_the_account_may_be_placed(w
     await world.say("payments", moved_to_agency(80_00, placed["id"]))
     detail = await world.patient()
     assert (detail["owed_cents"], detail["placements"][0]["state"], detail["next"]["gate"]) == (0, "placed", "placed")
+    path = "/api/collections/placements/file?agency=agency-1"
+    unknown = list(csv.DictReader((await world.running.http.get(path)).text.splitlines()))
+    await world.say(
+        "eligibility", registered("patient-2"), PatientsMerged(patient_id="patient-2", retired_patient_id="patient-1")
+    )
+    known = list(csv.DictReader((await world.running.http.get(path)).text.splitlines()))
+    assert [(row["placement_id"], row["amount"], row["last"]) for row in (*unknown, *known)] == [
+        (placed["id"], "80.00", ""),
+        (placed["id"], "80.00", "Doe"),
+    ]
+    assert (await world.running.http.get(path.replace("agency-1", "agency-2"))).text.count("\n") == 1
     await world.verify()
 
 
@@ -344,12 +356,12 @@ def practice() -> OrganizationListed:
     return OrganizationListed(organization=clinic)
 
 
-def registered() -> PatientRegistered:
+def registered(patient_id: str = "patient-1") -> PatientRegistered:
     person = Person(name=PersonName(last="Doe", first="Ann"), address=Address(line_1="2 Low Road", city="Springfield"))
     return PatientRegistered(
-        patient_id="patient-1",
-        medical_record_number=Sealed.fresh("patient-1", "medical-record-number", "1234"),
-        person=Sealed.fresh("patient-1", "person", person),
+        patient_id=patient_id,
+        medical_record_number=Sealed.fresh(patient_id, "medical-record-number", "1234"),
+        person=Sealed.fresh(patient_id, "person", person),
     )
 
 

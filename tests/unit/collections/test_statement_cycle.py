@@ -196,7 +196,9 @@ def test_a_dispute_pauses_its_account_only() -> None:
 
 
 def test_a_statement_is_printed_once() -> None:
-    printed = NotePrinted(patient_id=PATIENT, statement_id="s1", document=DocumentReference(document_id="f" * 64))
+    printed = NotePrinted(
+        patient_id=PATIENT, statement_id="s1", document=DocumentReference(document_id="f" * 64), on=DAY
+    )
     spec.when(printed, printed).then_kinds(StatementPrinted)
 
 

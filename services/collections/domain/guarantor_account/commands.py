@@ -46,6 +46,7 @@ class NotePrinted:
     patient_id: str
     statement_id: str
     document: DocumentReference
+    on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,8 +79,6 @@ CHARITY_WRITE_OFF = "adjustment-charity"
 
 
 def decide(command: GuarantorCommand, account: GuarantorAccount) -> Sequence[CollectionsEvent]:
-    if isinstance(command, NotePrinted):
-        return _note_printed(command, account)
     strategy = strategy_on(command.on)
     events = _decide(command, account, strategy)
     return [*events, *_planned(command.patient_id, _after(account, events), strategy)]
