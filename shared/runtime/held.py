@@ -7,8 +7,8 @@ moves of the process, with the renewals, in one statement: a hundred quiet reade
 Several processes of one service share its readers out: each says that it is there by a lease of its own, and who holds more than
 an equal share gives some back.
 
-An owner that dies on a page leaves a lease that runs out. Who takes it over counts that; after a few such deaths the events are
-tried one by one, each attempt counted before it is made, so that the one that kills is found.
+An owner that dies on a page leaves a lease that runs out. Who takes it over counts that, and with every further death takes smaller
+pages; single events are counted before they are tried, so that the one that kills is found.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WATERMARK_SECONDS = 1.0  # how old a written watermark may be
 TAKE_OVER_SECONDS = 1.0  # how often a process looks for leases that ran out
 SHARE_SECONDS = 5.0  # how often a process looks whether it holds more than its share
 PRESENCE = "(process)"  # the reader name under which a process says that it is there; the service is its owner's name
-CRASHES_MAX = 2  # owners that may die on a page before its events are tried one by one
+CRASHES_MAX = 2  # owners that may die before pages become smaller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Held:
         )
         self.state = lease.progress.state
         self.is_held = True
-        self.goes_carefully = int(self.state.get("crashes", 0)) >= CRASHES_MAX
+        self.crashes = int(self.state.get("crashes", 0))
         self._pool = pool
         self._duration = duration
         self._written = self.place
@@ -127,6 +127,19 @@ class Held:
                 await self._forget_attempts(connection)
                 yield connection
             self._is_at(place)
+
+    @property
+    def goes_carefully(self) -> bool:
+        """Whether so many owners died hereabouts that a page may be to blame."""
+        return self.crashes >= CRASHES_MAX
+
+    def page_events(self, most: int) -> int:
+        """How many events to read at once: an eighth with each further death, down to one, so that few deaths find the one."""
+        return max(1, most >> (3 * (1 + self.crashes - CRASHES_MAX))) if self.goes_carefully else most
+
+    def is_safe_again(self) -> None:
+        """The place where owners died lies behind; the row forgets them with the next page."""
+        self.crashes = 0
 
     def skip_to(self, place: Place) -> None:
         """Move past events that lead to nothing. It is written soon, by `Leases.run` or with the next page."""

@@ -123,7 +123,7 @@ class Reader:
         self._sink = sink
         self._page_events = page_events
         self._version = version
-        self._carefully = 0  # events taken one by one
+        self._carefully = 0  # events survived since owners died
 
     async def run(self) -> None:
         """Follow the partition until cancelled, whatever happens on the way."""
@@ -161,7 +161,7 @@ class Reader:
         await self._take(held, found)
 
     async def _read(self, held: Held, cursor: str | None, wait_seconds: float) -> Found:
-        limit = 1 if held.goes_carefully else self._page_events
+        limit = held.page_events(self._page_events)
         page = await self._feed.read(self.partition, cursor, limit, wait_seconds=wait_seconds)
         return Found(page=page, wanted=self._selection.wanted(page.events))
 
@@ -170,11 +170,13 @@ class Reader:
         place = Place(cursor=page.cursor, position=page.position, watermark=page.watermark)
         if not wanted:
             held.skip_to(place)
-        elif held.goes_carefully:
-            await self._take_carefully(held, place, wanted[0])
+        elif held.page_events(self._page_events) == 1:
+            await self._take_alone(held, place, wanted[0])
         else:
             with reader_metrics.PAGE_SECONDS.labels(self.name).time():
                 await self._sink.take(held, place, wanted)
+        if held.goes_carefully:
+            self._note_safe(held, page)
         self._measure(page)
         self._tell(held)
 
@@ -192,13 +194,17 @@ class Reader:
             await taking
         return following
 
-    async def _take_carefully(self, held: Held, place: Place, stored: Stored) -> None:
+    async def _take_alone(self, held: Held, place: Place, stored: Stored) -> None:
         """One event on its own, its attempt counted before it is made: processes have died hereabouts."""
         attempt = await held.count_attempt(stored.event_id)
         await self._sink.take(held, place, [stored], suspect=stored if attempt > ATTEMPTS_MAX else None)
-        self._carefully += 1
-        if self._carefully >= self._page_events:
-            held.goes_carefully, self._carefully = False, 0
+
+    def _note_safe(self, held: Held, page: Page) -> None:
+        """As many events as the largest page holds were survived, or all there are."""
+        self._carefully += len(page.events)
+        if page.is_head or self._carefully >= self._page_events:
+            self._carefully = 0
+            held.is_safe_again()
 
     async def refuse_other_version(self, held: Held) -> None:
         """Tables that were rebuilt for another version of the code are not written by this one."""
