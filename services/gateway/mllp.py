@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from uuid import uuid4
 
 from services.gateway.acknowledging import acknowledge, refuse
@@ -26,6 +27,19 @@ from shared.runtime.clock import Clock
 _LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 64 * 1024
 CONNECTION = "mllp"
+
+
+def tls_of(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """TLS 1.2 or newer, with senders' certificates checked where an authority for them is named."""
+    if settings.mllp_certificate_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.mllp_certificate_file, settings.mllp_key_file)
+    if settings.mllp_client_ca_file is not None:
+        context.load_verify_locations(settings.mllp_client_ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 class MllpListener:
@@ -56,7 +70,7 @@ class MllpListener:
 
     async def serve(self) -> None:
         """Listen until cancelled."""
-        server = await asyncio.start_server(self._connected, self._host, self._port)
+        server = await asyncio.start_server(self._connected, self._host, self._port, ssl=tls_of(self._settings))
         self.bound_port = server.sockets[0].getsockname()[1]
         self.is_listening.set()
         _LOG.info("listening for HL7 v2", extra={"port": self.bound_port, "tenant": self._tenant})

@@ -60,16 +60,6 @@ class PartnerInbox:
                 _LOG.warning("a partner cannot be reached", extra=facts, exc_info=broken)
         return is_any
 
-    async def is_empty(self) -> bool:
-        """Whether no partner that can be reached has left anything."""
-        for clearinghouse in (await self._clearinghouses()).values():
-            try:
-                if await clearinghouse.waiting():
-                    return False
-            except _UNREACHABLE:
-                _LOG.info("a partner cannot be reached")
-        return True
-
     async def _empty(self, tenant: str, partner_id: str, clearinghouse: Clearinghouse) -> bool:
         names = await clearinghouse.waiting()
         for name in names:

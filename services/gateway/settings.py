@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,6 +21,11 @@ class GatewaySettings(BaseSettings):
     unsupported: Literal["ignore", "refuse"] = "ignore"  # message types that billing does not act on: AA or AR
     time_zone: str = "UTC"  # of senders whose times name no offset
     control_id_days: int = Field(default=7, ge=1)  # so long the same MSH-10 with another content is a duplicate id
+    mllp_certificate_file: Path | None = (
+        None  # with its key: MLLP over TLS; absent: plain, for loopback or behind a TLS proxy
+    )
+    mllp_key_file: Path | None = None
+    mllp_client_ca_file: Path | None = None  # senders must show a certificate that this authority signed
     mllp_connections_max: int = Field(default=64, ge=1)
     mllp_waiting_max: int = Field(default=32, ge=1)  # messages read ahead of their answers on one connection
     mllp_idle_seconds_max: float = Field(default=3600.0, gt=0)
@@ -39,6 +44,14 @@ class GatewaySettings(BaseSettings):
         except (KeyError, ValueError, OSError) as unknown:
             raise ValueError("the time zone is a name of the IANA database") from unknown
         return name
+
+    @model_validator(mode="after")
+    def _has_a_whole_identity(self) -> GatewaySettings:
+        if (self.mllp_certificate_file is None) != (self.mllp_key_file is None):
+            raise ValueError("TLS on MLLP needs a certificate file and a key file")
+        if self.mllp_client_ca_file is not None and self.mllp_certificate_file is None:
+            raise ValueError("senders' certificates are checked over TLS only")
+        return self
 
     @property
     def zone(self) -> tzinfo:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from deploy.demo import population
 from deploy.demo.messages import appointment, charges, registration
@@ -216,3 +222,57 @@ async def test_a_kept_message_can_be_read_and_replayed(make_edge: MakeEdge) -> N
         assert (await client.get("/intake/messages")).json()["items"] == []
     assert len(edge.services.bodies("/charges")) == 1
     assert TENANT not in str(kept)
+
+
+async def test_over_tls_only_a_sender_with_a_certificate_is_heard(make_edge: MakeEdge, tmp_path: Path) -> None:
+    certificate, key = _self_signed(tmp_path, "listener")
+    sender_certificate, sender_key = _self_signed(tmp_path, "sender")
+    edge = make_edge(mllp_certificate_file=certificate, mllp_key_file=key, mllp_client_ca_file=sender_certificate)
+    serving = asyncio.create_task(edge.parts.mllp.serve())
+    await edge.parts.mllp.is_listening.wait()
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    known = ssl.create_default_context(cafile=str(certificate))
+    known.load_cert_chain(sender_certificate, sender_key)
+    try:
+        assert await _said_over(edge.parts.mllp.bound_port, known) != b""
+        assert await _said_over(edge.parts.mllp.bound_port, trusting) == b""
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    assert len(edge.services.bodies("/patients")) == 1
+
+
+async def _said_over(port: int, context: ssl.SSLContext) -> bytes:
+    try:
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
+        writer.write(frame(A04))
+        answer = await asyncio.wait_for(reader.read(65536), 10)
+        writer.close()
+        return answer
+    except (ConnectionError, ssl.SSLError):
+        return b""
+
+
+def _self_signed(folder: Path, name: str) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / f"{name}.pem", folder / f"{name}.key"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    files[1].write_bytes(private)
+    return files
