@@ -359,3 +359,7 @@ def _progress() -> Progress:
 def _bar(progress: Progress, description: str) -> Callable[[int, int], None]:
     task = progress.add_task(description, total=None)
     return lambda done, total: progress.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    main()

@@ -45,7 +45,7 @@ def started(feed: Literal["postgres", "kafka"]) -> Iterator[tuple[Path, State]]:
     home = Path(tempfile.mkdtemp(prefix="ledgerline-e2e-"))
     home.chmod(0o755)  # the database user passes through
     first_day = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=DAYS + 1)
-    state = machine.choose(home, feed=feed, brokers=1, port=_free_block(), clock_from=first_day)
+    state = machine.choose(home, feed=feed, brokers=1, port=free_block(), clock_from=first_day)
     try:
         machine.start(home, state, progress=lambda text: None)
         yield home, state
@@ -54,7 +54,7 @@ def started(feed: Literal["postgres", "kafka"]) -> Iterator[tuple[Path, State]]:
         shutil.rmtree(home)
 
 
-def _free_block() -> int:
+def free_block() -> int:
     """A port behind which the next dozen are free too: services and sandbox listen there."""
     while True:
         [port] = free_ports(1)

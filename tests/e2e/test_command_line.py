@@ -1,0 +1,152 @@
+"""Does the command line do what the README says, on a machine of its own?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from deploy.demo import messages
+from deploy.demo.population import invent
+from tests.e2e.machine import free_block
+
+PRACTICE = "deploy/practices/river-clinic.yaml"
+
+
+@dataclass(slots=True)
+class CommandLine:
+    home: Path
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """What `ledgerline words…` prints, errors behind. Fails on another exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "LEDGERLINE_HOME": str(self.home), **self.environment},
+            timeout=240,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, f"ledgerline {' '.join(words)} ended with {done.returncode}:\n{said}"
+        return said
+
+
+@pytest.fixture(scope="module")
+def ledgerline() -> Iterator[CommandLine]:
+    home = Path(tempfile.mkdtemp(prefix="ledgerline-cli-"))
+    home.chmod(0o755)
+    made = CommandLine(home, free_block())
+    try:
+        made.run("up", "--port", str(made.port))
+        yield made
+    finally:
+        made.run("down")
+        shutil.rmtree(home)
+
+
+def a_charge_message(folder: Path) -> Path:
+    visit = invent(patients=1, first_day=date(2026, 6, 1), days=5, seed=1).visits[0]
+    message = messages.charges(visit, datetime(2026, 6, 5, 12, 0, tzinfo=UTC))
+    file = folder / "charge.hl7"
+    file.write_bytes(message)
+    return file
+
+
+@pytest.mark.timeout(600)
+def test_a_second_up_says_that_it_is_running(ledgerline: CommandLine) -> None:
+    assert "running already" in ledgerline.run("up")
+
+
+@pytest.mark.timeout(600)
+def test_a_state_keeps_its_feed_and_says_what_to_do(ledgerline: CommandLine) -> None:
+    said = ledgerline.run("up", "--feed", "kafka", code=1)
+    assert "--feed postgres" in said
+    assert "rebuild --all" in said
+
+
+@pytest.mark.timeout(600)
+def test_a_port_that_somebody_else_listens_on_is_named(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        said = CommandLine(tmp_path, port).run("up", "--port", str(port), code=1)
+    assert f"port {port} is in use" in said
+
+
+@pytest.mark.timeout(600)
+def test_a_state_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(json.dumps({"format": 999}))
+    assert "newer Ledgerline (format 999" in CommandLine(tmp_path, 0).run("up", code=1)
+
+
+@pytest.mark.timeout(600)
+def test_a_message_for_an_unknown_provider_is_held_and_released_after_set_up(
+    ledgerline: CommandLine, tmp_path: Path
+) -> None:
+    [line] = [json.loads(line) for line in ledgerline.run("intake", str(a_charge_message(tmp_path))).splitlines()]
+    assert line["outcome"] in ("accepted", "held")
+    assert "12 items set up" in ledgerline.run("setup", PRACTICE)
+    assert json.loads(ledgerline.run("verify", "--json"))["ok"] is True
+    balances = json.loads(ledgerline.run("balances", "--json"))
+    assert balances["total_cents"] > 0
+    assert balances["total_cents"] == sum(balances["parties"].values())
+
+
+@pytest.mark.timeout(600)
+def test_what_was_taken_in_survives_a_restart(ledgerline: CommandLine) -> None:
+    before = json.loads(ledgerline.run("balances", "--json"))["parties"]
+    assert "stopped" in ledgerline.run("down")
+    ledgerline.run("up")
+    assert json.loads(ledgerline.run("balances", "--json"))["parties"] == before
+
+
+@pytest.mark.timeout(600)
+def test_every_read_model_rebuilt_equals_the_live_one(ledgerline: CommandLine) -> None:
+    lines = [json.loads(line) for line in ledgerline.run("rebuild", "--all").splitlines() if line.startswith("{")]
+    assert len(lines) >= 20
+    assert {line["differences"] for line in lines} == {0}
+
+
+@pytest.mark.timeout(600)
+def test_a_file_that_is_nothing_we_know_is_refused_with_exit_code_1(ledgerline: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear doctor")
+    [line] = [json.loads(line) for line in ledgerline.run("intake", str(file), code=1).splitlines()]
+    assert line["outcome"] == "refused"
+    assert line["findings"][0]["rule"]
+
+
+@pytest.mark.timeout(600)
+def test_a_truncated_message_is_refused_and_the_one_beside_it_is_taken(ledgerline: CommandLine, tmp_path: Path) -> None:
+    whole = a_charge_message(tmp_path).read_bytes()
+    both = tmp_path / "both.hl7"
+    both.write_bytes(whole[:30] + b"\r" + whole.replace(b"DV000001", b"DV900001"))
+    lines = [json.loads(line) for line in ledgerline.run("intake", str(both), code=1).splitlines()]
+    assert sorted(line["outcome"] for line in lines) == ["accepted", "refused"]
+
+
+@pytest.mark.timeout(600)
+def test_a_token_of_nobody_is_refused(ledgerline: CommandLine) -> None:
+    stranger = CommandLine(ledgerline.home, ledgerline.port, {"LEDGERLINE_TOKEN": "e30.e30.e30"})
+    assert "invalid-token" in stranger.run("balances", code=1)
+
+
+def test_x12_check_needs_no_system_and_names_the_rule(tmp_path: Path) -> None:
+    [line] = CommandLine(tmp_path, 0).run("x12", "check", "README.md", code=2).splitlines()
+    found = json.loads(line)
+    assert found["ok"] is False
+    assert found["findings"][0]["rule"] == "an-interchange-starts-with-isa" or len(found["findings"]) > 1
