@@ -43,7 +43,7 @@ from tests.benchmarks.sampling import Profile, profiled
 
 CLAIMS = 10_000
 _SERVICE_ON = date(2026, 3, 2)
-_AT_ONCE = 200
+_AT_ONCE = 50
 _LOOK_SECONDS = 0.1
 _GIVE_UP_SECONDS = 900.0
 _PRACTICE = ProviderIdentity(provider_id="p", npi="1999999984", last_or_organisation="Practice")
