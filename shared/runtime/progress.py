@@ -77,6 +77,9 @@ class Progress:
         names = tuple(readers)
         if self.is_reached(names, positions):
             return True
+        await self._read_rows()
+        if timeout_seconds <= 0 or self.is_reached(names, positions):
+            return self.is_reached(names, positions)
         async with self._looking():
             try:
                 async with asyncio.timeout(timeout_seconds):

@@ -156,3 +156,20 @@ async def test_another_process_learns_from_the_rows_how_far_readers_are(service:
     waiting = asyncio.create_task(elsewhere.wait_for([PROJECTION.name], covering, timeout_seconds=5))
     await project(service)
     assert await waiting
+    assert await service.readers().progress.wait_for([PROJECTION.name], covering, timeout_seconds=0)
+
+
+@pytest.mark.asyncio
+async def test_a_late_note_of_an_earlier_place_never_moves_a_reader_back(service: SmallService) -> None:
+    readers = service.readers("projector")
+    (reader,) = await readers.for_projection(PROJECTION)
+    held = await readers.keeper.acquire(reader.name, reader.partition)
+    await service.say("A", Charged(cents=1))
+    earlier = held.place
+    await reader.step(held)
+    written = await service.pool.fetchrow("SELECT cursor, position_pos FROM readers WHERE reader = $1", reader.name)
+    held.skip_to(earlier)
+    await readers.keeper.beat()
+    assert written == await service.pool.fetchrow(
+        "SELECT cursor, position_pos FROM readers WHERE reader = $1", reader.name
+    )
