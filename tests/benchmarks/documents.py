@@ -56,7 +56,8 @@ def run(*, claims: int = CLAIMS, rounds: int = ROUNDS) -> list[Row]:
 def _remittances(claims: int, rounds: int) -> Iterator[Row]:
     data = files.remittance(files.claim_numbers(claims))
     assert balanced(data) == claims
-    assert len(split_835(data)) == claims
+    paid = sum(files.shares_of(number)[0] for number in range(claims))
+    assert 100 * sum(claim["paid"] for claim in split_835(data)) == paid  # to the cent, like `balanced`
     yield compared(
         Work(name="835 to typed, exact, balanced at three levels", do=partial(balanced, data)),
         Work(name="bytes.split, Decimal, dict a claim", do=partial(split_835, data)),
