@@ -18,7 +18,7 @@ from shared.runtime.queries import ReadDatabase, rows
 from shared.runtime.vault import Opener, Vault
 from shared.runtime.web import Caller, caller
 
-Placer = Annotated[Caller, Depends(caller("collections:place-account"))]
+Reader = Annotated[Caller, Depends(caller("collections:read-worklists"))]
 _ROWS_MAX = 5_000
 _CSV = "text/csv"
 
@@ -34,7 +34,7 @@ def router(reads: ReadDatabase, vault: Vault) -> APIRouter:
 
     @routes.get("/placements/file", response_class=Response, responses={200: {"content": {_CSV: {}}}})
     async def read_placement_file(
-        who: Placer,
+        who: Reader,
         agency: Annotated[Id, Query()],
         placed_from: date = date(2000, 1, 1),
         placed_to: date = date(9999, 12, 31),

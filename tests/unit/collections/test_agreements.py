@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -377,3 +378,9 @@ def test_a_step_is_said_again_only_when_it_changes() -> None:
     decided = spec.when(owes(100_00), hold(), hold("minor"), owes(5_00))
     steps = [(event.step, event.gate) for event in decided.events if isinstance(event, NextStepPlanned)]
     assert steps == [("statement", ""), ("paused", "litigation"), ("paused", "minor")]
+
+
+def test_the_page_for_collectors_names_every_gate_and_every_notice() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/ask-patients-to-pay.md").read_text()
+    named = {*GATES, *(notice.step for notice in STRATEGY.notices)}
+    assert [name for name in sorted(named) if f"`{name}`" not in page] == []
