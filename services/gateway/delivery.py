@@ -98,6 +98,7 @@ class Delivery:
         body: dict[str, Any] = msgspec.json.decode(part.content)
         if answer.is_success:  # otherwise nobody is known there, and what was said is all there is
             body["person"] = {**answer.json()["person"], **body["person"]}
+        body["person"] = _plain(body["person"])
         return body
 
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -108,6 +109,13 @@ class Delivery:
         if answer.status_code in _TRY_LATER:
             raise Later
         return answer
+
+
+def _plain(person: dict[str, Any]) -> dict[str, Any]:
+    """Without what says nothing, so that the same person is the same bytes, known before or not."""
+    address = {name: value for name, value in (person.get("address") or {}).items() if value}
+    told = {**person, "address": address, "sex": "" if person.get("sex") == "U" else person.get("sex")}
+    return {name: value for name, value in told.items() if value}
 
 
 def waiting(part: Part) -> PartState:

@@ -24,6 +24,7 @@ from services.gateway.parts import Fate, Plan
 from services.gateway.receipts import Answer, PartState, Receipt, Receipts, State
 from services.gateway.settings import GatewaySettings
 from shared.kernel.errors import NotFound
+from shared.runtime.availability import Unavailable
 from shared.runtime.clock import Clock
 from shared.runtime.documents import Documents
 from shared.runtime.vault import Opener, Vault
@@ -101,11 +102,21 @@ class MessageDesk:
         return await self._go_on(tenant, receipt, plan)
 
     async def finish_some(self) -> bool:
-        """One round over messages that a service could not take before. Says whether anything was finished."""
+        """One round over messages that a service could not take before. Says whether anything was finished.
+
+        One that cannot be gone on with holds up no other. Raises Unavailable.
+        """
         is_any = False
         for tenant, receipt_id in await self._receipts.unfinished():
-            receipt = await self.finish(tenant, receipt_id)
-            is_any |= receipt.state is not State.RECEIVED
+            try:
+                receipt = await self.finish(tenant, receipt_id)
+                is_any |= receipt.state is not State.RECEIVED
+            except Unavailable:
+                raise
+            except Exception as bug:  # noqa: BLE001  logged here once; it is tried again, after the others
+                facts = {"receipt_id": str(receipt_id), "tenant": tenant}
+                _LOG.error("a kept message could not be gone on with", extra=facts, exc_info=bug)
+                await self._receipts.postpone(tenant, receipt_id, seconds=self._settings.retry_seconds_max)
         return is_any
 
     async def _go_on(self, tenant: str, receipt: Receipt, plan: Plan) -> Receipt:

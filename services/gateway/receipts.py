@@ -6,6 +6,7 @@ personal values, so the parts' bodies are made again from the kept document when
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -143,6 +144,7 @@ class Receipts:
         self._owner_dsn = owner_dsn
         self._connections_max = connections_max
         self._pool: asyncpg.Pool | None = None
+        self._one_opening = asyncio.Lock()
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -193,6 +195,15 @@ class Receipts:
         if kept is not None:
             return kept
         return await self.one(tenant, receipt.receipt_id) or receipt
+
+    async def postpone(self, tenant: str, receipt_id: UUID, *, seconds: float) -> None:
+        await self._rows(
+            tenant,
+            "update receipts set attempts = attempts + 1, try_at = now() + make_interval(secs => $3)"
+            " where tenant = $1 and receipt_id = $2",
+            receipt_id,
+            seconds,
+        )
 
     async def one(self, tenant: str, receipt_id: UUID) -> Receipt | None:
         return await self._one(
@@ -273,16 +284,17 @@ class Receipts:
                 return found
 
     async def _connected(self) -> asyncpg.Pool:
-        if self._pool is None:
-            self._pool = await asyncpg.create_pool(
-                self._dsn,
-                min_size=1,
-                max_size=self._connections_max,
-                timeout=5.0,
-                command_timeout=15.0,
-                server_settings={"application_name": "ledgerline-gateway"},
-                reset=_nothing_to_reset,
-            )
+        async with self._one_opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._dsn,
+                    min_size=1,
+                    max_size=self._connections_max,
+                    timeout=5.0,
+                    command_timeout=15.0,
+                    server_settings={"application_name": "ledgerline-gateway"},
+                    reset=_nothing_to_reset,
+                )
         return self._pool
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,7 +22,7 @@ from deploy.demo.messages import appointment, charges, registration
 from services.gateway.receipts import State
 from shared.codecs.hl7v2.message import parse
 from shared.codecs.hl7v2.mllp import frame
-from tests.integration.gateway.conftest import NOW, TENANT, MakeEdge
+from tests.integration.gateway.conftest import NOW, TENANT, MakeEdge, Sender
 from tests.unit.gateway.messages import A04, A40, DFT, ORU, with_control_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -222,6 +225,64 @@ async def test_a_kept_message_can_be_read_and_replayed(make_edge: MakeEdge) -> N
         assert (await client.get("/intake/messages")).json()["items"] == []
     assert len(edge.services.bodies("/charges")) == 1
     assert TENANT not in str(kept)
+
+
+async def test_a_kept_message_that_cannot_be_read_again_holds_up_no_other(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    edge.services.down.add("charges")
+    async with edge.listening() as sender:
+        await sender.ask(DFT)
+        await sender.ask(A04)
+    lost = hashlib.sha256(DFT).hexdigest()
+    del edge.documents.kept[lost]
+    edge.services.down.clear()
+    finish = edge.parts.tasks[0]
+    for _ in range(100):
+        await finish.step()
+        if edge.services.bodies("/encounters"):
+            break
+        await asyncio.sleep(0.05)
+    assert len(edge.services.bodies("/encounters")) == 1
+    assert edge.services.bodies("/charges") == []
+
+
+async def test_the_same_message_on_many_connections_at_once_has_one_effect(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.listening():
+        connections = [await asyncio.open_connection("127.0.0.1", edge.parts.mllp.bound_port) for _ in range(8)]
+        senders = [Sender(reader, writer) for reader, writer in connections]
+        answers = await asyncio.gather(*(sender.ask(DFT) for sender in senders))
+        for sender in senders:
+            sender.writer.close()
+    assert {code(answer) for answer in answers} == {"AA"}
+    assert len(edge.services.bodies("/patients")) == 1
+    assert len(edge.services.bodies("/charges")) == 1
+
+
+async def test_neither_receipts_nor_logs_nor_answers_hold_a_personal_value(
+    make_edge: MakeEdge, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge = make_edge()
+    edge.services.refusals["/coverages"] = "coverage-ends-before-it-begins"
+    answers = []
+    with caplog.at_level(logging.DEBUG):
+        async with edge.listening() as sender:
+            answers += [await sender.ask(A04), await sender.ask(DFT), await sender.ask(DFT.replace(b"|CG|", b"|XX|"))]
+            edge.services.down.add("eligibility")
+            answers.append(await sender.ask(with_control_id(A04, "ADT-2")))
+        async with edge.http() as client:
+            listed = (
+                await client.get("/intake/messages", params={"state": ["done", "held", "refused", "received"]})
+            ).text
+    connection = await asyncpg.connect(edge.runtime.owner_dsn)
+    try:
+        rows = str(await connection.fetch("select * from receipts"))
+    finally:
+        await connection.close()
+    assert "ADT-1" in rows
+    told = "\n".join((rows, listed, caplog.text, *(answer.decode() for answer in answers)))
+    canaries = ("EVERYWOMAN", "19800401", "1980-04-01", "1 MAIN ST", "5550100", "MEMBER1", "MRN-1")
+    assert [canary for canary in canaries if canary in told] == []
 
 
 async def test_over_tls_only_a_sender_with_a_certificate_is_heard(make_edge: MakeEdge, tmp_path: Path) -> None:
