@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -22,9 +23,10 @@ import sqlalchemy as sa
 from shared.events.envelope import START, Position, Stored
 from shared.runtime import read_tables
 from shared.runtime.codec import EventCodec
+from shared.runtime.faults import is_worth_retrying
 from shared.runtime.feed import Feed, Page, Partition
 from shared.runtime.folding import TENANT, ColumnShape, Rows, quoted
-from shared.runtime.parked import KEYS_MAX, TooManyParked, code_of
+from shared.runtime.parked import KEYS_MAX, BehindParked, TooManyParked, code_of
 from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
 from shared.runtime.readers import Selection
@@ -102,6 +104,14 @@ class Rebuilt:
     comparison: Comparison | None
 
 
+class StillParked(Exception):
+    """The database refused what this event says, and does so still. `code` is that of its parking."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class RebuildFailed(Exception):
     """The new tables could not be made; the old ones are as they were."""
 
@@ -123,7 +133,15 @@ class FreshFold:
     """The rows that a projection makes of the log, in memory, from its start up to positions that are asked for."""
 
     def __init__(
-        self, projection: Projection, codec: EventCodec, feed: Feed, *, without: frozenset[UUID] = frozenset()
+        self,
+        projection: Projection,
+        codec: EventCodec,
+        feed: Feed,
+        *,
+        without: frozenset[UUID] = frozenset(),  # left out, and the stream goes on
+        poison: Mapping[UUID, str] = MappingProxyType(
+            {}
+        ),  # cannot be taken in, by error code: their streams stop there
     ) -> None:
         self.projection = projection
         self.failed: list[tuple[Stored, Exception]] = []
@@ -132,6 +150,7 @@ class FreshFold:
         self.fold = self._sink.new_fold()
         self._feed = feed
         self._without = without
+        self._poison = poison
         self._runs: dict[Partition, _Run] = {}
         self._selections = {service: Selection(codec, types) for service, types in projection.reads.items()}
 
@@ -215,8 +234,23 @@ class FreshFold:
         wanted = self._selections[events[0].service].wanted(events)
         if self._without:
             wanted = [stored for stored in wanted if stored.event_id not in self._without]
-        stopped = frozenset(stored.key for stored, _ in self.failed)
+        stopped = {stored.key for stored, _ in self.failed}
+        if self._poison:
+            wanted, stopped = self._before_poison(wanted, stopped), set()
         self.failed += self._sink.fold_into(self.fold, wanted, stopped)
+
+    def _before_poison(self, events: Sequence[Stored], stopped: set[str]) -> list[Stored]:
+        """Events that are not poison and not behind one of this page."""
+        free: list[Stored] = []
+        for stored in events:
+            if stored.event_id in self._poison:
+                self.failed.append((stored, StillParked(self._poison[stored.event_id])))
+                stopped.add(stored.key)
+            elif stored.key in stopped:
+                self.failed.append((stored, BehindParked()))
+            else:
+                free.append(stored)
+        return free
 
 
 def _share(positions: Mapping[Partition, Position], targets: Mapping[Partition, Position]) -> float:
@@ -259,7 +293,7 @@ class Rebuilder:
         try:
             await connection.execute("SELECT pg_advisory_lock(7703, hashtext($1))", projection.name)
             return await self._rebuild(connection, projection, tell)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, TooManyParked) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError, TooManyParked) as error:
             raise RebuildFailed(f"{projection.name}: {code_of(error)}") from error
         finally:
             await connection.close()
@@ -270,20 +304,30 @@ class Rebuilder:
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 positions = {partition: position for partition, position, _ in await _live(connection, projection)}
-                parked = await connection.fetch(
-                    "SELECT event_id FROM parked WHERE reader = $1 AND status <> 'replayed'", projection.name
-                )
+                without = await _parked(connection, projection, "parked", "dismissed")
                 live = {table.name: await _live_rows(connection, table) for table in projection.tables}
                 defaults = {table.name: await _defaults(connection, table) for table in projection.tables}
         finally:
             await connection.close()
-        without = frozenset(row["event_id"] for row in parked)
-        fresh = FreshFold(projection, self._codec, self._feed, without=without)
+        fresh = FreshFold(projection, self._codec, self._feed, without=frozenset(without))
         await fresh.read_up_to(positions)
         return _comparison(projection, live, _fresh_rows(fresh, defaults))
 
     async def _rebuild(self, connection: asyncpg.Connection, projection: Projection, tell: Tell) -> Rebuilt:
-        fresh = FreshFold(projection, self._codec, self._feed)
+        try:
+            return await self._build_and_swap(connection, projection, {}, tell)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError) as error:
+            # A value that the database refuses is not seen while folding. Where it comes from was found when it was parked.
+            poison = await _parked(connection, projection, "parked")
+            if is_worth_retrying(error) or not poison:
+                raise
+            return await self._build_and_swap(connection, projection, poison, tell)
+
+    async def _build_and_swap(
+        self, connection: asyncpg.Connection, projection: Projection, poison: Mapping[UUID, str], tell: Tell
+    ) -> Rebuilt:
+        dismissed = frozenset(await _parked(connection, projection, "dismissed"))
+        fresh = FreshFold(projection, self._codec, self._feed, without=dismissed, poison=poison)
         await fresh.read_up_to(await fresh.heads(), tell)
         tell(Step(phase="copy", events=fresh.events, share=1.0))
         for table in projection.tables:
@@ -371,6 +415,17 @@ async def _live(
     ]
 
 
+async def _parked(connection: asyncpg.Connection, projection: Projection, *statuses: str) -> dict[UUID, str]:
+    """The events on the desk in one of these states, and why the first of each stream is there."""
+    rows = await connection.fetch(
+        "SELECT event_id, error_code FROM parked WHERE reader = $1 AND status = ANY($2::text[]) AND error_code <> $3",
+        projection.name,
+        statuses,
+        code_of(BehindParked()) if statuses == ("parked",) else "",
+    )
+    return {row["event_id"]: row["error_code"] for row in rows}
+
+
 async def _wait_for_live(
     connection: asyncpg.Connection, projection: Projection, positions: Mapping[Partition, Position]
 ) -> None:
@@ -428,7 +483,7 @@ def _parked_row(projection: Projection, stored: Stored, error: Exception) -> tup
         stored.event_id,
         stored.type,
         *stored.position,
-        code_of(error),
+        error.code if isinstance(error, StillParked) else code_of(error),
         msgspec.json.encode(stored),
     )
 

@@ -207,3 +207,32 @@ async def test_parked_streams_stay_out_of_a_comparison_and_a_cured_projection_ta
     await service.say("A", Charged(cents=8))
     await project(service, better)
     assert [row["open_cents"] for row in await service.rows()] == [13]
+
+
+@pytest.mark.asyncio
+async def test_a_value_that_the_database_refuses_keeps_no_read_model_from_being_rebuilt(service: SmallService) -> None:
+    await rebuilder(service).prepare(PROJECTION)
+    await service.say("A", Charged(cents=1), Charged(cents=2, note="refused by the database"), Charged(cents=4))
+    await service.say("B", Charged(cents=8))
+    await project(service)
+    rows = await service.rows()
+    rebuilt = await rebuilder(service).rebuild(PROJECTION)
+    assert rebuilt.comparison is not None
+    assert (rebuilt.comparison.differences, await service.rows()) == ((), rows)
+    (parked,) = await ParkedDesk(service.pool, {}).keys("clinic")
+    assert (parked.stream, parked.version, parked.events) == ("account/A", 2, 2)
+
+
+@pytest.mark.asyncio
+async def test_events_that_were_dismissed_stay_out_of_a_rebuild(service: SmallService) -> None:
+    await rebuilder(service).prepare(PROJECTION)
+    await service.say("A", Charged(cents=1), Charged(cents=2, note="poison"))
+    await project(service)
+    await ParkedDesk(service.pool, {}).dismiss("clinic", PROJECTION.name, SERVICE, "account/A")
+    await service.say("A", Charged(cents=4))
+    await project(service)
+    rebuilt = await rebuilder(service).rebuild(PROJECTION)
+    assert rebuilt.comparison is not None
+    assert rebuilt.comparison.difference_count == 0
+    assert (await rebuilder(service).compare(PROJECTION)).difference_count == 0
+    assert [row["open_cents"] for row in await service.rows()] == [5]
