@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import httpx
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
@@ -44,6 +44,7 @@ from shared.runtime.web import (
     idempotency_key,
     openings_router,
 )
+from shared.runtime.web.application import Ready
 
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
 _TOKEN_SECONDS = 120.0
@@ -268,6 +269,44 @@ async def _until_cancelled(serve: Callable[[], Awaitable[None]]) -> None:
     await serve()
 
 
+def gateway_of(platform: Platform, client: httpx.AsyncClient) -> GatewayParts:
+    """The EHR edge on this platform; the client reaches the services."""
+    settings = platform.settings
+    return gateway_service.build(
+        GatewayRuntime(
+            settings=settings,
+            documents=platform.documents,
+            vault=platform.vault,
+            clock=platform.clock,
+            client=client,
+            database_dsn=settings.dsn("gateway"),
+            owner_dsn=settings.dsn("gateway", "owner"),
+        )
+    )
+
+
+def edge_application(
+    platform: Platform, gateway: GatewayParts, quietness: Quietness, ready: Ready, public: Sequence[APIRouter]
+) -> FastAPI:
+    """What front answers itself: messages, documents and their openings, the clock; `public` needs no token."""
+    return create_app(
+        "front",
+        settings=platform.settings,
+        verifier=platform.verifier,
+        version=VERSION,
+        routers=[
+            *gateway.routers,
+            clock_router(platform, quietness),
+            openings_router(platform.vault),
+            documents_router(platform.documents),
+        ],
+        ready=ready,
+        description="The front door of Ledgerline.",
+        public=public,
+        json_bytes_max=gateway.json_bytes_max,
+    )
+
+
 @contextlib.asynccontextmanager
 async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator[Front]:
     """The front door over these hosts, or over the processes of all services when there are none."""
@@ -285,17 +324,7 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
         inner = Starlette(routes=mounts)
         client = await stack.enter_async_context(service_client(settings, inner))
         await create_gateway_schema(settings.dsn("gateway", "owner"))
-        gateway = gateway_service.build(
-            GatewayRuntime(
-                settings=settings,
-                documents=platform.documents,
-                vault=platform.vault,
-                clock=platform.clock,
-                client=client,
-                database_dsn=settings.dsn("gateway"),
-                owner_dsn=settings.dsn("gateway", "owner"),
-            )
-        )
+        gateway = gateway_of(platform, client)
         stack.push_async_callback(gateway.close)
         works = [TaskRunner(task) for task in gateway.tasks]
         public = [issuer_router(LocalIssuer(settings))] if settings.is_locally_issued else []
@@ -309,22 +338,7 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
                 ),
             }
 
-        edge = create_app(
-            "front",
-            settings=settings,
-            verifier=platform.verifier,
-            version=VERSION,
-            routers=[
-                *gateway.routers,
-                clock_router(platform, Quietness(platform, client, gateway, works)),
-                openings_router(platform.vault),
-                documents_router(platform.documents),
-            ],
-            ready=ready,
-            description="The front door of Ledgerline on one machine.",
-            public=public,
-            json_bytes_max=gateway.json_bytes_max,
-        )
+        edge = edge_application(platform, gateway, Quietness(platform, client, gateway, works), ready, public)
         yield Front(Starlette(routes=[*mounts, Mount("/", app=edge)]), gateway, works)
 
 

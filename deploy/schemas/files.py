@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.schemas.asyncapi import asyncapi_document
 from deploy.schemas.compatibility import breaks
 from deploy.schemas.events import Schema, event_schema
-from deploy.schemas.openapi import openapi_document
+from deploy.schemas.openapi import edge_document, openapi_document
 from deploy.schemas.pages import events_page, make_page, settings_page
 from deploy.serve import BUILDS
 from deploy.state import CHECKOUT
@@ -25,6 +25,7 @@ def generated() -> Mapping[Path, str]:
         **{SCHEMAS / f"{service}.json": _json(event_schema(service)) for service in SERVICES},
         SCHEMAS / "asyncapi.json": _json(asyncapi_document()),
         **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in BUILDS},
+        REFERENCE / "openapi" / "front.json": _json(edge_document()),
         REFERENCE / "events.md": events_page(),
         REFERENCE / "settings.md": settings_page(),
         REFERENCE / "make.md": make_page((CHECKOUT / "Makefile").read_text()),

@@ -9,11 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+
+from deploy.front import edge_application, gateway_of
 from deploy.schemas.events import Schema
 from deploy.serve import BUILDS
 from shared.runtime.clock import SystemClock
 from shared.runtime.codec import EventCodec
 from shared.runtime.host import Host
+from shared.runtime.identity.issuer import issuer_router
 from shared.runtime.platform import Platform, verifier_of
 from shared.runtime.service import ServiceRuntime
 from shared.runtime.settings import Settings
@@ -31,18 +35,8 @@ class Unconnected:
 
 def host_of(service: str) -> Host:
     """The service, put together and not connected."""
-    settings = Settings(home=Path("unconnected"))
+    platform = _platform()
     none: Any = Unconnected
-    platform = Platform(
-        settings=settings,
-        clock=SystemClock(),
-        vault=none("vault"),
-        documents=none("documents"),
-        feed=none("feed"),
-        stores=None,
-        verifier=verifier_of(settings),
-        process="schemas",
-    )
     commands, reads = none("commands"), none("reads")
     parts = BUILDS[service](
         ServiceRuntime(
@@ -52,7 +46,7 @@ def host_of(service: str) -> Host:
             documents=platform.documents,
             reads=reads,
             clock=platform.clock,
-            settings=settings,
+            settings=platform.settings,
         )
     )
     return Host(
@@ -67,7 +61,36 @@ def host_of(service: str) -> Host:
     )
 
 
+def edge() -> FastAPI:
+    """What front answers itself, with the local issuer, not connected."""
+    platform = _platform()
+    none: Any = Unconnected
+    gateway = gateway_of(platform, none("client"))
+    return edge_application(platform, gateway, none("quietness"), none("ready"), [issuer_router(none("issuer"))])
+
+
+def _platform() -> Platform:
+    settings = Settings(home=Path("unconnected"))
+    none: Any = Unconnected
+    return Platform(
+        settings=settings,
+        clock=SystemClock(),
+        vault=none("vault"),
+        documents=none("documents"),
+        feed=none("feed"),
+        stores=None,
+        verifier=verifier_of(settings),
+        process="schemas",
+    )
+
+
 def openapi_document(service: str) -> Schema:
     """The OpenAPI document of a service, as it serves it at /api/<service>/openapi.json, with that path as its server."""
     document: Schema = host_of(service).app.openapi()
     return document | {"servers": [{"url": f"/api/{service}"}]}
+
+
+def edge_document() -> Schema:
+    """The OpenAPI document of front, as it serves it at /openapi.json."""
+    document: Schema = edge().openapi()
+    return document

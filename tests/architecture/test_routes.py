@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.schemas.openapi import edge
 from shared.events.registry import SERVICES
 from shared.runtime.identity.roles import ACTIONS, ROLES_OF, Role
 from shared.runtime.web.application import actions_of
@@ -27,6 +28,23 @@ def test_whoever_may_only_read_can_change_nothing(service: str) -> None:
         is_reading = (action or "").partition(":")[2].startswith("read-")
         # What is looked for may be personal, so a search is a POST: it changes nothing, and its body is in no log.
         assert is_reading == (method == "GET" or path.endswith("/search")), f"{method} {path} asks for {action}"
+
+
+def test_only_the_issuer_answers_front_without_a_token() -> None:
+    open_to_all = {path for _, path, action in actions_of(edge()) if action is None}
+    assert open_to_all == {
+        "/oauth/token",
+        "/oauth/jwks",
+        "/.well-known/openid-configuration",
+        "/.well-known/smart-configuration",
+    }
+    assert {action for _, _, action in actions_of(edge()) if action} <= ACTIONS
+
+
+def test_whoever_may_only_read_can_change_nothing_at_the_front() -> None:
+    for method, path, action in actions_of(edge()):
+        if action is not None:
+            assert (method == "GET") == (action.partition(":")[2].startswith("read-")), f"{method} {path}"
 
 
 def test_an_auditor_reads_everything_and_does_nothing() -> None:
