@@ -1,4 +1,4 @@
-"""How do EHRs speak FHIR R4 to us, and what may they read back?
+"""How do EHRs speak FHIR R4 to us?
 
 `POST /fhir` takes a Bundle, `POST /fhir/{type}` and `PUT /fhir/{type}/{id}` a resource; the answer says 2xx only when every part is
 committed. Faults are OperationOutcomes that name the place; what billing has no use for is passed over, with the reason. Nothing is
@@ -7,19 +7,17 @@ claimed in the CapabilityStatement that is not here. Source: FHIR R4, RESTful AP
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-import httpx
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.gateway.coverage_read_back import coverage_resources
 from services.gateway.desk import MessageDesk, Planner
+from services.gateway.fhir_answers import MEDIA_TYPE, RETRY_AFTER, connection_of, fault, fhir_answer
 from services.gateway.notes import Note
-from services.gateway.receipts import Answer, Receipt, Receipts, State
+from services.gateway.receipts import Answer, Receipt, State
 from shared.codecs.fhir.findings import FhirError, IssueType
-from shared.codecs.fhir.outcome import failure, operation_outcome
+from shared.codecs.fhir.outcome import operation_outcome
 from shared.codecs.fhir.parsing import parse_json
 from shared.codecs.fhir.reading import READERS
 from shared.kernel.errors import DomainError
@@ -28,12 +26,10 @@ from shared.runtime.clock import Clock
 from shared.runtime.web import Caller, caller
 
 Submit = Annotated[Caller, Depends(caller("gateway:submit-message"))]
-Reader = Annotated[Caller, Depends(caller("eligibility:read-coverage"))]
 About = Annotated[Caller, Depends(caller("gateway:read-messages"))]
 TypeName = Annotated[str, Path(pattern=r"^[A-Z][A-Za-z]{1,63}$")]
 LogicalId = Annotated[str, Path(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
 
-MEDIA_TYPE = "application/fhir+json"
 ISSUES_MAX = 500
 _BODY = {"requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}}
 _FHIR_CODES = frozenset(IssueType)
@@ -46,46 +42,22 @@ class Misdirected(DomainError):
     code = "misdirected"
 
 
-def router(
-    desk: MessageDesk, planner: Planner, receipts: Receipts, client: httpx.AsyncClient, clock: Clock
-) -> APIRouter:
+def router(desk: MessageDesk, planner: Planner, clock: Clock) -> APIRouter:
     routes = APIRouter(prefix="/fhir", tags=["fhir"])
 
     async def take(who: Caller, content: bytes, resource: Mapping[str, Any], created: int) -> Response:
         try:
-            receipt = await desk.take(who.tenant, _connection(who), content, planner)
+            receipt = await desk.take(who.tenant, connection_of(who), content, planner)
         except Unavailable as outage:
-            return _fault(503, outage.message, IssueType.TRANSIENT)
+            return fault(503, outage.message, IssueType.TRANSIENT)
         except DomainError as refusal:
-            return _fault(422, refusal.message, IssueType.PROCESSING)
+            return fault(422, refusal.message, IssueType.PROCESSING)
         return _answer(receipt, resource, created)
 
     @routes.get("/metadata")
     async def capability_statement(who: About) -> Response:
         """What this server does, and no more."""
-        return _fhir(200, _capabilities(clock))
-
-    @routes.get("/Coverage")
-    async def find_coverages(
-        who: Reader,
-        request: Request,
-        beneficiary: Annotated[str, Query(pattern=r"^(Patient/)?[A-Za-z0-9.-]{1,64}$")],
-    ) -> Response:
-        """The coverages of a patient as they are recorded, by our id of the patient or the sender's own."""
-        told = beneficiary.removeprefix("Patient/")
-        known = await receipts.known(who.tenant, _connection(who), [("Patient", told)])
-        patient_id = known.get(("Patient", told), told)
-        headers = {"Authorization": request.headers["Authorization"], "X-Ledgerline-Tenant": who.tenant}
-        try:
-            # In the caller's own name: the service checks their right and records whose values they saw.
-            found = await client.get(f"/api/eligibility/patients/{patient_id}", headers=headers, auth=None)
-        except httpx.TransportError:
-            return _fault(503, "the eligibility service does not answer", IssueType.TRANSIENT)
-        if found.status_code == httpx.codes.NOT_FOUND:
-            return _fhir(200, _searchset([]))
-        if not found.is_success:
-            return _fault(found.status_code, "the eligibility service refuses this", IssueType.PROCESSING)
-        return _fhir(200, _searchset(coverage_resources(found.json(), clock.now().date())))
+        return fhir_answer(200, _capabilities(clock))
 
     @routes.post("", openapi_extra=_BODY)
     async def take_bundle(request: Request, who: Submit) -> Response:
@@ -97,9 +69,9 @@ def router(
                 bundle.get("resourceType") == "Bundle", "this URL takes a Bundle; a resource goes to its type's"
             )
         except FhirError as error:
-            return _fhir(400, operation_outcome(error.findings))
+            return fhir_answer(400, operation_outcome(error.findings))
         except Misdirected as error:
-            return _fault(400, error.message, IssueType.STRUCTURE)
+            return fault(400, error.message, IssueType.STRUCTURE)
         return await take(who, content, bundle, 201)
 
     @routes.post("/{resource_type}", openapi_extra=_BODY)
@@ -110,9 +82,9 @@ def router(
             resource = parse_json(content)
             _refuse_unless(resource.get("resourceType") == resource_type, f"this URL takes a {resource_type}")
         except FhirError as error:
-            return _fhir(400, operation_outcome(error.findings))
+            return fhir_answer(400, operation_outcome(error.findings))
         except Misdirected as error:
-            return _fault(400, error.message, IssueType.STRUCTURE)
+            return fault(400, error.message, IssueType.STRUCTURE)
         return await take(who, content, resource, 201)
 
     @routes.put("/{resource_type}/{logical_id}", openapi_extra=_BODY)
@@ -124,17 +96,12 @@ def router(
             _refuse_unless(resource.get("resourceType") == resource_type, f"this URL takes a {resource_type}")
             _refuse_unless(resource.get("id") == logical_id, "the resource carries the id of the URL")
         except FhirError as error:
-            return _fhir(400, operation_outcome(error.findings))
+            return fhir_answer(400, operation_outcome(error.findings))
         except Misdirected as error:
-            return _fault(400, error.message, IssueType.STRUCTURE)
+            return fault(400, error.message, IssueType.STRUCTURE)
         return await take(who, content, resource, 200)
 
     return routes
-
-
-def _connection(who: Caller) -> str:
-    """A sender's own ids mean something only beside who it is."""
-    return f"fhir:{who.client}"[:120]
 
 
 def _refuse_unless(holds: bool, rule: str) -> None:
@@ -148,16 +115,16 @@ def _refuse_unless(holds: bool, rule: str) -> None:
 def _answer(receipt: Receipt, resource: Mapping[str, Any], created: int) -> Response:
     bundle_type = str(resource.get("type", "")) if resource.get("resourceType") == "Bundle" else ""
     if receipt.answer is Answer.LATER:
-        return _fhir(503, _outcome(receipt.notes), {"Retry-After": "5"})
+        return fhir_answer(503, _outcome(receipt.notes), RETRY_AFTER)
     if receipt.state is State.REFUSED:
-        return _fhir(400 if receipt.answer is Answer.REFUSED else 422, _outcome(receipt.notes))
+        return fhir_answer(400 if receipt.answer is Answer.REFUSED else 422, _outcome(receipt.notes))
     if receipt.answer is Answer.FAULTY and bundle_type != "batch":
-        return _fhir(409, _outcome(receipt.notes))
+        return fhir_answer(409, _outcome(receipt.notes))
     if bundle_type:
-        return _fhir(200, _response_bundle(receipt, resource, bundle_type))
+        return fhir_answer(200, _response_bundle(receipt, resource, bundle_type))
     made = next((part.made for part in receipt.parts if part.made), "")
     headers = {"Location": f"/fhir/{made}"} if made else {}
-    return _fhir(created if made else 200, _outcome(receipt.notes), headers)
+    return fhir_answer(created if made else 200, _outcome(receipt.notes), headers)
 
 
 def _response_bundle(receipt: Receipt, bundle: Mapping[str, Any], bundle_type: str) -> dict[str, Any]:
@@ -199,21 +166,6 @@ def _issue(note: Note) -> dict[str, Any]:
     }
 
 
-def _searchset(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    entries = [{"resource": each, "search": {"mode": "match"}} for each in resources]
-    found: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": len(entries)}
-    return {**found, "entry": entries} if entries else found
-
-
-def _fault(status: int, rule: str, code: IssueType) -> Response:
-    return _fhir(status, failure(rule, code=code), {"Retry-After": "5"} if status == 503 else None)
-
-
-def _fhir(status: int, resource: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    content = json.dumps(resource, separators=(",", ":")).encode()
-    return Response(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
-
-
 def _capabilities(clock: Clock) -> dict[str, Any]:
     written: list[dict[str, Any]] = [
         {"type": each, "interaction": [{"code": "create"}, {"code": "update"}], "updateCreate": True}
@@ -224,13 +176,18 @@ def _capabilities(clock: Clock) -> dict[str, Any]:
         if each["type"] == "Coverage":
             each["interaction"] = [*each["interaction"], {"code": "search-type"}]
             each["searchParam"] = [{"name": "beneficiary", "type": "reference"}]
+    search = {"interaction": [{"code": "search-type"}], "searchParam": [{"name": "patient", "type": "reference"}]}
+    read_only = [
+        {"type": "ClaimResponse", **search},
+        {"type": "Account", **search, "interaction": [{"code": "search-type"}, {"code": "read"}]},
+    ]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": clock.now().date().isoformat(),
         "kind": "instance",
         "software": {"name": "Ledgerline"},
-        "implementation": {"description": "The EHR edge of Ledgerline: what billing takes in, and coverage read back"},
+        "implementation": {"description": "The EHR edge of Ledgerline: what billing takes in, and what it tells"},
         "fhirVersion": "4.0.1",
         "format": ["json"],
         "rest": [
@@ -240,7 +197,7 @@ def _capabilities(clock: Clock) -> dict[str, Any]:
                 "A transaction is refused as a whole when anything in it is wrong; its parts are then committed one by one, "
                 "and the same document again finishes what a service could not take.",
                 "security": {"description": "Bearer tokens of the installation's issuer"},
-                "resource": written,
+                "resource": [*written, *read_only],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],

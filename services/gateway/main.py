@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpx
 from fastapi import APIRouter
 
-from services.gateway import fhir, intake
+from services.gateway import fhir, fhir_reading, intake
 from services.gateway.delivery import Delivery
 from services.gateway.desk import MessageDesk, Planner
 from services.gateway.intake import FileTaking
@@ -84,7 +84,8 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
     return GatewayParts(
         routers=(
             intake.router(taking, desk, receipts),
-            fhir.router(desk, plan_document, receipts, runtime.client, runtime.clock),
+            fhir_reading.router(receipts, runtime.client, runtime.clock),
+            fhir.router(desk, plan_document, runtime.clock),
         ),
         tasks=(
             Task(name="gateway.finish-messages", step=desk.finish_some, every_seconds=1.0),

@@ -67,6 +67,7 @@ class StandIns:
     keys: dict[str, bytes] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     patients: dict[str, dict[str, Any]] = field(default_factory=dict)  # what is answered of them besides
+    reads: dict[str, Any] = field(default_factory=dict)  # path -> what is answered
     down: set[str] = field(default_factory=set)
     file_answers: dict[str, Any] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)  # end of a path -> code
@@ -85,6 +86,8 @@ class StandIns:
         if service in self.down:
             return JSONResponse({"code": "unavailable"}, 503)
         if request.method == "GET":
+            if path in self.reads:
+                return JSONResponse(self.reads[path])
             patient_id = path.rpartition("/")[2]
             if patient_id not in self.people:
                 return JSONResponse({"code": "not-found"}, 404)

@@ -9,8 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from fhir.resources.R4B.account import Account
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from fhir.resources.R4B.claimresponse import ClaimResponse
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from tests.integration.gateway.conftest import MakeEdge
@@ -223,7 +225,16 @@ async def test_the_capability_statement_is_valid_and_names_what_is_here(make_edg
         told = (await client.get("/fhir/metadata")).json()
     CapabilityStatement.model_validate(told)
     resources = {each["type"] for each in told["rest"][0]["resource"]}
-    assert resources == {"Patient", "Coverage", "Encounter", "Condition", "ChargeItem", "Claim"}
+    assert resources == {
+        "Patient",
+        "Coverage",
+        "Encounter",
+        "Condition",
+        "ChargeItem",
+        "Claim",
+        "ClaimResponse",
+        "Account",
+    }
 
 
 async def test_coverages_are_read_back_by_the_senders_own_id_of_the_patient(make_edge: MakeEdge) -> None:
@@ -243,6 +254,53 @@ async def test_coverages_are_read_back_by_the_senders_own_id_of_the_patient(make
     assert entry["resource"]["subscriberId"] == "MEMBER1"
     assert entry["resource"]["payor"] == [{"display": "PAYER ONE"}]
     assert nobody["total"] == 0
+
+
+async def test_an_ehr_reads_where_a_patients_claims_are(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    claim = dict.fromkeys(("last_answer_at", "moved_at"), None) | {
+        "claim_id": "A1",
+        "patient_id": "p1",
+        "payer_id": "northern",
+        "payer_name": "NORTHERN",
+        "payer_control_number": "ICN1",
+        "status": "adjudicated",
+        "is_open": True,
+        "charged_cents": 12001,
+        "paid_cents": 8005,
+        "submitted_at": "2026-03-03T12:00:00Z",
+        "service_on": "2026-03-02",
+    }
+    edge.services.reads["/api/claims/claims"] = {"items": [claim], "next": "c2"}
+    async with edge.http() as client:
+        answer = await client.get("/fhir/ClaimResponse", params={"patient": "Patient/p1"})
+    Bundle.model_validate_json(answer.content)
+    [entry] = answer.json()["entry"]
+    ClaimResponse.model_validate(entry["resource"])
+    assert (entry["resource"]["outcome"], entry["resource"]["disposition"]) == ("complete", "adjudicated")
+    assert b'"value":80.05' in answer.content
+    assert answer.json()["link"][0]["url"] == "/fhir/ClaimResponse?patient=p1&_count=50&_cursor=c2"
+
+
+async def test_an_ehr_reads_what_is_owed_and_by_whom(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    told = {"account_id": "ACC1", "patient_id": "p1", "service_on": "2026-03-02", "owed_cents": 4000}
+    parties = [{"party": "patient", "owed_cents": 1500}, {"party": "payer:1", "owed_cents": 2500}]
+    edge.services.reads["/api/payments/accounts"] = {"items": [told], "next": None}
+    edge.services.reads["/api/payments/accounts/ACC1"] = {"account": told, "parties": parties}
+    async with edge.http() as client:
+        listed = await client.get("/fhir/Account", params={"patient": "p1"})
+        one = await client.get("/fhir/Account/ACC1")
+        nobody = await client.get("/fhir/Account/NOBODY")
+    Bundle.model_validate_json(listed.content)
+    Account.model_validate_json(one.content)
+    balances = [
+        {part["url"]: part for part in each["extension"]}
+        for each in json.loads(one.content, parse_float=str)["extension"]
+    ]
+    assert [each["amount"]["valueMoney"]["value"] for each in balances] == ["40.00", "15.00", "25.00"]
+    assert nobody.status_code == 404
+    assert issues(nobody)[0]["code"] == "not-found"
 
 
 async def test_a_claim_charges_its_items_and_points_to_its_diagnoses(make_edge: MakeEdge) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -24,6 +25,7 @@ from shared.testing.hosting import TENANT, Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
 from shared.testing.stores import PASSWORD
 from tests.integration.gateway.conftest import Edge, MemoryDocuments, StandIns, own_database
+from tests.integration.gateway.test_fhir import CHARGE, CONDITION, COVERAGE, ENCOUNTER, PATIENT, bundle, post
 from tests.integration.gateway.test_messages_over_mllp import code
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -78,3 +80,26 @@ async def _edge(server: PostgresServer, name: str, running: Hosted) -> tuple[Edg
     )
     parts = build(runtime, GatewaySettings())
     return Edge(parts=parts, services=StandIns(), documents=MemoryDocuments(), runtime=runtime), client
+
+
+async def test_a_fhir_transaction_is_committed_by_the_services_and_coverage_reads_back(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    builds = {"charges": charges_service.build, "eligibility": eligibility_service.build}
+    async with own_database(postgres_server) as name, hosted(postgres_server, builds, tmp_path) as running:
+        edge, client = await _edge(postgres_server, name, running)
+        try:
+            async with edge.http() as http:
+                answer = await post(http, bundle(PATIENT, COVERAGE, ENCOUNTER, CONDITION, CHARGE))
+                assert answer.status_code == 200, answer.text
+                taken_back = await post(http, bundle(PATIENT, ENCOUNTER, {**CHARGE, "status": "entered-in-error"}))
+                assert taken_back.status_code == 200, taken_back.text
+                found = await http.get("/fhir/Coverage", params={"beneficiary": "Patient/pat-1"})
+            await running.settle()
+        finally:
+            await edge.parts.close()
+            await client.aclose()
+        Bundle.model_validate_json(found.content)
+        assert [entry["resource"]["subscriberId"] for entry in found.json()["entry"]] == ["MEMBER1"]
+        assert len(await running.events("charges", "ChargeCaptured", "ChargeCredited")) == 2
+        assert await running.events("charges", "DiagnosesCoded")
