@@ -24,6 +24,9 @@ from services.gateway.service_answers import remarks
 
 COMMITTED, REFUSED, WAITING = "committed", "refused", "waiting"
 _TRY_LATER = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})  # nothing that the sender could mend
+_CHANGED_MEANWHILE = "conflict"  # others wrote to the same patient or visit, more often than the service tries again
+_COMMITTED_BEFORE = "idempotency-key-reused"  # by an older release that read the message in other words
+_CONFLICT_PAUSES = (0.05, 0.2, 0.5)
 _ERRORS_TOLD_MAX = 20
 _NAMELESS = "the patient is named neither here nor by an earlier registration"
 
@@ -83,12 +86,14 @@ class Delivery:
             "Content-Type": part.media_type,
         }
         path = f"/api/{part.service}{part.path}"
-        answer = await self._request(part.method, path, content=content, headers=headers)
+        answer = await self._command(part.method, path, content=content, headers=headers)
         told = replace(waiting(part), state=COMMITTED, stream=_stream(answer))
         if answer.is_success:
             return told, remarks(answer.json()) if part.media_type == X12 else ()
         problem = _problem(answer)
         code = str(problem.get("code", answer.status_code))[:80]
+        if code == _COMMITTED_BEFORE:
+            return told, ()
         return replace(told, state=REFUSED, code=code), _reasons(part, problem, code)
 
     async def _completed(self, tenant: str, part: Part) -> dict[str, Any]:
@@ -100,6 +105,15 @@ class Delivery:
             body["person"] = {**answer.json()["person"], **body["person"]}
         body["person"] = _plain(body["person"])
         return body
+
+    async def _command(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer to a command; one that others were quicker than is sent again, since they were not wrong nor was it."""
+        for pause_seconds in _CONFLICT_PAUSES:
+            answer = await self._request(method, path, **options)
+            if answer.status_code != httpx.codes.CONFLICT or _problem(answer).get("code") != _CHANGED_MEANWHILE:
+                return answer
+            await asyncio.sleep(pause_seconds)
+        raise Later
 
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

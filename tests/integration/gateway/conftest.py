@@ -68,6 +68,7 @@ class StandIns:
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     patients: dict[str, dict[str, Any]] = field(default_factory=dict)  # what is answered of them besides
     reads: dict[str, Any] = field(default_factory=dict)  # path -> what is answered
+    conflicts: int = 0  # so many commands are told that others were quicker
     down: set[str] = field(default_factory=set)
     file_answers: dict[str, Any] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)  # end of a path -> code
@@ -92,6 +93,9 @@ class StandIns:
             if patient_id not in self.people:
                 return JSONResponse({"code": "not-found"}, 404)
             return JSONResponse({"person": self.people[patient_id], **self.patients.get(patient_id, {})})
+        if self.conflicts:
+            self.conflicts -= 1
+            return JSONResponse({"code": "conflict", "detail": "others were quicker"}, 409)
         code = next((code for ending, code in self.refusals.items() if path.endswith(ending)), None)
         if code is not None:
             return JSONResponse({"code": code, "detail": "the stand-in says no"}, 409)

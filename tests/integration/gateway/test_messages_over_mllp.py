@@ -259,6 +259,19 @@ async def test_the_same_message_on_many_connections_at_once_has_one_effect(make_
     assert len(edge.services.bodies("/charges")) == 1
 
 
+@pytest.mark.parametrize(("conflicts", "answered"), [(2, "AA"), (40, "AR")])
+async def test_a_command_that_others_were_quicker_than_is_sent_again(
+    make_edge: MakeEdge, conflicts: int, answered: str
+) -> None:
+    edge = make_edge()
+    edge.services.conflicts = conflicts
+    async with edge.listening() as sender:
+        assert code(await sender.ask(A04)) == answered
+        edge.services.conflicts = 0
+        assert code(await sender.ask(A04)) == "AA"
+    assert len(edge.services.bodies("/patients")) == 1
+
+
 async def test_neither_receipts_nor_logs_nor_answers_hold_a_personal_value(
     make_edge: MakeEdge, caplog: pytest.LogCaptureFixture
 ) -> None:
