@@ -2,18 +2,19 @@
 
 Folds of what each service has said, read from the running system's event endpoints: every charge that was not taken back is in a
 release or a named hold, every released account is on exactly one live claim, self-pay, or in a named hold; and the ledger has
-posted exactly what charges released.
+posted exactly what charges released, and collections ask patients for exactly what the ledger says they owe.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 from deploy.client import Client
+from shared.events.registry import SERVICES
 from shared.runtime.invariants import CheckResult, Violation
 
 CloudEvent: TypeAlias = dict[str, Any]
@@ -22,13 +23,18 @@ _PAGE = 1000
 
 def cross_checks(client: Client) -> list[dict[str, Any]]:
     """The checks that no service can make alone, as `verify` reports them."""
-    said = {service: list(every_event(client, service)) for service in ("charges", "eligibility", "claims", "payments")}
-    results = [
+    said = {service: list(every_event(client, service)) for service in SERVICES}
+    return [asdict(result) for result in between_services(said)]
+
+
+def between_services(said: Mapping[str, Sequence[CloudEvent]]) -> list[CheckResult]:
+    """What must hold between the services, from what each has said."""
+    return [
         charges_are_released_or_held(said["charges"]),
         releases_are_billed_once(said["charges"], said["eligibility"], said["claims"]),
         ledger_has_what_was_released(said["charges"], said["payments"]),
+        collections_ask_for_what_the_ledger_says(said["payments"], said["collections"]),
     ]
-    return [asdict(result) for result in results]
 
 
 def every_event(client: Client, service: str) -> Iterator[CloudEvent]:
@@ -139,6 +145,28 @@ def ledger_has_what_was_released(charges: Iterable[CloudEvent], payments: Iterab
         if released.get(account, 0) != posted[account]:
             expected, found = f"{released.get(account, 0)} cents", f"{posted[account]} cents"
             _note(result, f"account {account}", expected, found)
+    return result
+
+
+def collections_ask_for_what_the_ledger_says(
+    payments: Iterable[CloudEvent], collections: Iterable[CloudEvent]
+) -> CheckResult:
+    """Per account, what collections holds the patient to owe is what stands on the ledger for the patient."""
+    result = CheckResult(name="collections ask for exactly what the ledger says the patient owes")
+    ledger: defaultdict[str, int] = defaultdict(int)
+    for event in payments:
+        for leg in event["data"].get("postings", ()):
+            if leg["account"] == "receivable:patient":
+                ledger[event["data"]["account_id"]] += leg["amount_cents"]
+    noted = {
+        event["data"]["account_id"]: event["data"]["balance_cents"]
+        for event in collections
+        if _name(event) == "PatientBalanceNoted"
+    }
+    for account in ledger.keys() | noted.keys():
+        result.checked += 1
+        if ledger[account] != noted.get(account, 0):
+            _note(result, f"account {account}", f"{ledger[account]} cents", f"{noted.get(account, 0)} cents")
     return result
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from typing import Any
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from deploy.supervisor import DATABASES
 from shared.events.registry import SERVICES
 from shared.runtime import telemetry
-from shared.runtime.settings import Settings, load_settings
+from shared.runtime.settings import Settings, load, load_settings
 from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, migrate, prepare_roles, role_dsn
 
 _log = logging.getLogger(__name__)
@@ -39,12 +37,7 @@ class MigrationSettings(BaseSettings):
 def main() -> None:
     settings = load_settings()
     telemetry.configure_logging(settings)
-    asyncio.run(prepare(settings, _load()))
-
-
-def _load() -> MigrationSettings:
-    sources: dict[str, Any] = {"_secrets_dir": os.environ.get("LEDGERLINE_SECRETS_DIR")}
-    return MigrationSettings(**sources)
+    asyncio.run(prepare(settings, load(MigrationSettings)))
 
 
 async def prepare(settings: Settings, job: MigrationSettings) -> None:

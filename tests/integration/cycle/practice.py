@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from deploy.crosschecks import between_services
 from deploy.practice import read_practice
 from deploy.sandbox.book import Book
 from deploy.sandbox.clearinghouse import Sandbox
 from deploy.serve import BUILDS
 from shared.codecs.x12.envelope import sniff
+from shared.events.envelope import Stored
 from shared.runtime.clock import FileClock
 from shared.testing.hosting import TENANT, Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
@@ -111,7 +113,15 @@ class Practice:
         for service in self.system.hosts:
             report = await self.system.ask("GET", f"/api/{service}/ops/verify")
             found += [check for check in report["checks"] if check["violations"]]
-        return found
+        said = {
+            service: [told(stored) for stored in await self.system.events(service)] for service in self.system.hosts
+        }
+        return found + [result for result in between_services(said) if result.violations]
+
+
+def told(stored: Stored) -> dict[str, Any]:
+    """An event as subscribers read it, as far as the checks between services look."""
+    return {"type": stored.type, "subject": stored.stream, "data": json.loads(stored.data)}
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 from deploy.crosschecks import (
     charges_are_released_or_held,
+    collections_ask_for_what_the_ledger_says,
     ledger_has_what_was_released,
     releases_are_billed_once,
 )
@@ -58,3 +59,18 @@ def test_a_cent_that_the_ledger_does_not_have_is_found() -> None:
     assert ledger_has_what_was_released([RELEASED], [POSTED]).violations == []
     [violation] = ledger_has_what_was_released([RELEASED], []).violations
     assert (violation.expected, violation.found) == ("10000 cents", "0 cents")
+
+
+def test_a_patient_who_is_asked_for_another_amount_than_the_ledgers_is_found() -> None:
+    owed = event(
+        "ResponsibilityTransferred",
+        account_id="A",
+        postings=[
+            {"account": "receivable:payer:1", "amount_cents": -25_00},
+            {"account": "receivable:patient", "amount_cents": 25_00},
+        ],
+    )
+    noted = event("PatientBalanceNoted", account_id="A", balance_cents=25_00)
+    assert collections_ask_for_what_the_ledger_says([owed], [noted]).violations == []
+    [violation] = collections_ask_for_what_the_ledger_says([owed], []).violations
+    assert (violation.expected, violation.found) == ("2500 cents", "0 cents")
