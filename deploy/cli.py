@@ -197,8 +197,7 @@ def intake(files: list[Path]) -> None:
     was_refused = False
     with _connected() as client:
         for file in files:
-            answer = client.post_bytes("/intake", file.read_bytes(), "application/octet-stream", name=file.name)
-            for line in answer:
+            for line in client.hand_in(file):
                 print(json.dumps(line))
                 was_refused |= line["outcome"] == "refused"
     if was_refused:

@@ -280,6 +280,7 @@ def _dollars(cents: int) -> str:
 
 
 _TOLD = (
+    ("eligibility", "EligibilityAnswered", "eligibility answers (271)"),
     ("charges", "ChargesReleased", "releases of charges"),
     ("claims", "ClaimSubmitted", "claims sent (837P)"),
     ("claims", "InterchangeAcknowledged", "acknowledgements of files (TA1, 999)"),

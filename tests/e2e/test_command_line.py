@@ -99,6 +99,7 @@ def test_a_message_for_an_unknown_provider_is_held_and_released_after_set_up(
 ) -> None:
     [line] = [json.loads(line) for line in ledgerline.run("intake", str(a_charge_message(tmp_path))).splitlines()]
     assert line["outcome"] in ("accepted", "held")
+    assert line["file"] == "charge.hl7"
     assert "12 items set up" in ledgerline.run("setup", PRACTICE)
     assert json.loads(ledgerline.run("verify", "--json"))["ok"] is True
     balances = json.loads(ledgerline.run("balances", "--json"))
