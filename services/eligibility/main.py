@@ -32,6 +32,7 @@ from shared.runtime.command import Aggregate
 from shared.runtime.policy import DueTimer, Policy, Reaction, TimerChange, Timers
 from shared.runtime.queries import rows
 from shared.runtime.service import ServiceParts, ServiceRuntime
+from shared.runtime.settings import load
 
 
 def build(
@@ -40,7 +41,7 @@ def build(
     clearinghouse: Clearinghouse | None = None,
 ) -> ServiceParts:
     """Settings come from the environment, and payers are asked over HTTP, unless something else is given."""
-    settings = settings or EligibilitySettings()
+    settings = settings or load(EligibilitySettings)
     patient = Aggregate(name="patient", decider=patient_decider)
     payer = Aggregate(name="payer", decider=payer_decider)
     appointment = Aggregate(name="appointment", decider=appointment_decider)

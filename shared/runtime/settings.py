@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+S = TypeVar("S", bound=BaseSettings)
 DatabaseRole: TypeAlias = Literal["owner", "app", "feed"]
 
 _NO_SECRET = SecretStr("")
@@ -134,6 +135,11 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """The settings of this process. Raises pydantic.ValidationError naming the setting and the rule, not the value."""
+    return load(Settings)
+
+
+def load(cls: type[S]) -> S:
+    """Settings of a service's own, or of a job, from the same places and with the same errors."""
     folder = os.environ.get("LEDGERLINE_SECRETS_DIR")
     sources: dict[str, Any] = {"_secrets_dir": folder} if folder else {}
-    return Settings(**sources)
+    return cls(**sources)
