@@ -31,12 +31,13 @@ import asyncpg
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.clock import Clock
 from shared.runtime.feed import Page, Partition
-from shared.runtime.store.rows import COLUMNS, position_of, prepare_connection, stored_events
+from shared.runtime.store.rows import COLUMNS, prepare_connection, stored_events
 
 _STAMP_AGE_MAX = timedelta(seconds=5)  # as in append_batch
 _POLL_SECONDS = 0.02
 _POLL_IDLE_SECONDS = 0.05
-_PAGES_AHEAD_MAX = 4
+_KEPT_EVENTS = 20_000  # of each service: most readers of a process ask for the same pages within a moment
+_KEPT_PAGES = 64
 CONNECTION_SETTINGS = {
     "default_transaction_isolation": "read committed",
     "application_name": "ledgerline-feed",
@@ -62,6 +63,31 @@ class _Head:
     horizon: int
     last: Position  # of the last event below the horizon
     watermark: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetching:
+    """A page that is being fetched, or was."""
+
+    limit: int
+    task: asyncio.Task[list[Stored]]
+
+    @property
+    def is_over(self) -> bool:
+        return self.task.done()
+
+    @property
+    def events(self) -> Sequence[Stored]:
+        """What was fetched; nothing while it is not there, or when it failed."""
+        if not self.task.done() or self.task.cancelled() or self.task.exception() is not None:
+            return ()
+        return self.task.result()
+
+    def serves(self, limit: int) -> bool:
+        """Whether it is as much as somebody who asks for so many would be given."""
+        if not self.task.done():
+            return self.limit >= limit
+        return bool(self.events) and (self.limit >= limit or len(self.events) < self.limit)
 
 
 class PostgresFeed:
@@ -104,18 +130,20 @@ class _StoreReader:
         self._writers = _Writers()
         self._latest: _Head | None = None
         self._next_poll: asyncio.Task[_Head] | None = None
-        self._ahead: dict[tuple[Position, int], asyncio.Task[Sequence[Any]]] = {}
+        self._reading: asyncio.Task[_Head] | None = None
+        self._pages: dict[Position, _Fetching] = {}  # by what they come after, the latest used last
         self._pause = _POLL_SECONDS
 
     async def read(self, after: Position, limit: int, wait_seconds: float) -> Page:
         if self._latest is not None and self._latest.last > after:  # catching up needs no new reading for every page
             return _page(after, await self._events(after, self._latest, limit), head=None)
         give_up_at = asyncio.get_running_loop().time() + wait_seconds
-        head = await self._read_head()
+        head = await self._fresh_head()
         while head.last <= after and asyncio.get_running_loop().time() < give_up_at:
             head = await self._wait_for_poll()
         events = await self._events(after, head, limit) if head.last > after else []
-        return _page(after, events, head=head if len(events) < limit else None)
+        reached = events[-1].position if events else after
+        return _page(after, events, head=head if reached >= head.last else None)
 
     async def last(self) -> Position | None:
         """Of the last event that is committed, also above the horizon."""
@@ -123,7 +151,11 @@ class _StoreReader:
         return None if row is None else Position(row["epoch"], row["tx"], row["pos"])
 
     async def close(self) -> None:
-        tasks: list[asyncio.Task[Any]] = [*self._ahead.values(), *([self._next_poll] if self._next_poll else [])]
+        waited_for = (self._next_poll, self._reading)
+        tasks: list[asyncio.Task[Any]] = [
+            *(page.task for page in self._pages.values()),
+            *(task for task in waited_for if task is not None),
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -131,19 +163,51 @@ class _StoreReader:
             await self._pool.close()
 
     async def _events(self, after: Position, head: _Head, limit: int) -> list[Stored]:
-        """The page behind `after`. Behind a full one the database already works on the next."""
-        ahead = self._ahead.pop((after, limit), None)
-        rows = await (ahead or self._rows(after, head, limit))
-        if len(rows) == limit and head.last > (last := position_of(rows[-1])):
-            self._ahead[last, limit] = asyncio.create_task(self._rows(last, head, limit))
-            if len(self._ahead) > _PAGES_AHEAD_MAX:
-                self._ahead.pop(next(iter(self._ahead))).cancel()
+        """A page behind `after`. Behind a full one the database already works on the next."""
+        events = await self._fetched(after, head, limit)
+        if len(events) >= limit and head.last > events[limit - 1].position:
+            self._fetch(events[limit - 1].position, head, limit)
             await asyncio.sleep(0)  # let the task send its query
+        return events[:limit] if len(events) > limit else events
+
+    async def _fetched(self, after: Position, head: _Head, limit: int) -> list[Stored]:
+        """What lies behind `after`, as it was fetched for whichever reader asked first: a log does not change."""
+        page = self._fetch(after, head, limit)
+        try:
+            return await asyncio.shield(page.task)
+        except BaseException:
+            if page.is_over and self._pages.get(after) is page:
+                del self._pages[after]
+            raise
+
+    def _fetch(self, after: Position, head: _Head, limit: int) -> _Fetching:
+        page = self._pages.pop(after, None)
+        if page is None or not page.serves(limit):
+            task = asyncio.create_task(self._rows(after, head, limit), name=f"{self._service}.feed-page")
+            page = _Fetching(limit=limit, task=task)
+        self._pages[after] = page
+        self._forget_pages()
+        return page
+
+    def _forget_pages(self) -> None:
+        """Keep the pages used last, up to a number of events."""
+        kept = 0
+        for number, (after, page) in enumerate(reversed(list(self._pages.items()))):
+            kept += len(page.events)
+            if page.is_over and number > 0 and (kept > _KEPT_EVENTS or number >= _KEPT_PAGES):
+                del self._pages[after]
+
+    async def _rows(self, after: Position, head: _Head, limit: int) -> list[Stored]:
+        rows = await (await self._connections()).fetch(PAGE, *after, head.epoch, head.horizon, limit)
         return stored_events(self._service, rows)
 
-    async def _rows(self, after: Position, head: _Head, limit: int) -> Sequence[Any]:
-        rows: Sequence[Any] = await (await self._connections()).fetch(PAGE, *after, head.epoch, head.horizon, limit)
-        return rows
+    async def _fresh_head(self) -> _Head:
+        """A reading that began no earlier than this call. Whoever asks while one is under way shares the next."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_head(), name=f"{self._service}.feed-head")
+        return await asyncio.shield(self._reading)
 
     async def _wait_for_poll(self) -> _Head:
         if self._next_poll is None or self._next_poll.done():
@@ -153,7 +217,7 @@ class _StoreReader:
     async def _poll(self) -> _Head:
         last = self._latest.last if self._latest else START
         await asyncio.sleep(self._pause)
-        head = await self._read_head()
+        head = await self._fresh_head()
         self._pause = _POLL_SECONDS if head.last > last else min(self._pause * 1.25, _POLL_IDLE_SECONDS)
         return head
 
