@@ -165,7 +165,7 @@ def names_of(cls: type[BaseSettings]) -> list[str]:
 
 
 def _prefix(cls: type[BaseSettings]) -> str:
-    return str(cls.model_config["env_prefix"])
+    return cls.model_config.get("env_prefix", "")
 
 
 def _group(cls: type[BaseSettings], group: Group) -> Iterator[str]:
