@@ -106,7 +106,7 @@ def _killing(home: Path, kills: int, seed: int) -> Iterator[None]:
 def _kill(home: Path, kills: int, dice: random.Random, done: threading.Event) -> None:
     """SIGKILL one process after another, a few seconds apart; what is printed replays with the same seed."""
     left = kills
-    while left and not done.wait(dice.uniform(2.0, 6.0)):
+    while left and not done.wait(dice.uniform(4.0, 10.0)):
         victims = _victims(home)
         name = dice.choice(sorted(victims))
         with contextlib.suppress(ProcessLookupError):
