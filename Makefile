@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
-export PYTHONDONTWRITEBYTECODE ?= 1
+
 
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench logs kafka-jars clean
 

@@ -86,6 +86,7 @@ class Host:
         self._tasks = [self._task(task) for task in parts.tasks]
         self.store_feed = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
         self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
+        self._desk = self._parked_desk()
         self._rebuilder = Rebuilder(feed=platform.feed, codec=codec, owner_dsn=platform.settings.dsn(name, "owner"))
         self.app = self._application()
 
@@ -110,9 +111,11 @@ class Host:
         await self._pool.close()
 
     async def prepare(self) -> None:
-        """Make read models that are not there, and rebuild those of another version. Raises ShapeChanged, RebuildFailed."""
+        """Make read models that are not there, and rebuild those of another version; then take in what was parked because an earlier
+        release did not know its type. Raises ShapeChanged, RebuildFailed."""
         for projection in self.projections:
             await self._rebuilder.prepare(projection)
+        await self._desk.replay_known(self._codec)
 
     def _relay(self) -> Relay:
         return Relay(
@@ -171,7 +174,7 @@ class Host:
             store=self.store_feed,
             codec=self._codec,
             progress=self.progress,
-            desk=self._desk(),
+            desk=self._desk,
             rebuilder=self._rebuilder,
             reads=self._reads,
             is_quiet=self.is_quiet,
@@ -188,7 +191,7 @@ class Host:
             description=f"The {self.name} service of Ledgerline.",
         )
 
-    def _desk(self) -> ParkedDesk:
+    def _parked_desk(self) -> ParkedDesk:
         sinks = {projection.name: ProjectionSink(projection, self._codec) for projection in self.projections}
         sinks |= {timers.name: ProjectionSink(plan_of(timers), self._codec) for timers in self.parts.timers}
         policies = {policy.name: PolicySink(policy, self._codec, self._commands) for policy in self.parts.policies}
