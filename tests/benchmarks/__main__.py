@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ from shared.runtime.native import kafka, postgres
 from shared.testing.infrastructure import KAFKA_JARS, KAFKA_POM, native_kafka
 from tests.benchmarks.catalogue import BENCHES, Bench, Stage
 from tests.benchmarks.measurement import Row
-from tests.benchmarks.report import console, table_of, this_machine, write_json
+from tests.benchmarks.report import Machine, console, table_of, this_machine, write_json
 
 _CHECKPOINT_SECONDS = 2.0  # for the disk to come to rest between two benches
 
@@ -46,16 +46,22 @@ def main(
         if any(bench.needs_kafka for bench in wanted):
             bootstrap, no_kafka = stack.enter_context(_kafka())
         rows, skipped, failed = _run_all(out, wanted, server, bootstrap, no_kafka, is_quick=quick, events=events)
-    machine = this_machine(load_before=load)
+        # Told before the servers are stopped: what was measured is not lost when they do not stop well.
+        machine = this_machine(load_before=load)
+        options = {"quick": quick, "events": events, "only": only or []}
+        file = write_json(rows, skipped, machine, at=at, options=options)
+        _tell(out, rows, skipped, machine, file)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _tell(
+    out: Console, rows: Mapping[str, Sequence[Row]], skipped: Mapping[str, str], machine: Machine, file: Path
+) -> None:
     out.print(table_of(rows))
     for name, reason in skipped.items():
         out.print(f"{name}: not run, {reason}")
-    options = {"quick": quick, "events": events, "only": only or []}
-    file = write_json(rows, skipped, machine, at=at, options=options)
-    out.print(
-        f"{machine.processor}, {machine.cores} cores, load {machine.load_before:.1f} before and {machine.load_after:.1f} after; {file}"
-    )
-    raise typer.Exit(1 if failed else 0)
+    load = f"load {machine.load_before:.1f} before and {machine.load_after:.1f} after"
+    out.print(f"{machine.processor}, {machine.cores} cores, {load}; {file}")
 
 
 def _wanted(names: Sequence[str]) -> Sequence[Bench]:
