@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +111,7 @@ class Delivery:
         """The answer to a command; one that others were quicker than is sent again, since they were not wrong nor was it."""
         for pause_seconds in _CONFLICT_PAUSES:
             answer = await self._request(method, path, **options)
-            if answer.status_code != httpx.codes.CONFLICT or _problem(answer).get("code") != _CHANGED_MEANWHILE:
+            if answer.status_code != HTTPStatus.CONFLICT or _problem(answer).get("code") != _CHANGED_MEANWHILE:
                 return answer
             await asyncio.sleep(pause_seconds)
         raise Later

@@ -43,7 +43,7 @@ projection = Projection(
 )
 
 
-def one(account_id: str, *, up_to: int) -> sa.Select[Any]:
+def one(account_id: str, *, up_to: int) -> sa.Select[*tuple[Any, ...]]:
     """The patient that was named first, and the latest service date that was said up to a version of the account's stream."""
     said = patient_accounts.c
     wanted = sa.and_(said.account_id == account_id, said.version <= up_to)

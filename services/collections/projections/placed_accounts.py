@@ -12,7 +12,7 @@ from services.collections.projections.letters import addressees, merged_patients
 from services.collections.projections.worklist import collection_accounts
 
 
-def placed_with(agency: str, *, placed_from: date, placed_to: date) -> sa.Select[Any]:
+def placed_with(agency: str, *, placed_from: date, placed_to: date) -> sa.Select[*tuple[Any, ...]]:
     """What an agency has, oldest first. `person` is absent where nobody registered the patient yet."""
     placed, account, merged, person = placements.c, collection_accounts.c, merged_patients.c, addressees.c
     of_account = sa.and_(account.tenant == placed.tenant, account.account_id == placed.account_id)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 import asyncssh
+from asyncssh.constants import FILEXFER_TYPE_REGULAR
 
 _UNFINISHED = ".part"
 
@@ -90,7 +91,7 @@ def _plain(file_name: str) -> str:
 
 
 def _is_file(entry: asyncssh.SFTPName) -> bool:
-    return entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR and not str(entry.filename).startswith(".")
+    return entry.attrs.type == FILEXFER_TYPE_REGULAR and not str(entry.filename).startswith(".")
 
 
 def _age(entry: asyncssh.SFTPName) -> tuple[int, str]:

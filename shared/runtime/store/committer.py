@@ -290,8 +290,8 @@ class _Writer:
         self._connection = self._statement = None
 
     async def _prepare(self) -> Any:
-        self._connection = await self._connect()
-        self._statement = await self._connection.prepare(_APPEND)
+        connection = self._connection = await self._connect()
+        self._statement = await connection.prepare(_APPEND)
         return self._statement
 
 

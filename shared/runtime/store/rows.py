@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -22,7 +22,7 @@ _POSTGRES_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
 
 def stored_events(service: str, rows: Iterable[Sequence[Any]]) -> list[Stored]:
     """The events in rows of `COLUMNS`."""
-    made: Callable[..., Stored] = Stored
+    made = cast(Callable[..., Stored], Stored)  # by position: names cost a fifth more
     return [made(service, *row[:16], position_of(row)) for row in rows]
 
 
