@@ -105,6 +105,10 @@ def _killing(home: Path, kills: int, seed: int) -> Iterator[None]:
 
 def _kill(home: Path, kills: int, dice: random.Random, done: threading.Event) -> None:
     """SIGKILL one process after another, a few seconds apart; what is printed replays with the same seed."""
+    clock = home / "clock"
+    before = clock.read_text()
+    while clock.read_text() == before and not done.wait(0.2):
+        pass  # the practice is being set up
     left = kills
     while left and not done.wait(dice.uniform(4.0, 10.0)):
         victims = _victims(home)
