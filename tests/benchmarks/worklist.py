@@ -56,7 +56,6 @@ async def run(dsn: str, *, count: int = ROWS, pages: int = PAGES) -> list[Row]:
 
 def _rows(count: int, first: list[float], deep: list[float]) -> list[Row]:
     first_p50, deep_p50 = (percentile(times, 0.5) * 1000 for times in (first, deep))
-    p95 = percentile(deep, 0.95) * 1000
     return [
         Row(
             name=f"worklist of {count:,} claims: a deep page against the first",
@@ -65,14 +64,20 @@ def _rows(count: int, first: list[float], deep: list[float]) -> list[Row]:
             ratio=first_p50 / deep_p50,
             goal=0.8,
         ),
-        Row(
-            name=f"worklist of {count:,} claims: a deep page, p95",
-            measured=f"p95 {p95:.1f} ms of {len(deep)}",
-            yardstick="50 ms at p95",
-            ratio=50 / p95,
-            goal=1.0,
-        ),
+        _p95_row(f"worklist of {count:,} claims: the first page, p95", first),
+        _p95_row(f"worklist of {count:,} claims: a deep page, p95", deep),
     ]
+
+
+def _p95_row(name: str, times: list[float]) -> Row:
+    p95 = percentile(times, 0.95) * 1000
+    return Row(
+        name=name,
+        measured=f"p95 {p95:.1f} ms of {len(times)}",
+        yardstick="50 ms at p95",
+        ratio=50 / p95,
+        goal=1.0,
+    )
 
 
 @contextlib.asynccontextmanager
