@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from shared.runtime.clock import SystemClock
@@ -21,6 +22,7 @@ from shared.testing.stores import ServiceDatabase
 from shared.testing.vault import MemoryVault
 from tests.benchmarks.account import BALANCE
 from tests.benchmarks.measurement import Row, bench_database, percentile, pgbench_insert_rate, run_alone
+from tests.benchmarks.sampling import profiled
 
 CALLERS = 256
 SECONDS = 5
@@ -36,9 +38,13 @@ async def run(dsn: str, *, seconds: float = SECONDS) -> list[Row]:
         between = await pgbench_insert_rate(database.superuser, clients=16, seconds=seconds)
         commanded, command_times = await rate(database, handle_commands, CALLERS, seconds)
         after = await pgbench_insert_rate(database.superuser, clients=16, seconds=seconds)
+        with profiled() as profile:
+            await rate(database, append_decided, CALLERS, min(seconds, 2))
     first, second = (before + between) / 2, (between + after) / 2
     return [
-        _row(f"decided events, {CALLERS} callers", appended, append_times, first, goal=1.5),
+        replace(
+            _row(f"decided events, {CALLERS} callers", appended, append_times, first, goal=1.5), parts=profile.shares()
+        ),
         p99_row(f"decided events, {CALLERS} callers: p99", append_times, milliseconds_max=50),
         _row("decided events, 16 callers", alone, alone_times, first, goal=1.0),
         _row(f"whole commands, {CALLERS} callers", commanded, command_times, second, goal=0.3),
