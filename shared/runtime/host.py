@@ -39,6 +39,7 @@ from shared.runtime.timer_runner import TimerRunner, plan_of
 from shared.runtime.web import create_app, events_router
 
 VERSION = "0.1.0"
+_HEADS_SECONDS = 5.0  # how long a relay may need to say how far the log reaches
 _log = logging.getLogger(__name__)
 
 Build = Callable[[ServiceRuntime], ServiceParts]
@@ -156,12 +157,16 @@ class Host:
         return all(await asyncio.gather(*(running.is_idle() for running in self._tasks)))
 
     async def is_caught_up(self, wait_seconds: float = 0.0) -> bool:
-        """Whether every reader of this service has taken in all that is in the stores now."""
-        for service in SERVICES:
-            names = [name for name, services in self._names.items() if service in services]
-            heads = await self._platform.feed.covering(service, None) if names else {}
-            if not await self.progress.wait_for(names, heads, wait_seconds):
-                return False
+        """Whether every reader of this service has taken in all that is in the stores now. False when a head cannot be told in time."""
+        try:
+            async with asyncio.timeout(wait_seconds + _HEADS_SECONDS):
+                for service in SERVICES:
+                    names = [name for name, services in self._names.items() if service in services]
+                    heads = await self._platform.feed.covering(service, None) if names else {}
+                    if not await self.progress.wait_for(names, heads, wait_seconds):
+                        return False
+        except TimeoutError:
+            return False
         return bool(self._names)
 
     # --- HTTP ---
