@@ -75,6 +75,7 @@ claims_worklist = sa.Table(
     sa.Column("next_claim_id", sa.Text, nullable=False, default=""),
     sa.Column("close_reason", sa.Text, nullable=False, default=""),
     sa.Column("moved_at", sa.DateTime(timezone=True)),
+    sa.Index("claims_worklist_in_order", "tenant", "service_on", "claim_id"),
     sa.Index("claims_worklist_by_status", "tenant", "status", "service_on", "claim_id"),
     sa.Index("claims_worklist_by_account", "tenant", "account_id"),
     sa.Index("claims_worklist_by_patient", "tenant", "patient_id"),
