@@ -225,17 +225,20 @@ class _StoreReader:
         pool = await self._connections()
         async with self._one_reading:  # each is compared with the one before
             business_now = self._clock.now()
-            row = await pool.fetchrow("select * from feed_head()")
+            row = await pool.fetchrow("select *, pg_snapshot_xmax(pg_current_snapshot()) as next_tx from feed_head()")
             head = _Head(
                 epoch=row["at_epoch"],
                 horizon=row["horizon"],
                 last=START if row["last_tx"] is None else Position(row["last_epoch"], row["last_tx"], row["last_pos"]),
                 watermark=self._watermark(business_now, row),
             )
-            if self._latest is not None and (head.epoch, head.horizon) < (self._latest.epoch, self._latest.horizon):
+            latest = self._latest
+            if latest is not None and head.epoch == latest.epoch and head.horizon < latest.horizon <= row["next_tx"]:
                 # A transaction that was known to write no events ends and is counted again for a moment. What could be
                 # read before still can.
-                head = replace(self._latest, watermark=head.watermark)
+                # A server that died gives out again the ids that it had not written down, none of them an event's. Then
+                # the next id itself is below the horizon, and the horizon goes back with it.
+                head = replace(latest, watermark=head.watermark)
             self._latest = head
             return head
 

@@ -9,14 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from shared.runtime.clock import SystemClock
 from shared.runtime.native import postgres
+from shared.runtime.postgres_feed import PostgresFeed
 from shared.runtime.store.append import Answer, Appended, Head
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.store.hashing import broken_link
-from shared.runtime.store.migrate import APP, create_database, migrate, prepare_roles, role_dsn
+from shared.runtime.store.migrate import APP, FEED, create_database, migrate, prepare_roles, role_dsn
 from tests.integration.runtime.promises import EMPTY, SERVICE, TENANT, append
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -72,3 +74,46 @@ async def test_every_acknowledged_append_survives_kill_9_of_the_server_and_none_
         assert broken_link(stored) is None
         assert len({event.command_id for event in stored}) == version
     await store.close()
+
+
+async def test_a_feed_sees_what_is_appended_after_the_server_forgot_transaction_ids(own_server: Path) -> None:
+    server = await asyncio.to_thread(postgres.start, own_server, durable=True)
+    await prepare_roles(server.dsn(), {APP: "test", FEED: "test"})
+    await create_database(server.dsn(), "ledgerline_collections")
+    await migrate(server.dsn("ledgerline_collections"), SERVICE)
+    dsn = server.dsn("ledgerline_collections")
+    store = await EventStore.open(role_dsn(dsn, APP, "test"), service=SERVICE, clock=SystemClock(), give_up_seconds=60)
+    feed = PostgresFeed({SERVICE: role_dsn(dsn, FEED, "test")}, SystemClock())
+    [partition] = await feed.partitions(SERVICE)
+    first = await store.append(append("guarantor-account/1", EMPTY))
+    assert isinstance(first, Appended)
+    await _use_up_ids_that_are_not_written_down(dsn, 300)
+    before = await feed.read(partition, None, 10)
+    assert len(before.events) == 1
+
+    os.kill(server.pid, signal.SIGKILL)
+    await asyncio.to_thread(postgres.start, own_server, port=server.port, durable=True)
+    second = await store.append(append("guarantor-account/1", first.head))
+    assert isinstance(second, Appended)
+
+    async def read_on() -> int:
+        while True:
+            try:
+                return len((await feed.read(partition, before.cursor, 10, wait_seconds=5.0)).events)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(0.1)  # the connections of before
+
+    assert await asyncio.wait_for(read_on(), 30) == 1
+    await feed.close()
+    await store.close()
+
+
+async def _use_up_ids_that_are_not_written_down(dsn: str, number: int) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("alter system set wal_writer_delay = '10s'")
+    await connection.execute("select pg_reload_conf()")
+    await asyncio.sleep(0.5)
+    await connection.execute("set synchronous_commit = off")
+    for _ in range(number):
+        await connection.execute("select pg_current_xact_id()")
+    await connection.close()
