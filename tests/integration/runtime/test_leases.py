@@ -101,6 +101,8 @@ async def test_who_is_late_but_was_not_replaced_goes_on(pool: asyncpg.Pool) -> N
     async with pool.acquire() as connection, connection.transaction():
         await advance(connection, lease, cursor="0.1.1", position=Position(0, 1, 1))
     await leases.renew(lease)
+    (progress,) = await leases.progress(READER)
+    assert (progress.cursor, progress.owner) == ("0.1.1", "late")
 
 
 async def test_nobody_takes_over_in_the_middle_of_a_transaction_that_holds_the_lease(pool: asyncpg.Pool) -> None:

@@ -50,7 +50,8 @@ def test_coverage_that_is_lost_later_names_the_claim_that_was_made() -> None:
 
 
 def test_coverage_that_is_found_later_turns_self_pay_into_a_claim() -> None:
-    spec.when(CHARGES, NO_COVERAGE, COVERAGE).only(AccountReadyToBill)
+    ready = spec.when(CHARGES, NO_COVERAGE, COVERAGE).only(AccountReadyToBill)
+    assert ready.claim_id == PRIMARY_CLAIM
 
 
 def test_the_same_news_twice_is_silence() -> None:

@@ -287,7 +287,8 @@ def test_approved_assistance_pauses_until_the_ledger_wrote_the_discount_off() ->
 
 def test_denied_assistance_lifts_the_hold_of_the_application() -> None:
     denied = DecideAssistance(patient_id=PATIENT, decision="denied", reason="above the scale", on=later(1))
-    spec.when(owes(100_00), hold("charity-pending"), denied).only(HoldLifted)
+    lifted = spec.when(owes(100_00), hold("charity-pending"), denied).only(HoldLifted)
+    assert lifted.hold == "charity-pending"
 
 
 # --- placement --------------------------------------------------------------------------------------------------------
