@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.kernel.identifiers import account_id_of
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import local_token
 from shared.testing.infrastructure import PostgresServer
+from shared.testing.spans import spans_told_to
 from tests.integration.cycle.practice import Practice, practice
 
 
@@ -27,15 +25,9 @@ async def clinic(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterat
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
     exporter = InMemorySpanExporter()
-    processor = SimpleSpanProcessor(exporter)
-    provider.add_span_processor(processor)
-    yield exporter
-    processor.shutdown()
+    with spans_told_to(exporter):
+        yield exporter
 
 
 @pytest.mark.asyncio

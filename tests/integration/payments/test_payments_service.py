@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -70,7 +72,11 @@ class World:
         clock = self.running.platform.clock
         assert isinstance(clock, FileClock)
         clock.advance_to(moment)
-        await asyncio.sleep(1.5)  # until the reader's watermark has followed
+        before = quote((moment - timedelta(seconds=1)).isoformat())
+        give_up = time.monotonic() + 60
+        while (await self.running.http.get(f"/api/payments/balances?known_at={before}")).status_code == 409:
+            assert time.monotonic() < give_up, "the reader's watermark does not follow the clock"
+            await asyncio.sleep(0.05)
 
     async def balances(self) -> dict[str, int]:
         found = await self.ask("GET", "/balances")

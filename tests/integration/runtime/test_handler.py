@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from opentelemetry import trace
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from shared.events.base import Sealed
@@ -22,6 +23,7 @@ from shared.runtime.store.append import Appended, NewEvent
 from shared.runtime.store.hashing import broken_link
 from shared.runtime.vault import Opener
 from shared.testing.infrastructure import FreshDatabase, PostgresServer
+from shared.testing.spans import spans_told_to
 from tests.integration.runtime.promises import (
     ACCOUNT,
     TENANT,
@@ -251,15 +253,23 @@ async def test_a_tenant_does_not_see_the_stream_of_another(service: Promises) ->
     assert (await commands.handle(ACCOUNT, "1", Promise(promise="a"), cause(tenant="other"))).version == 1
 
 
-async def test_events_carry_the_trace_they_belong_to(service: Promises) -> None:
+async def test_events_carry_the_trace_that_led_to_them(service: Promises) -> None:
     commands = await service.commands()
     context = SpanContext(trace_id=0xABC, span_id=0xDEF, is_remote=True, trace_flags=TraceFlags(1))
     with trace.use_span(NonRecordingSpan(context)):
         outcome = await commands.handle(ACCOUNT, "1", Promise(promise="a"), cause())
-    traceparent = outcome.events[0].stored.traceparent
-    assert traceparent is not None
-    assert traceparent.startswith(f"00-{0xABC:032x}-")
-    assert (await commands.handle(ACCOUNT, "1", Promise(promise="b"), cause())).events[0].stored.traceparent is None
+    assert (outcome.events[0].stored.traceparent or "").startswith(f"00-{0xABC:032x}-")
+
+
+async def test_a_command_that_nothing_led_to_begins_a_trace(service: Promises) -> None:
+    commands = await service.commands()
+    finished = InMemorySpanExporter()
+    with spans_told_to(finished):
+        outcome = await commands.handle(ACCOUNT, "1", Promise(promise="a"), cause())
+    [command] = [span for span in finished.get_finished_spans() if span.parent is None]
+    assert command.name == "command Promise"
+    assert command.context is not None
+    assert (outcome.events[0].stored.traceparent or "").startswith(f"00-{command.context.trace_id:032x}-")
 
 
 async def test_a_stream_name_has_a_bound(service: Promises) -> None:

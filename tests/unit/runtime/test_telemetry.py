@@ -12,12 +12,10 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from shared.kernel.errors import NotFound
 from shared.runtime import telemetry
+from shared.testing.spans import spans_told_to
 
 CANARY = "zebulonq7x"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -124,16 +122,12 @@ def test_a_group_of_errors_is_told_part_by_part(ours: Listening) -> None:
     assert CANARY not in ours.text
 
 
-@pytest.fixture(scope="module")
-def spans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that spans are written to as soon as they end. The provider of a process can be set once."""
-    path = tmp_path_factory.mktemp("spans") / "spans.jsonl"
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    provider.add_span_processor(SimpleSpanProcessor(telemetry.JsonLinesExporter(path)))
-    return path
+@pytest.fixture
+def spans(tmp_path: Path) -> Iterator[Path]:
+    """A file that spans are written to as soon as they end."""
+    path = tmp_path / "spans.jsonl"
+    with spans_told_to(telemetry.JsonLinesExporter(path)):
+        yield path
 
 
 def written(path: Path) -> list[dict[str, object]]:
