@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+# Files are shared out to two workers, each with servers of its own; half of a test is waiting for them.
+PARALLEL := -n 2 --dist loadfile
 
 
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench logs kafka-jars clean
@@ -35,7 +37,7 @@ kafka-jars: setup ## fetch Apache Kafka through Maven
 	@$(BIN)/python -m shared.runtime.native.kafka deploy/kafka/pom.xml .deploy/kafka
 
 test: setup lint types ## everything that CI runs
-	$(PYTEST) tests
+	$(PYTEST) $(PARALLEL) tests
 
 test-unit: setup ## rules, codecs, folds: no I/O
 	$(PYTEST) tests/unit tests/architecture
@@ -44,7 +46,7 @@ test-contracts: setup ## committed schemas and samples of old events against the
 	$(PYTEST) tests/contracts
 
 test-integration: setup ## a real PostgreSQL and a real Kafka
-	$(PYTEST) tests/integration
+	$(PYTEST) $(PARALLEL) tests/integration
 
 test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
 	$(PYTEST) tests/e2e
