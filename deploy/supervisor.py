@@ -16,9 +16,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from deploy.state import CHECKOUT, State, load
@@ -31,8 +32,26 @@ DATABASES = (*SERVICES, "gateway", "vault", "documents")
 KAFKA_POM = CHECKOUT / "deploy" / "kafka" / "pom.xml"
 KAFKA_JARS = CHECKOUT / ".deploy" / "kafka"
 TENANT = "demo"
-_PAUSE_SECONDS_MAX = 5.0
+_PAUSE_SECONDS, _PAUSE_SECONDS_MAX = 0.1, 5.0
+_YOUNG_SECONDS = 10.0
 _STOP_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Pause:
+    """How long to wait before the next start: longer each time that the last one came to nothing."""
+
+    seconds: float = 0.0
+    _over_at: float = 0.0
+
+    def begin(self, *, lived_seconds: float) -> None:
+        young = lived_seconds <= _YOUNG_SECONDS
+        self.seconds = min(max(self.seconds, _PAUSE_SECONDS) * 2, _PAUSE_SECONDS_MAX) if young else _PAUSE_SECONDS
+        self._over_at = time.monotonic() + self.seconds
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._over_at
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,8 +63,7 @@ class Child:
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    pause_seconds: float = 0.0
-    next_start_at: float = field(default=0.0)
+    pause: Pause = field(default_factory=Pause)
 
     def start(self, folder: Path) -> None:
         with (folder / "logs" / f"{self.name}.log").open("ab") as log:
@@ -63,14 +81,11 @@ class Child:
 
     def watch(self, folder: Path) -> None:
         """Start it again when it is gone, after a pause that grows while it keeps dying young."""
-        now = time.monotonic()
         if self.process is None:
-            if now >= self.next_start_at:
+            if self.pause.is_over:
                 self.start(folder)
         elif self.process.poll() is not None:
-            lived = now - self.started_at
-            self.pause_seconds = 0.1 if lived > 10 else min(max(self.pause_seconds, 0.1) * 2, _PAUSE_SECONDS_MAX)
-            self.next_start_at = now + self.pause_seconds
+            self.pause.begin(lived_seconds=time.monotonic() - self.started_at)
             self.process = None
 
     def ask_to_end(self) -> None:
@@ -85,6 +100,29 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """The database or a broker: it outlives us, and is started again when it is down."""
+
+    name: str
+    is_running: Callable[[], bool]
+    start: Callable[[], object]
+    pause: Pause = field(default_factory=Pause)
+
+    def watch(self) -> None:
+        """Start it again when it is down. A start that fails, because it was killed meanwhile or the disk is full, is told and
+        tried again: what else runs stays up and waits for it."""
+        if self.is_running() or not self.pause.is_over:
+            return
+        try:
+            self.start()
+        except (postgres.PostgresFailed, postgres.PostgresUnavailable, kafka.KafkaFailed, OSError) as failure:
+            self.pause.begin(lived_seconds=0)
+            print(f"{self.name} did not start, next try in {self.pause.seconds:g} s: {failure}", flush=True)
+        else:
+            self.pause = Pause()
 
 
 # --- settings of the children -----------------------------------------------------------------------------------------
@@ -164,6 +202,10 @@ async def prepare_databases(server: postgres.RunningPostgres, folder: Path) -> N
         await migrate(server.dsn(f"ledgerline_{service}"), service)
 
 
+def _runs(node: kafka.Node) -> bool:
+    return node.is_running
+
+
 def introduce_sandbox(folder: Path) -> None:
     """Make the sandbox's letter a connection of the demo tenant; other connections of the file stay."""
     letter, file = folder / "sandbox" / "partner.json", folder / "partners.json"
@@ -186,6 +228,7 @@ class Supervisor:
         self._folder = folder
         self._state = state
         self._is_ending = False
+        self._servers: list[Server] = []
         self._children: list[Child] = []
         self._brokers: kafka.RunningKafka | None = None
 
@@ -214,19 +257,31 @@ class Supervisor:
         return environment_of(self._folder, self._state, bootstrap)
 
     def _start_stores(self) -> None:
-        server = postgres.start(self._folder / "postgres", port=self._state.postgres_port)
+        data = self._folder / "postgres"
+        server = postgres.start(data, port=self._state.postgres_port)
         asyncio.run(prepare_databases(server, self._folder))
+        self._servers = [
+            Server(
+                name="PostgreSQL",
+                is_running=partial(postgres.is_running, data),
+                start=partial(postgres.start, data, port=self._state.postgres_port),
+            )
+        ]
         if self._state.feed == "kafka":
             distribution = kafka.prepare(KAFKA_POM, KAFKA_JARS)
-            self._brokers = kafka.start(self._folder / "kafka", distribution, nodes=self._state.brokers)
+            self._brokers = brokers = kafka.start(self._folder / "kafka", distribution, nodes=self._state.brokers)
+            self._servers += [
+                Server(
+                    name=f"broker {node.id}",
+                    is_running=partial(_runs, node),
+                    start=partial(brokers.start_node, node),
+                )
+                for node in brokers.nodes
+            ]
 
     def _watch(self) -> None:
-        if not postgres.is_running(self._folder / "postgres"):
-            postgres.start(self._folder / "postgres", port=self._state.postgres_port)
-        if self._brokers is not None:
-            for node in self._brokers.nodes:
-                if not node.is_running:
-                    self._brokers.start_node(node)
+        for server in self._servers:
+            server.watch()
         for child in self._children:
             child.watch(self._folder)
         introduce_sandbox(self._folder)
