@@ -47,15 +47,19 @@ class Place:
     watermark: datetime | None
 
 
+# A server that was killed may have lost the last page, and with it the position that this process remembers: the row is then behind
+# `rows_at`, where rows were last written. Going on from memory would leave that page out for ever.
+_KEEPS_ROWS = "(r.position_epoch, r.position_tx, r.position_pos) >= (h.rows_e, h.rows_tx, h.rows_pos)"
 # Judged on the row as it is when it is written, so that a move by the reader itself in this moment is never undone.
 _IS_AHEAD = "(r.position_epoch, r.position_tx, r.position_pos) <= (h.e, h.tx, h.pos)"
 _BEAT = f"""
 WITH held AS (
   SELECT h.* FROM unnest($3::text[], $4::text[], $5::integer[], $6::bigint[], $7::text[],
-                         $8::smallint[], $9::bigint[], $10::bigint[], $11::timestamptz[])
-         AS h (reader, service, partition, epoch, cursor, e, tx, pos, watermark)
+                         $8::smallint[], $9::bigint[], $10::bigint[], $11::timestamptz[],
+                         $12::smallint[], $13::bigint[], $14::bigint[])
+         AS h (reader, service, partition, epoch, cursor, e, tx, pos, watermark, rows_e, rows_tx, rows_pos)
     JOIN readers r USING (reader, service, partition)
-   WHERE r.epoch = h.epoch AND r.owner = $1
+   WHERE r.epoch = h.epoch AND r.owner = $1 AND {_KEEPS_ROWS}
    FOR UPDATE OF r SKIP LOCKED)  -- one that is locked is being written by its own reader, which renews it
 UPDATE readers r
    SET lease_until = clock_timestamp() + $2, updated_at = clock_timestamp(),
@@ -68,19 +72,22 @@ UPDATE readers r
  WHERE (r.reader, r.service, r.partition, r.epoch) = (h.reader, h.service, h.partition, h.epoch)
 """
 # A reader does not wait for the disk: rows and position lie in one transaction, so a server that loses its last moments loses
-# both, and the page is read again from the log, which does wait.
+# both. The row then says less than this process remembers, the reader is fenced by that, and reads the page again from the log,
+# which does wait.
 _MOVE = """
 UPDATE readers
    SET cursor = $5, position_epoch = $6, position_tx = $7, position_pos = $8,
        watermark = greatest(watermark, $9), lease_until = clock_timestamp() + $10, updated_at = clock_timestamp()
  WHERE reader = $1 AND service = $2 AND partition = $3 AND epoch = $4
+   AND (position_epoch, position_tx, position_pos) >= ($11, $12, $13)
 RETURNING state, set_config('synchronous_commit', 'off', true)
 """
 _STATE = "UPDATE readers SET state = $4 WHERE reader = $1 AND service = $2 AND partition = $3"
-_LOST = """
-SELECT h.n FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[]) WITH ORDINALITY AS h (reader, service, partition, epoch, n)
+_LOST = f"""
+SELECT h.n FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::smallint[], $6::bigint[], $7::bigint[])
+                WITH ORDINALITY AS h (reader, service, partition, epoch, rows_e, rows_tx, rows_pos, n)
  WHERE NOT EXISTS (SELECT FROM readers r WHERE r.reader = h.reader AND r.service = h.service AND r.partition = h.partition
-                                           AND r.epoch = h.epoch)
+                                           AND r.epoch = h.epoch AND {_KEEPS_ROWS})
 """
 
 _SHARES = """
@@ -107,6 +114,7 @@ class Held:
         self.crashes = int(self.state.get("crashes", 0))
         self._pool = pool
         self._duration = duration
+        self.rows_at = self.place.position  # behind the last page whose rows this process has written
         self._written = self.place
         self._written_at = time.monotonic()
 
@@ -118,14 +126,16 @@ class Held:
     async def moving(self, place: Place) -> AsyncIterator[asyncpg.Connection]:
         """A transaction that moves the position to `place`, for everything that must be written with it.
 
-        Its first statement locks the row and checks the epoch; `state` is then what the row says. Raises Fenced. When it
-        raises anything else, it is unknown whether it was committed: take the lease again to find out.
+        Its first statement locks the row and checks the epoch and that the rows of the page before are still there; `state` is
+        then what the row says. Raises Fenced. When it raises anything else, it is unknown whether it was committed: take the
+        lease again to find out.
         """
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 self.state = msgspec.json.decode(await self._move(connection, place))
                 await self._forget_attempts(connection)
                 yield connection
+            self.rows_at = place.position
             self._is_at(place)
 
     @property
@@ -178,7 +188,14 @@ class Held:
 
     async def _move(self, connection: asyncpg.Connection, place: Place) -> str:
         state = await connection.fetchval(
-            _MOVE, *self.key, self.epoch, place.cursor, *place.position, place.watermark, self._duration
+            _MOVE,
+            *self.key,
+            self.epoch,
+            place.cursor,
+            *place.position,
+            place.watermark,
+            self._duration,
+            *self.rows_at,
         )
         if state is None:
             self.is_held = False
@@ -283,6 +300,7 @@ class Keeper:
         keys = _columns([held.key for held, _ in due])
         epochs = [held.epoch for held, _ in due]
         places = [place for _, place in due]
+        rows_at = _columns([held.rows_at for held, _ in due])
         await self._pool.execute(
             _BEAT,
             self.owner,
@@ -292,8 +310,9 @@ class Keeper:
             [place.cursor for place in places],
             *_columns([place.position for place in places]),
             [place.watermark for place in places],
+            *rows_at,
         )
-        lost = {row["n"] - 1 for row in await self._pool.fetch(_LOST, *keys, epochs)}
+        lost = {row["n"] - 1 for row in await self._pool.fetch(_LOST, *keys, epochs, *rows_at)}
         for index, (held, place) in enumerate(due):
             if index in lost:
                 held.is_held = False

@@ -12,7 +12,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from shared.events.envelope import Position
 from shared.runtime.clock import SystemClock
+from shared.runtime.feed import Partition
+from shared.runtime.held import Held, Keeper, Place
+from shared.runtime.leases import Fenced
 from shared.runtime.native import postgres
 from shared.runtime.postgres_feed import PostgresFeed
 from shared.runtime.store.append import Answer, Appended, Head
@@ -106,6 +110,57 @@ async def test_a_feed_sees_what_is_appended_after_the_server_forgot_transaction_
     assert await asyncio.wait_for(read_on(), 30) == 1
     await feed.close()
     await store.close()
+
+
+async def test_a_page_that_a_killed_server_lost_is_read_again(own_server: Path) -> None:
+    """Rows and position do not wait for the disk. Who remembers a position that is lost must not go on from it."""
+    server = await asyncio.to_thread(postgres.start, own_server, durable=True)
+    await prepare_roles(server.dsn(), {APP: "test"})
+    await create_database(server.dsn(), "ledgerline_collections")
+    await migrate(server.dsn("ledgerline_collections"), SERVICE)
+    async with asyncpg.create_pool(server.dsn("ledgerline_collections"), min_size=1) as pool:
+        await _write_down_late(pool)
+        keeper = Keeper(pool, "this process", seconds=0.3)  # so short that every beat renews
+        taking, skipping = await _held_twice(keeper)
+        for number in (1, 2):
+            for held in (taking, skipping):
+                async with held.moving(_place(number)) as connection:
+                    await connection.execute("INSERT INTO seen VALUES ($1, $2)", held.reader, number)
+            if number == 1:
+                await pool.execute("SELECT pg_switch_wal()")  # the first page is on the disk, the second is not
+                await pool.execute("CHECKPOINT")
+        os.kill(server.pid, signal.SIGKILL)
+        await asyncio.to_thread(postgres.start, own_server, port=server.port, durable=True)
+        await pool.expire_connections()
+        assert await pool.fetch("SELECT DISTINCT page FROM seen") == [(1,)]
+
+        with pytest.raises(Fenced):
+            async with taking.moving(_place(3)):
+                pytest.fail("a page was taken in behind one that is lost")
+        skipping.skip_to(_place(3))
+        await asyncio.sleep(0.15)  # a third of the lease, and the row is to be renewed
+        await keeper.beat()
+        assert not skipping.is_held
+        taking, skipping = await _held_twice(keeper)
+        assert [taking.place.position, skipping.place.position] == [_place(1).position] * 2
+        async with taking.moving(_place(2)):
+            pass
+
+
+async def _write_down_late(pool: asyncpg.Pool) -> None:
+    await pool.execute("CREATE TABLE seen (reader text, page integer)")
+    await pool.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    await pool.execute("SELECT pg_reload_conf()")
+    await asyncio.sleep(0.5)
+
+
+async def _held_twice(keeper: Keeper) -> list[Held]:
+    found = [await keeper.try_acquire(reader, Partition("charges", 0)) for reader in ("taking", "skipping")]
+    return [held for held in found if held is not None]
+
+
+def _place(number: int) -> Place:
+    return Place(cursor=f"0.{number}.0", position=Position(0, number, 0), watermark=None)
 
 
 async def _use_up_ids_that_are_not_written_down(dsn: str, number: int) -> None:
