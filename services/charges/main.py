@@ -13,7 +13,7 @@ from services.charges.domain.encounter.commands import ReviewCharges
 from services.charges.domain.encounter.decider import encounter as encounter_decider
 from services.charges.invariants import ReleasesMatchCharges
 from services.charges.policies import review
-from services.charges.projections import directory, encounters
+from services.charges.projections import directory, encounters, merged_patients
 from shared.events.base import Event
 from shared.events.charges import ChargeCaptured, ChargeCredited
 from shared.events.envelope import Recorded
@@ -63,7 +63,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
 
     return ServiceParts(
         aggregates=(encounter, *listed.values()),
-        projections=(directory.projection, encounters.projection),
+        projections=(directory.projection, encounters.projection, merged_patients.projection),
         policies=(
             Policy(name="charges.review-encounters", reads={"charges": review.CHANGES}, react=review_change),
             Policy(name="charges.review-waiting", reads={"charges": review.LISTINGS}, react=review_waiting),

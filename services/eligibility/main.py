@@ -220,10 +220,10 @@ def build(
         routers=(
             payers_api.router(runtime.commands, runtime.reads, payer),
             patients_api.router(runtime.commands, runtime.reads, runtime.vault, patient, knowledge),
-            appointments_api.router(runtime.commands, runtime.reads, appointment, runtime.clock),
+            appointments_api.router(runtime.commands, runtime.reads, appointment, knowledge, runtime.clock),
             checks_api.router(runtime.commands, runtime.reads, check, knowledge, questions),
             selections_api.router(runtime.commands, runtime.reads, selection, knowledge),
-            authorizations_api.router(runtime.commands, runtime.reads, authorization, runtime.clock),
+            authorizations_api.router(runtime.commands, runtime.reads, authorization, knowledge, runtime.clock),
         ),
         invariants=(SelectionsAreOrdered, AuthorizedUnitsHold),
     )

@@ -144,6 +144,20 @@ class ReadDatabase:
         wanted = [
             needed for service, position in parse_after(after) for needed in await self._needed(service, position)
         ]
+        await self._wait(reader, wanted, within_seconds, after=after)
+
+    async def wait_for_all(self, reader: str, service: str, *, within_seconds: float = 2.0) -> None:
+        """Wait until a reader has applied everything that a service has said up to now: before a read model's silence is an answer.
+
+        Raises NotYet when it takes longer.
+        """
+        if self._covering is not None:
+            heads = await self._covering(service, None)
+            await self._wait(reader, list(heads.items()), within_seconds, after=service)
+
+    async def _wait(
+        self, reader: str, wanted: Sequence[tuple[Partition, Position]], within_seconds: float, *, after: str | None
+    ) -> None:
         until = time.monotonic() + within_seconds
         while wanted and not await self._has_reached(reader, wanted):
             if time.monotonic() >= until:

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -30,7 +31,9 @@ from services.charges.domain.encounter.commands import (
     OverrideEdit,
     PostCharges,
 )
+from services.charges.domain.errors import EncounterOfAnotherPatient
 from services.charges.projections import encounters as read_model
+from services.charges.projections import merged_patients
 from shared.events.values import DocumentReference
 from shared.kernel.errors import NotFound
 from shared.runtime.clock import Clock
@@ -56,12 +59,26 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
             found = await page(connection, statement, order=_ORDER, limit=limit, cursor=cursor)
             return Page[EncounterRow].of(found, await reads.positions(connection, read_model.projection.name))
 
+    async def told_of(command: OpenEncounter | PostCharges, cause: Cause) -> Done:
+        """Of a visit under another registration it is asked whether both are one person, by all that was merged up to now."""
+        try:
+            return done(await commands.handle(encounter, command.encounter_id, command, cause), "charges")
+        except EncounterOfAnotherPatient:
+            names = await registrations(cause.tenant, command.patient_id)
+            merged = replace(command, also_registered_as=names)
+        return done(await commands.handle(encounter, command.encounter_id, merged, cause), "charges")
+
+    async def registrations(tenant: str, patient_id: str) -> frozenset[str]:
+        await reads.wait_for_all(merged_patients.projection.name, "eligibility")
+        async with reads.read(tenant) as connection:
+            found = await rows(connection, merged_patients.names_of(patient_id))
+        return frozenset(row["patient_id"] for row in found)
+
     @routes.post("/encounters", status_code=201)
     async def open_encounter(body: OpenBody, cause: Record) -> Done:
         """Open a visit, or note what a newer message says of it."""
         told = body.model_dump(exclude={"source"})
-        command = OpenEncounter(**told, source=_source(body.source))
-        return done(await commands.handle(encounter, body.encounter_id, command, cause), "charges")
+        return await told_of(OpenEncounter(**told, source=_source(body.source)), cause)
 
     @routes.post("/encounters/{encounter_id}/charges", status_code=201)
     async def post_charges(encounter_id: Id, body: PostBody, cause: Capture) -> Done:
@@ -75,7 +92,7 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
             coder=body.coder or cause.actor,
             source=_source(body.source),
         )
-        return done(await commands.handle(encounter, encounter_id, command, cause), "charges")
+        return await told_of(command, cause)
 
     @routes.post("/encounters/{encounter_id}/diagnoses")
     async def code_diagnoses(encounter_id: Id, body: DiagnosesBody, cause: CodeIt) -> Done:

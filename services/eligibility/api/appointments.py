@@ -2,13 +2,16 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from services.eligibility.api.bodies import AppointmentBody, AppointmentRow, CancelAppointmentBody, Id
+from services.eligibility.api.knowledge import Knowledge
 from services.eligibility.domain.appointment.decider import BookAppointment, CancelAppointment
+from services.eligibility.domain.errors import AppointmentOfAnotherPatient
 from services.eligibility.projections import appointments as read_model
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
@@ -20,7 +23,9 @@ Record = Annotated[Cause, Depends(cause_of("eligibility:record-appointment"))]
 _ORDER: tuple[Order, ...] = (asc(read_model.appointments.c.service_on), asc(read_model.appointments.c.appointment_id))
 
 
-def router(commands: Commands, reads: ReadDatabase, appointment: Aggregate, clock: Clock) -> APIRouter:
+def router(
+    commands: Commands, reads: ReadDatabase, appointment: Aggregate, knowledge: Knowledge, clock: Clock
+) -> APIRouter:
     routes = APIRouter(tags=["appointments"])
 
     @routes.post("/appointments", status_code=201)
@@ -34,6 +39,11 @@ def router(commands: Commands, reads: ReadDatabase, appointment: Aggregate, cloc
             provider_id=body.provider_id,
             source=body.source.value() if body.source else None,
         )
+        try:
+            return done(await commands.handle(appointment, body.appointment_id, command, cause), "eligibility")
+        except AppointmentOfAnotherPatient:  # unless both registrations were merged
+            names = frozenset(await knowledge.registration_ids(cause.tenant, body.patient_id))
+        command = replace(command, also_registered_as=names)
         return done(await commands.handle(appointment, body.appointment_id, command, cause), "eligibility")
 
     @routes.post("/appointments/{appointment_id}/cancel")

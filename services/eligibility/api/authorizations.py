@@ -2,13 +2,16 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from services.eligibility.api.bodies import AuthorizationBody, AuthorizationRow, Id, UseBody
+from services.eligibility.api.knowledge import Knowledge
 from services.eligibility.domain.authorization.decider import RecordAuthorization, UseUnits
+from services.eligibility.domain.errors import AuthorizationOfAnotherPatient
 from services.eligibility.projections import authorizations as read_model
 from shared.events.eligibility import AuthorizationRecorded
 from shared.runtime.clock import Clock
@@ -25,13 +28,20 @@ _ORDER: tuple[Order, ...] = (
 )
 
 
-def router(commands: Commands, reads: ReadDatabase, authorization: Aggregate, clock: Clock) -> APIRouter:
+def router(
+    commands: Commands, reads: ReadDatabase, authorization: Aggregate, knowledge: Knowledge, clock: Clock
+) -> APIRouter:
     routes = APIRouter(tags=["authorizations"])
 
     @routes.post("/authorizations", status_code=201)
     async def record_authorization(body: AuthorizationBody, cause: Record) -> Done:
         """An authorisation as the payer states it now."""
         command = RecordAuthorization(recorded=AuthorizationRecorded(**body.model_dump()))
+        try:
+            return done(await commands.handle(authorization, body.authorization_id, command, cause), "eligibility")
+        except AuthorizationOfAnotherPatient:  # unless both registrations were merged
+            names = frozenset(await knowledge.registration_ids(cause.tenant, body.patient_id))
+        command = replace(command, also_registered_as=names)
         return done(await commands.handle(authorization, body.authorization_id, command, cause), "eligibility")
 
     @routes.post("/authorizations/{authorization_id}/use")

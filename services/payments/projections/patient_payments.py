@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.events.eligibility import PatientsMerged
+from shared.events.eligibility import PatientRetired
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     AllocationReturned,
@@ -16,6 +16,7 @@ from shared.events.payments import (
     PaymentApplied,
     UnappliedRefunded,
 )
+from shared.runtime.merged_patients import merged, merged_patients_table, registrations_of
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
@@ -53,14 +54,7 @@ patient_allocations = sa.Table(
     sa.Index("patient_allocations_by_account", "tenant", "account_id"),
 )
 
-patient_aliases = sa.Table(
-    "patient_aliases",
-    metadata,
-    sa.Column("tenant", sa.Text, primary_key=True),
-    sa.Column("retired_patient_id", sa.Text, primary_key=True),
-    sa.Column("patient_id", sa.Text),
-    sa.Index("patient_aliases_by_survivor", "tenant", "patient_id"),
-)
+merged_patients = merged_patients_table(metadata)
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
@@ -88,18 +82,17 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case PaymentApplied() as event:
             taken = {"applied_cents": event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
-        case PatientsMerged() as event:
-            survivor = {"patient_id": event.patient_id}
-            yield Put(table="patient_aliases", key=(event.retired_patient_id,), values=survivor)
+        case PatientRetired() as event:
+            yield merged(event)
 
 
 projection = Projection(
     name="payments.patient-payments",
-    version=1,
-    tables=(payments_of_patients, patient_allocations, patient_aliases),
+    version=2,
+    tables=(payments_of_patients, patient_allocations, merged_patients),
     reads={
         "payments": (PatientPaymentReceived, PaymentAllocated, AllocationReturned, PaymentApplied, UnappliedRefunded),
-        "eligibility": (PatientsMerged,),
+        "eligibility": (PatientRetired,),
     },
     apply=apply,
 )
@@ -134,11 +127,6 @@ def unapplied() -> sa.Select[*tuple[Any, ...]]:
     ).where(_unapplied != 0)
 
 
-def names_of(patient_id: str) -> sa.CompoundSelect[Any]:
-    """`patient_id`: every id under which this person was registered, the survivor's and the retired ones."""
-    alias = patient_aliases
-    survivor = sa.func.coalesce(
-        sa.select(alias.c.patient_id).where(alias.c.retired_patient_id == patient_id).scalar_subquery(), patient_id
-    )
-    retired = sa.select(alias.c.retired_patient_id.label("patient_id")).where(alias.c.patient_id == survivor)
-    return sa.union(sa.select(survivor.label("patient_id")), retired, sa.select(sa.literal(patient_id)))
+def names_of(patient_id: str) -> sa.Select[Any]:
+    """`patient_id`: every id under which this person was registered."""
+    return registrations_of(merged_patients, patient_id)

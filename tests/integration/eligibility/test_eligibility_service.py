@@ -135,6 +135,36 @@ async def test_a_merged_registration_brings_its_coverage_to_the_survivor(practic
 
 
 @pytest.mark.asyncio
+async def test_what_was_booked_and_authorised_under_a_retired_registration_is_changed_under_the_survivor(
+    practice: Hosted,
+) -> None:
+    survivor, retired = await register(practice), await register(practice, medical_record_number="MRN-0815")
+    booked = {"appointment_id": "visit-1", "patient_id": retired, "starts_at": "2026-07-01T09:00:00Z"}
+    granted = {
+        "authorization_id": "auth-1",
+        "patient_id": retired,
+        "payer_id": "aetna",
+        "number": "A77",
+        "units": 3,
+        "valid_from_on": "2026-01-01",
+        "valid_to_on": "2026-12-31",
+    }
+    moved = booked | {"patient_id": survivor, "starts_at": "2026-07-02T09:00:00Z"}
+    raised = granted | {"patient_id": survivor, "units": 5}
+    await ask(practice, "POST", "/appointments", booked)
+    await ask(practice, "POST", "/authorizations", granted)
+    refused = await ask(practice, "POST", "/appointments", moved, status=409)
+    assert refused["code"] == "appointment-of-another-patient"
+    assert (await ask(practice, "POST", "/authorizations", raised, status=409))["code"].startswith("authorization-of")
+    await ask(practice, "POST", f"/patients/{survivor}/merge", {"retired_patient_id": retired})
+    await ask(practice, "POST", "/appointments", moved)
+    await ask(practice, "POST", "/authorizations", raised)
+    booking, authorization = "appointment/visit-1", "authorization/auth-1"
+    told = [each.stream for each in await practice.events("eligibility", "AppointmentBooked", "AuthorizationRecorded")]
+    assert told == [booking, authorization, booking, authorization]
+
+
+@pytest.mark.asyncio
 async def test_whatever_comes_first_every_account_ends_with_its_coverage(practice: Hosted) -> None:
     visits = [f"visit-{number}" for number in range(12)]
 

@@ -26,7 +26,8 @@ from shared.testing.infrastructure import PostgresServer
 from shared.testing.stores import PASSWORD
 from tests.integration.gateway.conftest import Edge, MemoryDocuments, StandIns, own_database
 from tests.integration.gateway.test_fhir import CHARGE, CONDITION, COVERAGE, ENCOUNTER, PATIENT, bundle, post
-from tests.integration.gateway.test_messages_over_mllp import code
+from tests.integration.gateway.test_messages_over_mllp import code, rules
+from tests.unit.gateway.messages import A04, A40, DFT, with_control_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -80,6 +81,40 @@ async def _edge(server: PostgresServer, name: str, running: Hosted) -> tuple[Edg
     )
     parts = build(runtime, GatewaySettings())
     return Edge(parts=parts, services=StandIns(), documents=MemoryDocuments(), runtime=runtime), client
+
+
+async def test_after_a_merge_a_visit_takes_charges_under_either_number_and_under_no_third(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """Each message right behind the one before it: no answer may hang on how far a reader has come."""
+    builds = {"charges": charges_service.build, "eligibility": eligibility_service.build}
+    under_retired, under_another = (
+        told.replace(b"MRN-1", number) for told, number in ((A04, b"MRN-2"), (DFT, b"MRN-9"))
+    )
+    later_visit = with_control_id(A04.replace(b"V1^^^RIVER", b"V2^^^RIVER"), "ADT-2")
+    later_charge = DFT.replace(b"MRN-1", b"MRN-2").replace(b"V1^^^RIVER", b"V2^^^RIVER").replace(b"|T", b"|U")
+    async with own_database(postgres_server) as name, hosted(postgres_server, builds, tmp_path) as running:
+        edge, client = await _edge(postgres_server, name, running)
+        try:
+            async with edge.listening() as sender:
+                assert code(await sender.ask(under_retired)) == "AA"
+                assert code(await sender.ask(with_control_id(under_another, "D-0"))) == "AE"
+                before = await sender.ask(with_control_id(DFT, "D-1"))
+                assert (code(before), "belongs to another patient" in rules(before)[0]) == ("AE", True)
+                pairs = A40.split(b"PID|1||MRN-3")[0]
+                survivor = with_control_id(A04.replace(b"V1^^^RIVER", b"V3^^^RIVER"), "ADT-3")
+                for message in (survivor, pairs, DFT, later_visit, with_control_id(later_charge, "D-2")):
+                    assert code(await sender.ask(message)) == "AA", message
+                assert code(await sender.ask(with_control_id(under_another, "D-3"))) == "AE"
+            await running.settle()
+        finally:
+            await edge.parts.close()
+            await client.aclose()
+        opened = await running.events("charges", "EncounterOpened")
+        captured = await running.events("charges", "ChargeCaptured")
+        first, _, later = (each.key for each in opened)
+        assert [each.key for each in captured] == [first] * 2 + [later] * 2
+        assert len(await running.events("eligibility", "PatientRetired")) == 1
 
 
 async def test_a_fhir_transaction_is_committed_by_the_services_and_coverage_reads_back(

@@ -18,7 +18,7 @@ from services.payments.main import build
 from shared.events.base import Event, Sealed
 from shared.events.charges import ChargesReleased
 from shared.events.collections import AccountPlaced, AccountRecalled
-from shared.events.eligibility import CoverageSelected, NoCoverageFound, PatientsMerged
+from shared.events.eligibility import CoverageSelected, NoCoverageFound, PatientRetired
 from shared.events.values import (
     ChargeLine,
     CoverageSnapshot,
@@ -419,8 +419,8 @@ async def test_a_copay_at_the_desk_waits_for_the_visit_it_is_for(world: World) -
 
 
 @pytest.mark.asyncio
-async def test_payments_of_a_merged_patient_are_found_under_either_id(world: World) -> None:
-    for number, patient in enumerate(("patient-1", "patient-2"), start=1):
+async def test_payments_of_a_patient_merged_twice_are_found_under_every_id(world: World) -> None:
+    for number, patient in enumerate(("patient-1", "patient-2", "patient-3"), start=1):
         body = {
             "payment_id": f"payment-{number}",
             "patient_id": patient,
@@ -429,11 +429,12 @@ async def test_payments_of_a_merged_patient_are_found_under_either_id(world: Wor
             "received_on": "2026-03-02",
         }
         await world.ask("POST", "/patient-payments", body)
-    await world.say("eligibility", PatientsMerged(patient_id="patient-1", retired_patient_id="patient-2"))
+    for retired, survivor in (("patient-3", "patient-2"), ("patient-2", "patient-1")):
+        await world.say("eligibility", PatientRetired(patient_id=retired, survivor_patient_id=survivor))
     await world.settle()
-    for patient in ("patient-1", "patient-2"):
+    for patient in ("patient-1", "patient-2", "patient-3"):
         found = await world.ask("GET", f"/patient-payments?patient_id={patient}")
-        assert [each["payment_id"] for each in found["items"]] == ["payment-1", "payment-2"]
+        assert [each["payment_id"] for each in found["items"]] == ["payment-1", "payment-2", "payment-3"]
 
 
 @pytest.mark.asyncio

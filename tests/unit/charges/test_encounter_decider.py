@@ -51,6 +51,13 @@ def test_a_visit_number_of_another_patient_is_refused() -> None:
     spec.when(post(charge()), other).then_refused("encounter-of-another-patient")
 
 
+def test_a_visit_of_a_registration_that_was_merged_takes_the_survivors_charges() -> None:
+    survivor = replace(post(charge(2)), patient_id="patient-2", also_registered_as=frozenset({PATIENT}))
+    decided = spec.when(post(charge()), survivor)
+    decided.then_kinds(EncounterOpened, ChargeCaptured, ChargeCaptured)
+    assert decided.state.opened is not None and decided.state.opened.patient_id == PATIENT
+
+
 def test_nothing_is_charged_on_a_cancelled_visit() -> None:
     cancelled = CancelEncounter(encounter_id=VISIT, reason="A11")
     spec.when(post(charge()), cancelled, post(charge(2))).then_refused("encounter-cancelled")

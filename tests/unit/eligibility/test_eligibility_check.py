@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -207,6 +208,14 @@ def test_a_cancelled_appointment_can_be_booked_again() -> None:
 
 def test_an_appointment_of_one_patient_is_not_given_to_another() -> None:
     booking.when(book(), book(patient_id="patient-bob")).then_refused("appointment-of-another-patient")
+
+
+def test_an_appointment_of_a_registration_that_was_merged_is_moved_under_the_survivor() -> None:
+    other = book(hour=11, patient_id="patient-bob")
+    merged = replace(other, also_registered_as=frozenset({book().patient_id}))
+    moved = booking.when(book(), merged)
+    moved.then_kinds(AppointmentBooked, AppointmentBooked)
+    assert moved.events[-1].patient_id == "patient-bob"
 
 
 def test_the_night_before_calls_only_for_appointments_that_still_stand() -> None:

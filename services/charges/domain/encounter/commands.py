@@ -16,6 +16,7 @@ class OpenEncounter:
 
     encounter_id: str
     patient_id: str
+    also_registered_as: frozenset[str] = frozenset()  # other ids of the same person, after a merge
     visit_class: str = ""
     started_at: datetime | None = None
     service_on: date | None = None
@@ -75,6 +76,7 @@ class PostCharges:
 
     encounter_id: str
     patient_id: str
+    also_registered_as: frozenset[str] = frozenset()  # other ids of the same person, after a merge
     charges: tuple[Charge, ...] = ()
     credits: tuple[Credit, ...] = ()
     diagnoses: tuple[str, ...] = ()  # of the visit, principal first; empty: not stated here

@@ -101,7 +101,7 @@ def _open(command: OpenEncounter, encounter: Encounter) -> Sequence[EncounterEve
                 source=command.source,
             )
         ]
-    _same_patient(command.patient_id, encounter)
+    _same_patient(command, encounter)
     changed = EncounterChanged(
         encounter_id=command.encounter_id,
         visit_class=_news(command.visit_class, encounter.visit_class),
@@ -120,11 +120,16 @@ def _news(told: str, known: str) -> str:
     return told if told != known else ""
 
 
-def _same_patient(patient_id: str, encounter: Encounter) -> None:
-    if encounter.opened is not None and encounter.opened.patient_id != patient_id:
+def _same_patient(command: OpenEncounter | PostCharges, encounter: Encounter) -> None:
+    """A visit stays with the registration that it was opened for; after a merge the person comes under another number."""
+    if encounter.opened is not None and encounter.opened.patient_id not in _registrations(command):
         raise EncounterOfAnotherPatient(
             "this visit number belongs to another patient", encounter=encounter.opened.encounter_id
         )
+
+
+def _registrations(command: OpenEncounter | PostCharges) -> frozenset[str]:
+    return command.also_registered_as | {command.patient_id}
 
 
 def _cancel(command: CancelEncounter, encounter: Encounter) -> Sequence[EncounterEvent]:
@@ -139,7 +144,7 @@ def _cancel(command: CancelEncounter, encounter: Encounter) -> Sequence[Encounte
 
 
 def _post(command: PostCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
-    _same_patient(command.patient_id, encounter)
+    _same_patient(command, encounter)
     events: list[EncounterEvent] = []
     if encounter.opened is None:
         # A charge may overtake the registration message: the visit exists because somebody was treated.

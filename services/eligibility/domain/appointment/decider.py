@@ -21,6 +21,7 @@ class BookAppointment:
 
     appointment_id: str
     patient_id: str
+    also_registered_as: frozenset[str] = frozenset()  # other ids of the same person, after a merge
     starts_at: datetime
     service_on: date
     provider_id: str = ""
@@ -80,7 +81,7 @@ appointment: Decider[AppointmentCommand, AppointmentEvent, Appointment] = Decide
 
 def _book(command: BookAppointment, appointment: Appointment) -> Sequence[AppointmentEvent]:
     known = appointment.booked
-    if known is not None and known.patient_id != command.patient_id:
+    if known is not None and known.patient_id not in command.also_registered_as | {command.patient_id}:
         raise AppointmentOfAnotherPatient(
             "the appointment was booked for another patient", appointment_id=command.appointment_id
         )

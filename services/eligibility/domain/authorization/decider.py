@@ -27,6 +27,7 @@ class RecordAuthorization:
     """The authorisation as the payer states it now."""
 
     recorded: AuthorizationRecorded
+    also_registered_as: frozenset[str] = frozenset()  # other ids of the same person, after a merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Authorization:
 def decide(command: AuthorizationCommand, authorization: Authorization) -> Sequence[AuthorizationEvent]:
     match command:
         case RecordAuthorization():
-            return _record(command.recorded, authorization)
+            return _record(command, authorization)
         case UseUnits():
             return _use(command, authorization)
         case _:
@@ -77,11 +78,12 @@ authorization: Decider[AuthorizationCommand, AuthorizationEvent, Authorization] 
 )
 
 
-def _record(stated: AuthorizationRecorded, authorization: Authorization) -> Sequence[AuthorizationEvent]:
-    known = authorization.recorded
+def _record(command: RecordAuthorization, authorization: Authorization) -> Sequence[AuthorizationEvent]:
+    stated, known = command.recorded, authorization.recorded
     if stated == known:
         return []
-    if known is not None and (known.patient_id, known.payer_id) != (stated.patient_id, stated.payer_id):
+    same_person = command.also_registered_as | {stated.patient_id}
+    if known is not None and (known.patient_id not in same_person or known.payer_id != stated.payer_id):
         raise AuthorizationOfAnotherPatient(
             "the authorisation is another patient's or payer's", authorization_id=stated.authorization_id
         )
