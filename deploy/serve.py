@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import uvicorn
@@ -31,6 +30,7 @@ from services.payments import main as payments
 from shared.runtime import telemetry
 from shared.runtime.faults import Pause
 from shared.runtime.host import Build, Host, open_host
+from shared.runtime.native.processes import end_with_the_parent
 from shared.runtime.platform import Platform, open_platform
 from shared.runtime.settings import Settings, load_settings
 
@@ -51,7 +51,8 @@ def main() -> None:
     settings = load_settings()
     telemetry.configure_logging(settings)
     telemetry.configure_tracing(settings, role)
-    _end_with_the_supervisor()
+    if _is_supervised():
+        end_with_the_parent()
     asyncio.run(serve(settings, role))
 
 
@@ -120,17 +121,9 @@ def _alone(host: Host) -> ASGIApp:
     return Starlette(routes=[Mount(f"/api/{host.name}", app=host.app)], lifespan=lifespan)
 
 
-def _end_with_the_supervisor() -> None:
-    """Our standard input is a pipe whose other end the supervisor holds; the kernel closes it when it dies."""
-    if sys.stdin is None or sys.stdin.isatty() or os.environ.get("LEDGERLINE_SUPERVISED") != "1":
-        return
-
-    def wait_for_the_end() -> None:
-        while sys.stdin.buffer.read(1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait_for_the_end, name="supervisor pipe", daemon=True).start()
+def _is_supervised() -> bool:
+    """Then standard input is a pipe whose other end the supervisor holds; the kernel closes it when that dies."""
+    return sys.stdin is not None and not sys.stdin.isatty() and os.environ.get("LEDGERLINE_SUPERVISED") == "1"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import hashlib
 import socket
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -84,8 +84,8 @@ class Player:
         table.add_column("", justify="right")
         for name, count in sorted(self._sent.items()):
             table.add_row(name, f"{count:,}")
-        for service, name, words in _TOLD:
-            table.add_row(words, f"{self._count(service, name):,}")
+        for line in _TOLD:
+            table.add_row(line.words, f"{_told_by(line, self._said(line.service, line.event)):,}")
         balances = self._client.get("/api/payments/balances")
         for party, cents in sorted(balances["parties"].items()):
             table.add_row(f"owed by {party}", _dollars(cents))
@@ -179,12 +179,11 @@ class Player:
                 raise TimeoutError(f"still busy after {SETTLE_SECONDS:g} s")
             time.sleep(0.05)
 
-    def _count(self, service: str, name: str) -> int:
-        count, cursor, is_head = 0, None, False
+    def _said(self, service: str, name: str) -> Iterator[dict[str, Any]]:
+        cursor, is_head = None, False
         while not is_head:
             events, cursor, is_head = self._client.events(service, cursor, 1000, types=f"{service}.{name}.v1")
-            count += len(events)
-        return count
+            yield from events
 
 
 class MllpClient:
@@ -279,17 +278,47 @@ def _dollars(cents: int) -> str:
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line of the report: events of a kind, or the claims that they are about, each once however often it was sent or answered."""
+
+    service: str
+    event: str
+    words: str
+    stage: str = ""  # of those only
+    counts_claims: bool = False
+
+
 _TOLD = (
-    ("eligibility", "EligibilityAnswered", "eligibility answers (271)"),
-    ("charges", "ChargesReleased", "releases of charges"),
-    ("claims", "ClaimSubmitted", "claims sent (837P)"),
-    ("claims", "InterchangeAcknowledged", "acknowledgements of files (TA1, 999)"),
-    ("claims", "ClaimAccepted", "claims accepted (277CA)"),
-    ("claims", "ClaimRejected", "claims rejected"),
-    ("payments", "RemittanceReceived", "remittances received (835)"),
-    ("payments", "ClaimPaymentPosted", "answers of payers posted"),
-    ("payments", "ClaimPaymentReversed", "answers reversed"),
-    ("claims", "DenialOpened", "denials opened"),
-    ("claims", "FollowUpDue", "silent claims to follow up"),
-    ("collections", "StatementIssued", "statements issued"),
+    _Line(service="eligibility", event="EligibilityAnswered", words="eligibility answers (271)"),
+    _Line(service="charges", event="ChargesReleased", words="releases of charges"),
+    _Line(service="claims", event="ClaimSubmitted", words="claims sent (837P)", counts_claims=True),
+    _Line(service="claims", event="InterchangeAcknowledged", words="acknowledgements of files (TA1, 999)"),
+    _Line(
+        service="claims",
+        event="ClaimAccepted",
+        words="claims accepted by the clearinghouse (277CA)",
+        stage="clearinghouse",
+        counts_claims=True,
+    ),
+    _Line(
+        service="claims",
+        event="ClaimAccepted",
+        words="claims accepted by the payer (277CA)",
+        stage="payer",
+        counts_claims=True,
+    ),
+    _Line(service="claims", event="ClaimRejected", words="claims rejected", counts_claims=True),
+    _Line(service="payments", event="RemittanceReceived", words="remittances received (835)"),
+    _Line(service="payments", event="ClaimPaymentPosted", words="answers of payers posted"),
+    _Line(service="payments", event="ClaimPaymentReversed", words="answers reversed"),
+    _Line(service="claims", event="DenialOpened", words="denials opened"),
+    _Line(service="claims", event="FollowUpDue", words="silent claims to follow up", counts_claims=True),
+    _Line(service="collections", event="StatementIssued", words="statements issued"),
 )
+
+
+def _told_by(line: _Line, events: Iterable[dict[str, Any]]) -> int:
+    """How many, of the events of the line's kind."""
+    meant = [event["data"] for event in events if not line.stage or event["data"]["stage"] == line.stage]
+    return len({data["claim_id"] for data in meant}) if line.counts_claims else len(meant)

@@ -10,9 +10,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
-import sys
-import threading
 from pathlib import Path
 
 import asyncssh
@@ -24,6 +21,7 @@ from deploy.sandbox.book import Book
 from deploy.sandbox.clearinghouse import ARCHIVE, SENT_BY_US, SENT_TO_US, Sandbox
 from deploy.sandbox.realtime import NotAQuestion, answer
 from shared.runtime.clock import Clock, FileClock, SystemClock
+from shared.runtime.native.processes import end_with_the_parent
 from shared.runtime.web import FRAMEWORK_TELEMETRY_OFF
 
 PARTNER = "ledgerline"
@@ -41,7 +39,8 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
-    _end_with_the_supervisor()
+    if os.environ.get("LEDGERLINE_SUPERVISED") == "1":  # standard input is a pipe whose other end the supervisor holds
+        end_with_the_parent()
     clock: Clock = FileClock(options.clock_file) if options.clock_file else SystemClock()
     asyncio.run(serve(options.state, clock, options.sftp_port, options.http_port, options.seed))
 
@@ -141,19 +140,6 @@ def _write_letter(state: Path, sftp_port: int, http_port: int, host_key: Path, c
     fresh = state / ".partner.json"
     fresh.write_text(json.dumps(letter, indent=2) + "\n")
     fresh.replace(state / "partner.json")
-
-
-def _end_with_the_supervisor() -> None:
-    """Our standard input is a pipe whose other end the supervisor holds."""
-    if os.environ.get("LEDGERLINE_SUPERVISED") != "1":
-        return
-
-    def wait_for_the_end() -> None:
-        while sys.stdin.buffer.read(1):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait_for_the_end, name="supervisor pipe", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ Sources: proc(5) for `/proc/PID/cmdline`; POSIX `read`, which returns when the l
 
 import os
 import random
+import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
 SERVER_PORTS = range(20_000, 32_000)
+_STANDARD_INPUT = 0
 
 
 def free_ports(count: int) -> list[int]:
@@ -54,6 +57,21 @@ def runs_with_argument(pid: int, argument: str) -> bool:
         return os.fsencode(argument) in arguments
     listing = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, check=False)  # macOS
     return os.fsencode(argument) in listing.stdout
+
+
+def end_with_the_parent() -> None:
+    """End this process, as by SIGTERM, once whoever holds the other end of its standard input is gone, however they went.
+
+    Reads the descriptor and not `sys.stdin`: a thread that sleeps in a buffered read holds the buffer's lock, and an interpreter that
+    ends for a reason of its own dies in "could not acquire lock for <_io.BufferedReader name='<stdin>'>" over that reason.
+    """
+    threading.Thread(target=_wait_for_the_end, name="parent's pipe", daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
+    while os.read(_STANDARD_INPUT, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Leash:
