@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from shared.events.collections import PatientBalanceNoted, PaymentPlanAgreed, StatementIssued
+from shared.events.collections import GuarantorAccountJoined, PatientBalanceNoted, PaymentPlanAgreed, StatementIssued
 from shared.events.envelope import Recorded
 from shared.runtime.invariants import CheckResult, Violation
 
@@ -57,7 +57,7 @@ class PlansAddUp:
 
 
 class BalancesAreTheLedgers:
-    """A balance is the sum of the changes heard, and each event of the ledger was heard once."""
+    """A balance is the sum of the changes heard, also where a merge carried it on, and each event of the ledger was heard once."""
 
     def __init__(self) -> None:
         self._result = CheckResult(name="collections: a balance is the sum of what the ledger said, each once")
@@ -66,16 +66,22 @@ class BalancesAreTheLedgers:
 
     def see(self, recorded: Recorded[Any]) -> None:
         event = recorded.event
+        if isinstance(event, GuarantorAccountJoined):
+            for debt in event.carried.debts:
+                self._check(recorded, debt.account_id, debt.balance_cents)
         if not isinstance(event, PatientBalanceNoted):
             return
         self._result.checked += 1
-        account = recorded.stored.key, event.account_id
-        self._cents[account] += event.change_cents
-        if self._cents[account] != event.balance_cents:
-            _note(self._result, recorded, f"{self._cents[account]} cents", f"{event.balance_cents} cents")
+        self._cents[recorded.tenant, event.account_id] += event.change_cents
+        self._check(recorded, event.account_id, event.balance_cents)
         if (recorded.tenant, event.source_event_id) in self._heard:
             _note(self._result, recorded, "each event of the ledger once", f"{event.source_event_id} again")
         self._heard.add((recorded.tenant, event.source_event_id))
+
+    def _check(self, recorded: Recorded[Any], account_id: str, balance_cents: int) -> None:
+        heard_cents = self._cents[recorded.tenant, account_id]
+        if heard_cents != balance_cents:
+            _note(self._result, recorded, f"{heard_cents} cents", f"{balance_cents} cents")
 
     def result(self) -> CheckResult:
         return self._result

@@ -14,12 +14,12 @@ from services.collections.api import worklist as worklist_api
 from services.collections.domain.guarantor_account.commands import NotePrinted
 from services.collections.domain.guarantor_account.decider import guarantor_account as guarantor_decider
 from services.collections.invariants import BalancesAreTheLedgers, PlansAddUp, StatementsAddUp
-from services.collections.policies import deadlines, note_balances
+from services.collections.policies import deadlines, follow_merges, note_balances
 from services.collections.projections import accounts, casework, letters, statements, worklist
 from services.collections.settings import CollectionsSettings
 from shared.events.charges import OrganizationListed
 from shared.events.collections import StatementIssued
-from shared.events.eligibility import PatientRegistered
+from shared.events.eligibility import PatientRegistered, PatientRetired
 from shared.events.envelope import Recorded
 from shared.events.values import DocumentReference
 from shared.runtime.command import Aggregate
@@ -48,6 +48,7 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
         ),
         policies=(
             _note_balances(runtime, guarantor),
+            _follow_merges(guarantor),
             *(_printing(runtime, guarantor, writer) if is_printed_at_once else ()),
         ),
         timers=(_deadlines(runtime, guarantor),),
@@ -83,6 +84,18 @@ def _note_balances(runtime: ServiceRuntime, guarantor: Aggregate) -> Policy:
         return [Reaction(aggregate=guarantor, key=command.patient_id, command=command) for command in noted]
 
     return Policy(name="collections.note-balances", reads={"payments": note_balances.LEDGER}, react=react)
+
+
+def _follow_merges(guarantor: Aggregate) -> Policy:
+    async def react(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        event_id, on = str(recorded.event_id), recorded.recorded_at.date()
+        return [
+            Reaction(aggregate=guarantor, key=command.patient_id, command=command)
+            for command in follow_merges.react(recorded.event, event_id=event_id, on=on)
+        ]
+
+    reads = {"eligibility": follow_merges.MERGES, "collections": follow_merges.CARRIED}
+    return Policy(name="collections.follow-merges", reads=reads, react=react)
 
 
 def _letters(runtime: ServiceRuntime) -> Letters:
@@ -126,9 +139,12 @@ def _printing(runtime: ServiceRuntime, guarantor: Aggregate, writer: Letters) ->
     async def print_waiting(recorded: Recorded[Any]) -> Sequence[Reaction]:
         after = f"{recorded.stored.service}:{recorded.position}"
         await runtime.reads.wait_for(letters.projection.name, after, within_seconds=_WAIT_SECONDS)
-        patient_id = recorded.event.patient_id if isinstance(recorded.event, PatientRegistered) else None
         async with runtime.reads.read(recorded.tenant) as connection:
-            found = await rows(connection, statements.not_printed(patient_id))
+            names = None
+            if not isinstance(recorded.event, OrganizationListed):
+                named = await rows(connection, letters.names_of(recorded.event.patient_id))
+                names = [each["patient_id"] for each in named]
+            found = await rows(connection, statements.not_printed(names))
         waiting = [statements.issued_of(each) for each in found]
         return [reaction for statement in waiting for reaction in await printed(recorded, statement)]
 
@@ -136,7 +152,7 @@ def _printing(runtime: ServiceRuntime, guarantor: Aggregate, writer: Letters) ->
         Policy(name="collections.print-statements", reads={"collections": (StatementIssued,)}, react=print_statement),
         Policy(
             name="collections.print-waiting",
-            reads={"eligibility": (PatientRegistered,), "charges": (OrganizationListed,)},
+            reads={"eligibility": (PatientRegistered, PatientRetired), "charges": (OrganizationListed,)},
             react=print_waiting,
         ),
     )

@@ -228,6 +228,107 @@ class StatementPrinted(Event, frozen=True, kw_only=True):
     document: DocumentReference
 
 
+class CarriedDebt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is owed on one account, and how far its notices have come."""
+
+    account_id: str
+    balance_cents: int
+    reason: str
+    since_on: date
+    noted_on: date
+    service_on: date | None = None
+    parts: tuple[StatementLinePart, ...] = ()  # they sum to the balance
+    notices: int = 0
+    first_statement_on: date | None = None
+    last_statement_on: date | None = None
+    paid_on: date | None = None
+    has_paid_since_statement: bool = False
+
+
+class CarriedPlan(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    plan_id: str
+    total_cents: int
+    instalments: tuple[Instalment, ...]
+    account_ids: tuple[str, ...]
+    agreed_on: date | None = None
+    paid_cents: int = 0
+    missed: tuple[int, ...] = ()  # numbers of instalments
+
+
+class CarriedPromise(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    promise_id: str
+    amount_cents: int
+    by_on: date
+    made_on: date | None = None
+    paid_cents: int = 0
+
+
+class CarriedDispute(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    dispute_id: str
+    account_ids: tuple[str, ...]
+    reason_code: str
+    answer_by_on: date
+    is_overdue: bool = False
+
+
+class CarriedHold(Struct, frozen=True, kw_only=True):
+    hold: str
+    reason: str
+
+
+class CarriedPlacement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    account_id: str
+    placement_id: str
+    agency: str
+    amount_cents: int
+    placed_on: date | None = None
+
+
+class CarriedAccount(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is open between the practice and one person: what is owed, agreed, promised, disputed, held and placed."""
+
+    debts: tuple[CarriedDebt, ...] = ()
+    plans: tuple[CarriedPlan, ...] = ()
+    promises: tuple[CarriedPromise, ...] = ()
+    disputes: tuple[CarriedDispute, ...] = ()
+    holds: tuple[CarriedHold, ...] = ()
+    placements: tuple[CarriedPlacement, ...] = ()
+    last_statement_on: date | None = None
+    contact_on: date | None = None  # when somebody is to get in touch again
+
+
+class GuarantorAccountMerged(Event, frozen=True, kw_only=True):
+    """The registration was merged into another: what was open here goes on in the survivor's account, as it stood."""
+
+    patient_id: str  # the retired one
+    survivor_patient_id: str
+    carried: CarriedAccount
+
+
+class GuarantorAccountJoined(Event, frozen=True, kw_only=True):
+    """What was open under a retired registration goes on here: one person, one account."""
+
+    patient_id: str  # survivor
+    retired_patient_id: str
+    carried: CarriedAccount  # as it stands here from now on
+    source_event_id: str  # the merge; heard once
+
+
+class BalanceChangeForwarded(Event, frozen=True, kw_only=True):
+    """The ledger changed what is owed under a registration that was merged away: the survivor's account notes it."""
+
+    patient_id: str  # the retired one
+    survivor_patient_id: str
+    account_id: str
+    change_cents: int
+    reason: str
+    since_on: date
+    noted_on: date
+    service_on: date | None = None
+    payment_id: str = ""
+    source_event_id: str  # the ledger's event
+
+
 CollectionsEvent: TypeAlias = (
     PatientBalanceNoted
     | NextStepPlanned
@@ -250,4 +351,7 @@ CollectionsEvent: TypeAlias = (
     | AccountRecalled
     | PaymentHeard
     | StatementPrinted
+    | GuarantorAccountMerged
+    | GuarantorAccountJoined
+    | BalanceChangeForwarded
 )

@@ -170,6 +170,7 @@ class PatientDetail(BaseModel):
     """What is owed, why, how much, since when, what comes next, and what the patient can choose."""
 
     patient_id: str
+    also_known_as: list[str]  # registrations that were merged into this one
     owed_cents: int
     since_on: date | None
     next: NextStepRow | None

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -23,6 +24,7 @@ from services.collections.api.bodies import (
     RecallBody,
     ResolveBody,
 )
+from services.collections.api.persons import names_of, worked_as
 from services.collections.api.worklist import case
 from services.collections.domain.guarantor_account.commands import (
     AgreePlan,
@@ -68,19 +70,23 @@ def router(commands: Commands, reads: ReadDatabase, vault: Vault, guarantor: Agg
     routes = APIRouter(tags=["patients"])
 
     async def ask(command: GuarantorCommand, cause: Cause) -> Done:
-        return done(await commands.handle(guarantor, command.patient_id, command, cause), "collections")
+        patient_id = await worked_as(commands, guarantor, cause.tenant, command.patient_id)
+        meant = _to(patient_id, command)
+        return done(await commands.handle(guarantor, patient_id, meant, cause), "collections")
 
     async def make(command: GuarantorCommand, made_id: str, cause: Cause) -> Made:
         return Made(**(await ask(command, cause)).model_dump(), id=made_id)
 
     @routes.get("/patients/{patient_id}")
     async def read_patient(patient_id: Id, who: Reader, after: After = None) -> PatientDetail:
-        """What the patient owes, why, since when, what comes next and what can be chosen."""
-        names = (read_model.projection.name, casework.projection.name)
-        for name in names:
-            await reads.wait_for(name, after)
+        """What the patient owes, why, since when, what comes next and what can be chosen. A merged one is answered by the survivor."""
+        readers = (read_model.projection.name, casework.projection.name)
+        for reader in readers:
+            await reads.wait_for(reader, after)
+        patient_id = await worked_as(commands, guarantor, who.tenant, patient_id)
         async with reads.read(who.tenant) as connection:
-            accounts = await rows(connection, read_model.accounts_of(patient_id))
+            names = await names_of(connection, patient_id)
+            accounts = await rows(connection, read_model.accounts_of(names))
             tables = {
                 "plans": casework.payment_plans,
                 "promises": casework.promises,
@@ -91,13 +97,14 @@ def router(commands: Commands, reads: ReadDatabase, vault: Vault, guarantor: Agg
             }
             shown: dict[str, Any] = {
                 "patient_id": patient_id,
+                "also_known_as": names[1:],
                 "accounts": [dict(each) for each in accounts],
-                "changes": [dict(each) for each in await rows(connection, read_model.changes_of(patient_id))],
+                "changes": [dict(each) for each in await rows(connection, read_model.changes_of(names))],
                 "holds": [case(each) for each in await rows(connection, read_model.holds_of(patient_id))],
-                "positions": await reads.positions(connection, *names),
+                "positions": await reads.positions(connection, *readers),
             }
             for name, table in tables.items():
-                found = await rows(connection, casework.of_patient(table, patient_id))
+                found = await rows(connection, casework.of_patient(table, names))
                 shown[name] = [case(each) for each in found]
             next_step = await row(connection, read_model.patient(patient_id))
         if not any(shown[name] for name in ("accounts", "holds", *tables)):
@@ -112,9 +119,10 @@ def router(commands: Commands, reads: ReadDatabase, vault: Vault, guarantor: Agg
     @routes.get("/patients/{patient_id}/notes")
     async def read_notes(patient_id: Id, who: NoteReader) -> list[NoteRow]:
         """What was written down about talks and disputes, newest first. Every opening is on the record."""
+        patient_id = await worked_as(commands, guarantor, who.tenant, patient_id)
         async with reads.read(who.tenant) as connection:
-            found = await rows(connection, casework.notes_of(patient_id))
-        sealed: list[Sealed[Any]] = [Sealed(patient_id, each["field"], each["note_token"]) for each in found]
+            found = await rows(connection, casework.notes_of(await names_of(connection, patient_id)))
+        sealed: list[Sealed[Any]] = [Sealed(each["patient_id"], each["field"], each["note_token"]) for each in found]
         opener = Opener(actor=who.actor, purpose="collections-notes")
         texts = await vault.open_many(who.tenant, sealed, [str] * len(sealed), opener)
         return [
@@ -227,6 +235,16 @@ def _options(owed: list[Any], shown: dict[str, Any]) -> list[str]:
     if is_free and not has_plan and not shown["holds"]:
         options.append("payment-plan")
     return options
+
+
+def _to(patient_id: str, command: GuarantorCommand) -> GuarantorCommand:
+    """The same command to the account that is worked; what was written down is sealed under that person's key."""
+    if command.patient_id == patient_id:
+        return command
+    meant = replace(command, patient_id=patient_id)
+    if isinstance(meant, OpenDispute | LogContact) and meant.note is not None:
+        return replace(meant, note=Sealed.fresh(patient_id, meant.note.field, meant.note.read_fresh()))
+    return meant
 
 
 def _sealed(patient_id: str, field: str, text: str) -> Sealed[str] | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from services.collections.api.bodies import Forecast, ForecastStep, Id
+from services.collections.api.persons import worked_as
 from services.collections.domain.guarantor_account.forecast import PatientForecast, forecast
 from services.collections.domain.strategy import INTERVAL_DAYS_MIN, Strategy, strategy_on
 from services.collections.projections import worklist as read_model
@@ -44,7 +45,11 @@ def router(commands: Commands, reads: ReadDatabase, guarantor: Aggregate, clock:
             "minimum_cents": minimum_cents,
         }
         strategy = replace(strategy_on(today), **{name: value for name, value in changes.items() if value is not None})
-        patients = [patient_id] if patient_id else await _owing(reads, who, patients_max + 1)
+        patients = (
+            [await worked_as(commands, guarantor, who.tenant, patient_id)]
+            if patient_id
+            else await _owing(reads, who, patients_max + 1)
+        )
         forecasts = [
             forecast(await commands.state(guarantor, who.tenant, each), strategy, from_on=today, days=days)
             for each in patients[:patients_max]

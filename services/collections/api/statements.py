@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.collections.adapters.letters import Letters
 from services.collections.api.bodies import Id, StatementRow
+from services.collections.api.persons import names_of
 from services.collections.projections import statements as read_model
 from shared.kernel.errors import NotFound
 from shared.runtime.queries import ReadDatabase, page, row
@@ -33,11 +34,12 @@ def router(reads: ReadDatabase, letters: Letters) -> APIRouter:
     async def list_statements(
         who: Reader, patient_id: Id | None = None, limit: Limit = 50, cursor: Cursor = None, after: After = None
     ) -> Page[StatementRow]:
-        """Statements, newest first."""
+        """Statements, newest first; those of a patient under every id of theirs."""
         await reads.wait_for(read_model.projection.name, after)
         async with reads.read(who.tenant) as connection:
+            names = None if patient_id is None else await names_of(connection, patient_id)
             listed = await page(
-                connection, read_model.listed(patient_id), order=read_model.ORDER, limit=limit, cursor=cursor
+                connection, read_model.listed(names), order=read_model.ORDER, limit=limit, cursor=cursor
             )
             return Page[StatementRow].of(listed, await reads.positions(connection, read_model.projection.name))
 

@@ -79,3 +79,9 @@ class NothingToPlace(DomainError):
     """The patient owes nothing on this account."""
 
     code = "nothing-to-place"
+
+
+class AccountIsMerged(DomainError):
+    """The registration was merged into another, whose account is worked instead."""
+
+    code = "account-merged"

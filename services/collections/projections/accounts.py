@@ -1,7 +1,7 @@
 """Whose is an account? Said by the ledger, kept here because some of its events name the account only.
 
-An account stays with the patient that the ledger named first, so that all that happens to it is noted in one place, also when the
-patient's registration is merged into another's later. Hence a row for each time that it was said.
+An account stays with the patient that the ledger named first, so that all that happens to it is noted in one place; when that registration
+is merged into another, its guarantor account forwards what comes. Hence a row for each time that it was said.
 """
 
 from __future__ import annotations

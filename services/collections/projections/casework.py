@@ -1,8 +1,12 @@
-"""What was agreed, promised, disputed, talked about and placed? One table each, one row a case."""
+"""What was agreed, promised, disputed, talked about and placed? One table each, one row a case.
+
+A case may begin under one registration and end under the survivor's, whose events come in no order: the beginning writes what it is about
+and whose it is, the end how it ended, and neither touches the other's columns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,7 +50,7 @@ def _table(name: str, key: str, *columns: sa.Column[Any]) -> sa.Table:
 payment_plans = _table(
     "payment_plans",
     "plan_id",
-    sa.Column("state", sa.Text),  # running, completed, defaulted, cancelled
+    sa.Column("state", sa.Text, server_default="running"),  # completed, defaulted, cancelled
     sa.Column("total_cents", sa.BigInteger),
     sa.Column("instalments", JSONB),
     sa.Column("account_ids", JSONB),
@@ -57,7 +61,7 @@ payment_plans = _table(
 promises = _table(
     "promises",
     "promise_id",
-    sa.Column("state", sa.Text),  # open, kept, broken
+    sa.Column("state", sa.Text, server_default="open"),  # kept, broken
     sa.Column("amount_cents", sa.BigInteger),
     sa.Column("by_on", sa.Date),
     sa.Column("made_on", sa.Date),
@@ -66,7 +70,8 @@ promises = _table(
 disputes = _table(
     "disputes",
     "dispute_id",
-    sa.Column("state", sa.Text),  # open, overdue, upheld, rejected, withdrawn
+    sa.Column("state", sa.Text, server_default="open"),  # upheld, rejected, withdrawn
+    sa.Column("is_overdue", sa.Boolean),
     sa.Column("account_ids", JSONB),
     sa.Column("reason_code", sa.Text),
     sa.Column("opened_on", sa.Date),
@@ -87,7 +92,7 @@ contacts = _table(
 placements = _table(
     "placements",
     "placement_id",
-    sa.Column("state", sa.Text),  # placed, recalled
+    sa.Column("state", sa.Text, server_default="placed"),  # recalled
     sa.Column("account_id", sa.Text),
     sa.Column("agency", sa.Text),
     sa.Column("amount_cents", sa.BigInteger),
@@ -108,7 +113,6 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
     match event := recorded.event:
         case PaymentPlanAgreed():
             values = {
-                "state": "running",
                 "total_cents": event.total_cents,
                 "instalments": msgspec.to_builtins(event.instalments),
                 "account_ids": list(event.account_ids),
@@ -118,19 +122,18 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case InstalmentMissed():
             yield Put(table="payment_plans", key=(event.plan_id,), add={"missed_count": 1})
         case PaymentPlanEnded():
-            yield _put(payment_plans, event.plan_id, event, {"state": event.outcome, "reason": event.reason})
+            yield _end(payment_plans, event.plan_id, state=event.outcome, reason=event.reason)
         case PromiseMade():
             values = {
-                "state": "open",
                 "amount_cents": event.amount_cents,
                 "by_on": event.by_on,
                 "made_on": event.made_on,
             }
             yield _put(promises, event.promise_id, event, values)
         case PromiseKept():
-            yield _put(promises, event.promise_id, event, {"state": "kept"})
+            yield _end(promises, event.promise_id, state="kept")
         case PromiseBroken():
-            yield _put(promises, event.promise_id, event, {"state": "broken", "missing_cents": event.amount_cents})
+            yield _end(promises, event.promise_id, state="broken", missing_cents=event.amount_cents)
         case _:
             yield from _conversations(recorded)
 
@@ -140,7 +143,6 @@ def _conversations(recorded: Recorded[Any]) -> Iterator[Change]:
     match event := recorded.event:
         case DisputeOpened():
             values = {
-                "state": "open",
                 "account_ids": list(event.account_ids),
                 "reason_code": event.reason_code,
                 "opened_on": on,
@@ -149,9 +151,9 @@ def _conversations(recorded: Recorded[Any]) -> Iterator[Change]:
             }
             yield _put(disputes, event.dispute_id, event, values)
         case DisputeAnswerOverdue():
-            yield _put(disputes, event.dispute_id, event, {"state": "overdue"})
+            yield _end(disputes, event.dispute_id, is_overdue=True)
         case DisputeResolved():
-            yield _put(disputes, event.dispute_id, event, {"state": event.outcome, "resolution": event.reason})
+            yield _end(disputes, event.dispute_id, state=event.outcome, resolution=event.reason)
         case ContactLogged():
             values = {
                 "outcome_code": event.outcome_code,
@@ -164,7 +166,6 @@ def _conversations(recorded: Recorded[Any]) -> Iterator[Change]:
             yield _put(contacts, str(recorded.event_id), event, values)
         case AccountPlaced():
             values = {
-                "state": "placed",
                 "account_id": event.account_id,
                 "agency": event.agency,
                 "amount_cents": event.amount_cents,
@@ -172,7 +173,7 @@ def _conversations(recorded: Recorded[Any]) -> Iterator[Change]:
             }
             yield _put(placements, event.placement_id, event, values)
         case AccountRecalled():
-            yield _put(placements, event.placement_id, event, {"state": "recalled", "reason": event.reason})
+            yield _end(placements, event.placement_id, state="recalled", reason=event.reason)
         case AssistanceDecided():
             values = {
                 "decision": event.decision,
@@ -189,9 +190,13 @@ def _put(table: sa.Table, key: str, event: Any, values: dict[str, Any]) -> Put:
     return Put(table=table.name, key=(key,), values={"patient_id": event.patient_id, **values})
 
 
+def _end(table: sa.Table, key: str, **values: Any) -> Put:
+    return Put(table=table.name, key=(key,), values=values)
+
+
 projection = Projection(
     name="collections.casework",
-    version=1,
+    version=2,
     tables=(payment_plans, promises, disputes, contacts, placements, assistance),
     reads={
         "collections": (
@@ -214,14 +219,18 @@ projection = Projection(
 )
 
 
-def of_patient(table: sa.Table, patient_id: str) -> sa.Select[Any]:
-    return listed(table).where(table.c.patient_id == patient_id).order_by(*(one.column.desc() for one in order(table)))
+def of_patient(table: sa.Table, names: Sequence[str]) -> sa.Select[Any]:
+    """The cases of one person, by every id under which they were registered."""
+    return listed(table).where(table.c.patient_id.in_(names)).order_by(*(one.column.desc() for one in order(table)))
 
 
 def listed(table: sa.Table, state: str | None = None) -> sa.Select[Any]:
     """All cases of a kind, or those in one state; with the key as `case_id` and a day to order by."""
-    statement = sa.select(*table.c, *(one.column for one in order(table)))
-    return statement if state is None else statement.where(table.c.state == state)
+    shown = [_state if each is disputes.c.state else each for each in table.c]
+    statement = sa.select(*shown, *(one.column for one in order(table))).where(table.c.patient_id.is_not(None))
+    if state is None:
+        return statement
+    return statement.where((_state if table is disputes else table.c.state) == state)
 
 
 def order(table: sa.Table) -> tuple[Order, ...]:
@@ -231,19 +240,23 @@ def order(table: sa.Table) -> tuple[Order, ...]:
     return desc(sa.func.coalesce(day, _NO_DAY, type_=sa.Date).label("case_on")), desc(key.label("case_id"))
 
 
+_state = sa.case((sa.and_(disputes.c.state == "open", disputes.c.is_overdue), "overdue"), else_=disputes.c.state).label(
+    "state"
+)
 _DAYS = ("agreed_on", "made_on", "opened_on", "contacted_on", "placed_on", "decided_on")
 _NO_DAY = sa.text("date '0001-01-01'")
 
 
-def notes_of(patient_id: str) -> sa.Select[Any]:
-    """What was written down about talks and disputes, sealed: the case, its day, and under which field it was sealed."""
+def notes_of(names: Sequence[str]) -> sa.Select[Any]:
+    """What was written down about talks and disputes, sealed: the case, its day, and under which id and field it was sealed."""
     parts = (
         sa.select(
             table.c[key].label("case_id"),
             table.c[day].label("case_on"),
+            table.c.patient_id,
             table.c.note_token,
             sa.literal(field).label("field"),
-        ).where(table.c.patient_id == patient_id, table.c.note_token.is_not(None))
+        ).where(table.c.patient_id.in_(names), table.c.note_token.is_not(None))
         for table, key, day, field in (
             (contacts, "contact_id", "contacted_on", CONTACT_NOTE),
             (disputes, "dispute_id", "opened_on", DISPUTE_NOTE),

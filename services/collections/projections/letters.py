@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.events.base import Sealed
 from shared.events.charges import OrganizationListed
-from shared.events.eligibility import DemographicsCorrected, PatientRegistered, PatientsMerged
+from shared.events.eligibility import DemographicsCorrected, PatientRegistered, PatientRetired
 from shared.events.envelope import Recorded
 from shared.events.values import Address, Person
+from shared.runtime.merged_patients import merged, merged_patients_table, registrations_of, survivor_of
 from shared.runtime.projection import Change, Projection, Put
 
 _metadata = sa.MetaData()
@@ -26,13 +27,7 @@ addressees = sa.Table(
     sa.Column("person", JSONB),
     sa.Column("guarantor", JSONB),  # absent: the patient
 )
-merged_patients = sa.Table(
-    "merged_patients",
-    _metadata,
-    sa.Column("tenant", sa.Text, primary_key=True),
-    sa.Column("retired_patient_id", sa.Text, primary_key=True),
-    sa.Column("patient_id", sa.Text),
-)
+merged_patients = merged_patients_table(_metadata)
 practice = sa.Table(
     "practice",
     _metadata,
@@ -51,9 +46,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             said = {"person": event.person, "guarantor": event.guarantor}
             values = {name: _kept(sealed) for name, sealed in said.items() if sealed is not None}
             yield Put(table="addressees", key=(event.patient_id,), values=values)
-        case PatientsMerged():
-            values = {"patient_id": event.patient_id}
-            yield Put(table="merged_patients", key=(event.retired_patient_id,), values=values)
+        case PatientRetired():
+            yield merged(event)
         case OrganizationListed():
             values = {
                 "name": event.organization.last_or_organisation,
@@ -71,10 +65,10 @@ def _kept(sealed: Sealed[Person]) -> dict[str, Any]:
 
 projection = Projection(
     name="collections.letters",
-    version=1,
+    version=2,
     tables=(addressees, merged_patients, practice),
     reads={
-        "eligibility": (PatientRegistered, DemographicsCorrected, PatientsMerged),
+        "eligibility": (PatientRegistered, DemographicsCorrected, PatientRetired),
         "charges": (OrganizationListed,),
     },
     apply=apply,
@@ -83,12 +77,14 @@ projection = Projection(
 
 def addressee(patient_id: str) -> sa.Select[Any]:
     """The row of the patient, or of the one that the registration was merged into."""
-    survivor = (
-        sa.select(merged_patients.c.patient_id)
-        .where(merged_patients.c.retired_patient_id == patient_id)
-        .scalar_subquery()
+    return sa.select(addressees).where(
+        addressees.c.patient_id == survivor_of(merged_patients, patient_id).scalar_subquery()
     )
-    return sa.select(addressees).where(addressees.c.patient_id == sa.func.coalesce(survivor, patient_id))
+
+
+def names_of(patient_id: str) -> sa.Select[Any]:
+    """`patient_id`: every id under which this person was registered."""
+    return registrations_of(merged_patients, patient_id)
 
 
 def sealed_person(row: Any) -> Sealed[Person]:

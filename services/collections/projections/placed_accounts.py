@@ -15,9 +15,13 @@ from services.collections.projections.worklist import collection_accounts
 def placed_with(agency: str, *, placed_from: date, placed_to: date) -> sa.Select[*tuple[Any, ...]]:
     """What an agency has, oldest first. `person` is absent where nobody registered the patient yet."""
     placed, account, merged, person = placements.c, collection_accounts.c, merged_patients.c, addressees.c
-    of_account = sa.and_(account.tenant == placed.tenant, account.account_id == placed.account_id)
-    retired = sa.and_(merged.tenant == placed.tenant, merged.retired_patient_id == placed.patient_id)
-    survivor = sa.func.coalesce(merged.patient_id, placed.patient_id)
+    of_account = sa.and_(
+        account.tenant == placed.tenant,
+        account.account_id == placed.account_id,
+        account.placement_id == placed.placement_id,
+    )
+    retired = sa.and_(merged.tenant == account.tenant, merged.retired_patient_id == account.patient_id)
+    survivor = sa.func.coalesce(merged.patient_id, account.patient_id)
     of_patient = sa.and_(person.tenant == placed.tenant, person.patient_id == survivor)
     return (
         sa.select(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -73,9 +73,10 @@ projection = Projection(
 ORDER: tuple[Order, ...] = (desc(statements.c.issued_on), desc(statements.c.statement_id))
 
 
-def listed(patient_id: str | None = None) -> sa.Select[Any]:
+def listed(names: Sequence[str] | None = None) -> sa.Select[Any]:
+    """All statements, or those of one person, by every id under which they were registered."""
     statement = sa.select(statements)
-    return statement if patient_id is None else statement.where(statements.c.patient_id == patient_id)
+    return statement if names is None else statement.where(statements.c.patient_id.in_(names))
 
 
 def one(statement_id: str) -> sa.Select[Any]:
@@ -88,5 +89,5 @@ def issued_of(row: Any) -> StatementIssued:
     return msgspec.convert({name: row[name] for name in names}, StatementIssued)
 
 
-def not_printed(patient_id: str | None = None) -> sa.Select[Any]:
-    return listed(patient_id).where(statements.c.document_id.is_(None)).order_by(statements.c.issued_on)
+def not_printed(names: Sequence[str] | None = None) -> sa.Select[Any]:
+    return listed(names).where(statements.c.document_id.is_(None)).order_by(statements.c.issued_on)

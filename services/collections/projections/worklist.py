@@ -1,15 +1,17 @@
 """Who owes what, since when, why, and what happens next? The collection worklist and the story behind each cent.
 
-Every row is written by events of one guarantor account, so they come in their order.
+Every row is written by events of one guarantor account, so they come in their order; what is carried to a survivor by a merge leaves the
+rows of the one account and makes rows of the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.events.collections import (
     AccountPlaced,
@@ -18,6 +20,8 @@ from shared.events.collections import (
     DisputeAnswerOverdue,
     DisputeOpened,
     DisputeResolved,
+    GuarantorAccountJoined,
+    GuarantorAccountMerged,
     HoldLifted,
     HoldPlaced,
     NextStepPlanned,
@@ -38,7 +42,7 @@ collection_accounts = sa.Table(
     _metadata,
     sa.Column("tenant", sa.Text, primary_key=True),
     sa.Column("account_id", sa.Text, primary_key=True),
-    sa.Column("patient_id", sa.Text),
+    sa.Column("patient_id", sa.Text, primary_key=True),  # whose guarantor account it is worked in
     sa.Column("balance_cents", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("reason", sa.Text),
     sa.Column("since_on", sa.Date),
@@ -103,7 +107,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case PatientBalanceNoted():
             yield from _balance(recorded, event)
         case PaymentHeard():
-            yield _account(event.account_id, last_payment_on=event.paid_on)
+            yield _account(event, event.account_id, last_payment_on=event.paid_on)
         case NextStepPlanned():
             yield _patient(
                 event.patient_id,
@@ -116,7 +120,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case StatementIssued():
             yield _patient(event.patient_id, last_statement_id=event.statement_id, last_statement_on=event.issued_on)
             for line in event.lines:
-                yield _account(line.account_id, notices=line.notice, last_statement_on=event.issued_on)
+                yield _account(event, line.account_id, notices=line.notice, last_statement_on=event.issued_on)
         case ContactLogged():
             yield _patient(
                 event.patient_id,
@@ -129,6 +133,10 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield Put(table="patient_holds", key=(event.patient_id, event.hold), values=values)
         case HoldLifted():
             yield Remove(table="patient_holds", key=(event.patient_id, event.hold))
+        case GuarantorAccountMerged():
+            yield from _left(event)
+        case GuarantorAccountJoined():
+            yield from _joined(recorded, event)
         case _:
             yield from _pauses(event)
 
@@ -137,35 +145,35 @@ def _pauses(event: Any) -> Iterator[Change]:
     match event:
         case DisputeOpened():
             for account_id in event.account_ids:
-                yield _account(account_id, dispute_id=event.dispute_id, is_answer_overdue=False)
+                yield _account(event, account_id, dispute_id=event.dispute_id, is_answer_overdue=False)
         case DisputeResolved():
             for account_id in event.account_ids:
-                yield _account(account_id, dispute_id=None, is_answer_overdue=False)
+                yield _account(event, account_id, dispute_id=None, is_answer_overdue=False)
         case DisputeAnswerOverdue():
             for account_id in event.account_ids:
-                yield _account(account_id, is_answer_overdue=True)
+                yield _account(event, account_id, is_answer_overdue=True)
         case PaymentPlanAgreed():
             for account_id in event.account_ids:
-                yield _account(account_id, plan_id=event.plan_id)
+                yield _account(event, account_id, plan_id=event.plan_id)
         case PaymentPlanEnded():
             for account_id in event.account_ids:
-                yield _account(account_id, plan_id=None)
+                yield _account(event, account_id, plan_id=None)
         case AccountPlaced():
             yield _account(
+                event,
                 event.account_id,
                 placement_id=event.placement_id,
                 agency=event.agency,
                 placed_cents=event.amount_cents,
             )
         case AccountRecalled():
-            yield _account(event.account_id, placement_id=None, agency=None, placed_cents=None)
+            yield _account(event, event.account_id, placement_id=None, agency=None, placed_cents=None)
         case _:
             raise TypeError(f"{type(event).__name__} is not read here")
 
 
 def _balance(recorded: Recorded[Any], event: PatientBalanceNoted) -> Iterator[Change]:
     values: dict[str, Any] = {
-        "patient_id": event.patient_id,
         "balance_cents": event.balance_cents,
         "since_on": event.since_on,
     }
@@ -173,7 +181,7 @@ def _balance(recorded: Recorded[Any], event: PatientBalanceNoted) -> Iterator[Ch
         values |= {"reason": event.reason, "notices": 0, "last_statement_on": None, "last_payment_on": None}
     if event.service_on is not None:
         values["service_on"] = event.service_on
-    yield _account(event.account_id, **values)
+    yield _account(event, event.account_id, **values)
     change = {
         "patient_id": event.patient_id,
         "ordinal": recorded.version,
@@ -185,8 +193,50 @@ def _balance(recorded: Recorded[Any], event: PatientBalanceNoted) -> Iterator[Ch
     yield Put(table="balance_changes", key=(event.account_id, event.source_event_id), values=change)
 
 
-def _account(account_id: str, **values: Any) -> Put:
-    return Put(table="collection_accounts", key=(account_id,), values=values)
+def _left(event: GuarantorAccountMerged) -> Iterator[Change]:
+    for debt in event.carried.debts:
+        yield Remove(table="collection_accounts", key=(debt.account_id, event.patient_id))
+    for hold in event.carried.holds:
+        yield Remove(table="patient_holds", key=(event.patient_id, hold.hold))
+    yield _patient(event.patient_id, contact_on=None)
+
+
+def _joined(recorded: Recorded[Any], event: GuarantorAccountJoined) -> Iterator[Change]:
+    carried = event.carried
+    for debt in carried.debts:
+        yield _account(
+            event,
+            debt.account_id,
+            balance_cents=debt.balance_cents,
+            reason=debt.reason,
+            since_on=debt.since_on,
+            service_on=debt.service_on,
+            notices=debt.notices,
+            last_statement_on=debt.last_statement_on,
+            last_payment_on=debt.paid_on,
+        )
+    for dispute in carried.disputes:
+        for account_id in dispute.account_ids:
+            yield _account(event, account_id, dispute_id=dispute.dispute_id, is_answer_overdue=dispute.is_overdue)
+    for plan in carried.plans:
+        for account_id in plan.account_ids:
+            yield _account(event, account_id, plan_id=plan.plan_id)
+    for placed in carried.placements:
+        yield _account(
+            event,
+            placed.account_id,
+            placement_id=placed.placement_id,
+            agency=placed.agency,
+            placed_cents=placed.amount_cents,
+        )
+    for hold in carried.holds:
+        values = {"reason": hold.reason, "placed_on": recorded.occurred_at.date()}
+        yield Put(table="patient_holds", key=(event.patient_id, hold.hold), values=values)
+    yield _patient(event.patient_id, contact_on=carried.contact_on)
+
+
+def _account(event: Any, account_id: str, **values: Any) -> Put:
+    return Put(table="collection_accounts", key=(account_id, event.patient_id), values=values)
 
 
 def _patient(patient_id: str, **values: Any) -> Put:
@@ -195,7 +245,7 @@ def _patient(patient_id: str, **values: Any) -> Put:
 
 projection = Projection(
     name="collections.worklist",
-    version=1,
+    version=2,
     tables=(collection_accounts, collection_patients, patient_holds, balance_changes),
     reads={
         "collections": (
@@ -213,6 +263,8 @@ projection = Projection(
             PaymentPlanEnded,
             AccountPlaced,
             AccountRecalled,
+            GuarantorAccountMerged,
+            GuarantorAccountJoined,
         )
     },
     apply=apply,
@@ -284,22 +336,32 @@ def patient(patient_id: str) -> sa.Select[Any]:
     return sa.select(collection_patients).where(collection_patients.c.patient_id == patient_id)
 
 
-def accounts_of(patient_id: str) -> sa.Select[Any]:
-    return (
-        sa.select(collection_accounts)
-        .where(collection_accounts.c.patient_id == patient_id)
-        .order_by(collection_accounts.c.since_on, collection_accounts.c.account_id)
+def accounts_of(names: Sequence[str]) -> sa.Select[Any]:
+    """The accounts of one person, by every id; the survivor's comes first in `names` and its row stands for a settled older one."""
+    accounts = collection_accounts
+    place = sa.case({name: number for number, name in enumerate(names)}, value=accounts.c.patient_id)
+    newest = (
+        sa.select(accounts)
+        .where(accounts.c.patient_id.in_(names))
+        .ext(distinct_on(accounts.c.account_id))
+        .order_by(accounts.c.account_id, place)
+        .subquery()
     )
+    return sa.select(newest).order_by(newest.c.since_on, newest.c.account_id)
 
 
 def holds_of(patient_id: str) -> sa.Select[Any]:
     return sa.select(patient_holds).where(patient_holds.c.patient_id == patient_id).order_by(patient_holds.c.hold)
 
 
-def changes_of(patient_id: str) -> sa.Select[Any]:
-    """Everything that made the patient owe what is owed, first to last."""
+def changes_of(names: Sequence[str]) -> sa.Select[Any]:
+    """Everything that made the patient owe what is owed, first to last; the survivor's own come after what was carried there."""
+    changes = balance_changes.c
+    place = sa.case({name: number for number, name in enumerate(names)}, value=changes.patient_id)
     return (
-        sa.select(balance_changes).where(balance_changes.c.patient_id == patient_id).order_by(balance_changes.c.ordinal)
+        sa.select(balance_changes)
+        .where(changes.patient_id.in_(names))
+        .order_by(changes.noted_on, place.desc(), changes.ordinal)
     )
 
 

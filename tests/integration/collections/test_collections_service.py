@@ -12,12 +12,13 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from services.collections.main import build
 from services.collections.settings import CollectionsSettings
 from shared.events.base import Event, Sealed
 from shared.events.charges import OrganizationListed
-from shared.events.eligibility import PatientRegistered, PatientsMerged
+from shared.events.eligibility import PatientRegistered, PatientRetired
 from shared.events.payments import (
     AccountMovedToAgency,
     AdjustmentApproved,
@@ -210,7 +211,7 @@ async def test_statements_go_out_by_themselves_until_the_account_may_be_placed(w
     path = "/api/collections/placements/file?agency=agency-1"
     unknown = list(csv.DictReader((await world.running.http.get(path)).text.splitlines()))
     await world.say(
-        "eligibility", registered("patient-2"), PatientsMerged(patient_id="patient-2", retired_patient_id="patient-1")
+        "eligibility", registered("patient-2"), PatientRetired(patient_id="patient-1", survivor_patient_id="patient-2")
     )
     known = list(csv.DictReader((await world.running.http.get(path)).text.splitlines()))
     assert [(row["placement_id"], row["amount"], row["last"]) for row in (*unknown, *known)] == [
@@ -218,6 +219,54 @@ async def test_statements_go_out_by_themselves_until_the_account_may_be_placed(w
         (placed["id"], "80.00", "Doe"),
     ]
     assert (await world.running.http.get(path.replace("agency-1", "agency-2"))).text.count("\n") == 1
+    await world.verify()
+
+
+def of_patient(patient_id: str, event: Any) -> Any:
+    return structs.replace(event, patient_id=patient_id)
+
+
+@pytest.mark.parametrize("order", ["charges first", "merge first"])
+@pytest.mark.asyncio
+async def test_after_a_merge_both_registrations_are_worked_as_one_account(world: World, order: str) -> None:
+    merge = PatientRetired(patient_id="patient-2", survivor_patient_id="patient-1")
+    retired = [of_patient("patient-2", each) for each in (charged("ACCOUNT-B"), transferred(30_00, "ACCOUNT-B"))]
+    await world.say("payments", charged("ACCOUNT-A"), transferred(80_00))
+    if order == "merge first":
+        await world.say("eligibility", merge)
+    await world.say("payments", *retired)
+    if order == "charges first":
+        note = {"outcome_code": "no-answer", "note": "call the daughter"}
+        await world.ask("POST", "/patients/patient-2/contacts", note)
+        await world.say("eligibility", merge)
+    for patient_id in ("patient-1", "patient-2"):
+        found = await world.ask("GET", f"/patients/{patient_id}")
+        assert (found["patient_id"], found["also_known_as"], found["owed_cents"]) == (
+            "patient-1",
+            ["patient-2"],
+            110_00,
+        )
+        assert sorted(each["change_cents"] for each in found["changes"]) == [30_00, 80_00]
+    worked = (await world.ask("GET", "/worklist"))["items"]
+    assert [(each["account_id"], each["patient_id"]) for each in worked] == [
+        ("ACCOUNT-A", "patient-1"),
+        ("ACCOUNT-B", "patient-1"),
+    ]
+    body = {"account_ids": ["ACCOUNT-B"], "reason_code": "not-mine", "note": "says it is a twin's"}
+    dispute = await world.ask("POST", "/patients/patient-2/disputes", body)  # a page from before the merge
+    notes = await world.ask("GET", "/patients/patient-2/notes")
+    assert "says it is a twin's" in [each["text"] for each in notes]
+    assert ("call the daughter" in [each["text"] for each in notes]) == (order == "charges first")
+    await world.move_to(FIRST)
+    rejected = {"outcome": "rejected", "reason": "it is theirs"}
+    await world.ask("POST", f"/patients/patient-1/disputes/{dispute['id']}/resolve", rejected)
+    await world.move_to(FIRST + timedelta(days=30))
+    assert [(each["patient_id"], each["due_cents"]) for each in await world.statements()] == [
+        ("patient-1", 80_00),
+        ("patient-1", 110_00),
+    ]
+    await world.say("payments", of_patient("patient-2", paid(30_00, "ACCOUNT-B")))
+    assert (await world.patient())["owed_cents"] == 80_00
     await world.verify()
 
 

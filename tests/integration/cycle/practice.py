@@ -60,6 +60,11 @@ class Practice:
             }
             await self.system.ask("POST", f"/api/eligibility/patients/{patient}/coverages", coverage)
 
+    async def merge(self, *, retired: str, survivor: str) -> None:
+        body = {"retired_patient_id": retired}
+        await self.system.ask("POST", f"/api/eligibility/patients/{survivor}/merge", body)
+        await self.settle()
+
     async def charge(self, visit: str, patient: str, *lines: tuple[str, int]) -> None:
         """Charges of the visit on the clock's day: procedure and cents."""
         body = {

@@ -36,6 +36,9 @@ async def test_every_interleaving_of_streams_gives_the_same_rows(
             await clinic.register(story, *payers)
             await clinic.charge(f"visit-{story}", story, ("99213", cents))
         await clinic.live(days=DAYS)
+        await clinic.merge(retired="not-covered", survivor="self-pay")
+        await clinic.charge("visit-after-the-merge", "not-covered", ("99213", 90_00))
+        await clinic.live(days=2)
         said = {service: await clinic.system.events(service) for service in clinic.system.hosts}
         projections = [each for host in clinic.system.hosts.values() for each in host.projections]
     for projection in projections:

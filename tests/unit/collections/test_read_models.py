@@ -60,7 +60,7 @@ def test_the_worklist_shows_what_the_account_decides_by(changes: list[tuple[str,
     decided = spec.when(*commands)
     tables = rows_of(worklist.projection, decided.events)
     for account, debt in decided.state.debts.items():
-        row = tables["collection_accounts"][account,]
+        row = tables["collection_accounts"][account, PATIENT]
         assert (row["balance_cents"], row["since_on"]) == (debt.balance_cents, debt.since_on)
         assert (row["notices"] if debt.notices else 0, row.get("last_payment_on")) == (debt.notices, debt.paid_on)
     if planned := decided.state.planned:
@@ -80,7 +80,7 @@ def test_a_dispute_is_on_its_account_only_and_a_hold_on_the_patient() -> None:
     disputed = OpenDispute(patient_id=PATIENT, dispute_id="d1", account_ids=(A,), reason_code="not-mine", on=DAY)
     held = PlaceHold(patient_id=PATIENT, hold="minor", reason="born 2012", on=DAY)
     tables = rows_of(worklist.projection, spec.when(owes(80_00), owes(20_00, B), disputed, held).events)
-    assert [tables["collection_accounts"][each,].get("dispute_id") for each in (A, B)] == ["d1", None]
+    assert [tables["collection_accounts"][each, PATIENT].get("dispute_id") for each in (A, B)] == ["d1", None]
     assert list(tables["patient_holds"]) == [(PATIENT, "minor")]
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 from shared.events.base import Sealed
+from shared.events.collections import CarriedAccount
 from shared.events.values import DocumentReference
 
 
@@ -179,6 +180,26 @@ class LogContact:
     on: date
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeAccount:
+    """To the retired registration: it is the same person as the survivor."""
+
+    patient_id: str  # the retired one
+    survivor_patient_id: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinAccount:
+    """To the survivor: what was open under the retired registration. `source_event_id` is heard once."""
+
+    patient_id: str
+    retired_patient_id: str
+    carried: CarriedAccount
+    source_event_id: str
+    on: date
+
+
 GuarantorCommand: TypeAlias = (
     NoteBalance
     | RunCycle
@@ -198,4 +219,6 @@ GuarantorCommand: TypeAlias = (
     | PlaceAccount
     | RecallAccount
     | LogContact
+    | MergeAccount
+    | JoinAccount
 )

@@ -23,7 +23,7 @@ from services.collections.domain.errors import (
     PromiseDoesNotFit,
 )
 from services.collections.domain.gates import GATES, HOLDS
-from services.collections.domain.guarantor_account import plans, statements
+from services.collections.domain.guarantor_account import merges, plans, statements
 from services.collections.domain.guarantor_account.commands import (
     AgreePlan,
     CancelPlan,
@@ -33,9 +33,11 @@ from services.collections.domain.guarantor_account.commands import (
     DecideAssistance,
     GuarantorCommand,
     IssueStatement,
+    JoinAccount,
     LiftHold,
     LogContact,
     MakePromise,
+    MergeAccount,
     NoteBalance,
     NotePrinted,
     OpenDispute,
@@ -70,7 +72,6 @@ from shared.events.collections import (
     PromiseBroken,
     PromiseKept,
     PromiseMade,
-    StatementPrinted,
 )
 from shared.kernel.decider import Decider
 
@@ -80,7 +81,7 @@ CHARITY_WRITE_OFF = "adjustment-charity"
 
 def decide(command: GuarantorCommand, account: GuarantorAccount) -> Sequence[CollectionsEvent]:
     strategy = strategy_on(command.on)
-    events = _decide(command, account, strategy)
+    events = merges.after_the_merge(command, account) if account.merged_into else _decide(command, account, strategy)
     return [*events, *_planned(command.patient_id, _after(account, events), strategy)]
 
 
@@ -93,7 +94,7 @@ def _decide(command: GuarantorCommand, account: GuarantorAccount, strategy: Stra
         case IssueStatement():
             return statements.issue(command, account, strategy)
         case NotePrinted():
-            return _note_printed(command, account)
+            return statements.note_printed(command, account)
         case AgreePlan():
             return plans.agree(command, account, strategy)
         case CheckInstalment():
@@ -122,6 +123,10 @@ def _decide(command: GuarantorCommand, account: GuarantorAccount, strategy: Stra
             return _recall(command, account)
         case LogContact():
             return _log_contact(command)
+        case MergeAccount():
+            return merges.merge(command, account)
+        case JoinAccount():
+            return merges.join(command, account)
         case _:
             assert_never(command)
 
@@ -207,14 +212,6 @@ def _kept_promises(account: GuarantorAccount, patient_id: str) -> Events:
         PromiseKept(patient_id=patient_id, promise_id=promise_id)
         for promise_id, promise in account.promises.items()
         if promise.paid_cents >= promise.made.amount_cents or account.owed_cents <= 0
-    ]
-
-
-def _note_printed(command: NotePrinted, account: GuarantorAccount) -> Events:
-    if command.statement_id in account.printed:
-        return []
-    return [
-        StatementPrinted(statement_id=command.statement_id, patient_id=command.patient_id, document=command.document)
     ]
 
 

@@ -33,6 +33,8 @@ class NextStep:
 
 def next_step(account: GuarantorAccount, strategy: Strategy) -> NextStep:
     """The one next step. Steps that a gate forbids come back as `paused`, with the gate and the day on which it closes."""
+    if account.merged_into:
+        return NextStep(step="none", reason="the registration was merged into another, whose account goes on")
     if account.owed_cents <= 0 and not account.placements:
         return NextStep(step="none", reason="nothing is owed")
     if hold := open_hold(account):

@@ -29,8 +29,8 @@ def agree(command: AgreePlan, account: GuarantorAccount, strategy: Strategy) -> 
     """The plan. Raises PlanExists, GateOpen, PlanDoesNotFit."""
     if command.plan_id in account.plans:
         return []
-    if account.plan is not None:
-        raise PlanExists("there is a plan already", plan_id=account.plan.agreed.plan_id)
+    if account.running:
+        raise PlanExists("there is a plan already", plan_id=next(iter(account.running)))
     if hold := open_hold(account):
         raise GateOpen("no plan can be agreed", hold)
     debts = _debts(command, account)
@@ -63,8 +63,8 @@ def instalments_of(total_cents: int, count: int, first_due_on: date) -> tuple[In
 
 def check(command: CheckInstalment, account: GuarantorAccount, strategy: Strategy) -> list[CollectionsEvent]:
     """An instalment is missed once; with one too many the plan is over."""
-    plan = account.plan
-    if plan is None or plan.agreed.plan_id != command.plan_id or command.number in plan.missed:
+    plan = account.running.get(command.plan_id)
+    if plan is None or command.number in plan.missed:
         return []
     instalment = next((each for each in plan.agreed.instalments if each.number == command.number), None)
     if instalment is None or plan.paid_cents >= plan.due_through(command.number):
@@ -85,21 +85,21 @@ def check(command: CheckInstalment, account: GuarantorAccount, strategy: Strateg
 
 def cancel(command: CancelPlan, account: GuarantorAccount) -> list[CollectionsEvent]:
     """Raises NoSuchPlan."""
-    plan = account.plan
-    if plan is None or plan.agreed.plan_id != command.plan_id:
+    plan = account.running.get(command.plan_id)
+    if plan is None:
         raise NoSuchPlan("no such plan is running", plan_id=command.plan_id)
     return [_ended(command.patient_id, plan, "cancelled", command.reason)]
 
 
 def ended_by_payment(account: GuarantorAccount, patient_id: str) -> list[CollectionsEvent]:
     """A plan is completed when it is paid, or nothing is owed any more on its accounts."""
-    plan = account.plan
-    if plan is None:
-        return []
-    owed = sum(max(account.debts[account_id].balance_cents, 0) for account_id in plan.agreed.account_ids)
-    if plan.paid_cents < plan.agreed.total_cents and owed > 0:
-        return []
-    return [_ended(patient_id, plan, "completed", "it is paid" if owed == 0 else "all instalments are paid")]
+    ended: list[CollectionsEvent] = []
+    for plan in account.running.values():
+        owed = sum(max(account.debts[account_id].balance_cents, 0) for account_id in plan.agreed.account_ids)
+        if plan.paid_cents >= plan.agreed.total_cents or owed == 0:
+            reason = "it is paid" if owed == 0 else "all instalments are paid"
+            ended.append(_ended(patient_id, plan, "completed", reason))
+    return ended
 
 
 def _debts(command: AgreePlan, account: GuarantorAccount) -> tuple[PatientDebt, ...]:

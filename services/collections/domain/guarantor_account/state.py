@@ -10,11 +10,15 @@ from shared.events.collections import (
     AccountPlaced,
     AccountRecalled,
     AssistanceDecided,
+    BalanceChangeForwarded,
+    CarriedAccount,
     CollectionsEvent,
     ContactLogged,
     DisputeAnswerOverdue,
     DisputeOpened,
     DisputeResolved,
+    GuarantorAccountJoined,
+    GuarantorAccountMerged,
     HoldLifted,
     HoldPlaced,
     InstalmentMissed,
@@ -78,7 +82,7 @@ class GuarantorAccount:
     heard: frozenset[str] = frozenset()  # events of the ledger
     printed: frozenset[str] = frozenset()
     last_statement_on: date | None = None
-    plan: Plan | None = None  # while it runs
+    running: dict[str, Plan] = field(default_factory=dict)  # plans, by id: several only after a merge
     plans: dict[str, PaymentPlanAgreed] = field(default_factory=dict)  # all, ever
     promises: dict[str, Promise] = field(default_factory=dict)  # open
     promised: dict[str, PromiseMade] = field(default_factory=dict)  # all, ever
@@ -91,6 +95,8 @@ class GuarantorAccount:
     placements: dict[str, AccountPlaced] = field(default_factory=dict)  # by account
     placed: dict[str, AccountPlaced] = field(default_factory=dict)  # all, ever, by placement
     planned: NextStepPlanned | None = None
+    contact_on: date | None = None  # when somebody is to get in touch again
+    merged_into: str = ""  # the registration that is worked instead
 
     @property
     def disputed_accounts(self) -> frozenset[str]:
@@ -98,7 +104,7 @@ class GuarantorAccount:
 
     @property
     def planned_accounts(self) -> frozenset[str]:
-        return frozenset(self.plan.agreed.account_ids) if self.plan else frozenset()
+        return frozenset(account for plan in self.running.values() for account in plan.agreed.account_ids)
 
     @property
     def owed_cents(self) -> int:
@@ -141,12 +147,17 @@ def evolve(state: GuarantorAccount, event: CollectionsEvent) -> GuarantorAccount
         case StatementPrinted():
             return replace(state, printed=state.printed | {event.statement_id})
         case PaymentPlanAgreed():
-            return replace(state, plan=Plan(agreed=event), plans={**state.plans, event.plan_id: event})
+            return replace(
+                state,
+                running={**state.running, event.plan_id: Plan(agreed=event)},
+                plans={**state.plans, event.plan_id: event},
+            )
         case InstalmentMissed():
-            plan = state.plan and replace(state.plan, missed=state.plan.missed | {event.number})
-            return replace(state, plan=plan)
+            plan = state.running[event.plan_id]
+            missed = replace(plan, missed=plan.missed | {event.number})
+            return replace(state, running={**state.running, event.plan_id: missed})
         case PaymentPlanEnded():
-            return replace(state, plan=None)
+            return replace(state, running=_without(state.running, event.plan_id))
         case PromiseMade():
             return replace(
                 state,
@@ -183,7 +194,22 @@ def evolve(state: GuarantorAccount, event: CollectionsEvent) -> GuarantorAccount
             )
         case AccountRecalled():
             return replace(state, placements=_without(state.placements, event.account_id))
-        case NoticeSent() | ContactLogged():
+        case ContactLogged():
+            return replace(state, contact_on=event.next_action_on)
+        case GuarantorAccountMerged():
+            # What was heard and printed stays here: the ledger goes on to speak of these accounts under this number.
+            return GuarantorAccount(
+                heard=state.heard,
+                printed=state.printed,
+                planned=state.planned,
+                merged_into=event.survivor_patient_id,
+            )
+        case GuarantorAccountJoined():
+            joined = _joined(state, event.patient_id, event.carried)
+            return replace(joined, heard=state.heard | {event.source_event_id})
+        case BalanceChangeForwarded():
+            return replace(state, heard=state.heard | {event.source_event_id})
+        case NoticeSent():
             return state
         case _:
             assert_never(event)
@@ -213,13 +239,15 @@ def _noted(before: PatientDebt | None, event: PatientBalanceNoted) -> PatientDeb
 
 def _paid(state: GuarantorAccount, event: PaymentHeard) -> GuarantorAccount:
     debt = replace(state.debts[event.account_id], paid_on=event.paid_on, has_paid_since_statement=True)
-    plan = state.plan
-    if plan is not None and event.account_id in plan.agreed.account_ids:
-        plan = replace(plan, paid_cents=plan.paid_cents + event.amount_cents)
     return replace(
         state,
         debts={**state.debts, event.account_id: debt},
-        plan=plan,
+        running={
+            plan_id: replace(plan, paid_cents=plan.paid_cents + event.amount_cents)
+            if event.account_id in plan.agreed.account_ids
+            else plan
+            for plan_id, plan in state.running.items()
+        },
         promises={
             promise_id: replace(promise, paid_cents=promise.paid_cents + event.amount_cents)
             for promise_id, promise in state.promises.items()
@@ -242,6 +270,92 @@ def _billed(state: GuarantorAccount, event: StatementIssued) -> GuarantorAccount
         state,
         debts={**state.debts, **billed},
         last_statement_on=event.issued_on,
+    )
+
+
+def _joined(state: GuarantorAccount, patient_id: str, carried: CarriedAccount) -> GuarantorAccount:
+    plans = {
+        each.plan_id: Plan(
+            agreed=PaymentPlanAgreed(
+                patient_id=patient_id,
+                plan_id=each.plan_id,
+                total_cents=each.total_cents,
+                instalments=each.instalments,
+                account_ids=each.account_ids,
+                agreed_on=each.agreed_on,
+            ),
+            paid_cents=each.paid_cents,
+            missed=frozenset(each.missed),
+        )
+        for each in carried.plans
+    }
+    promises = {
+        each.promise_id: Promise(
+            made=PromiseMade(
+                patient_id=patient_id,
+                promise_id=each.promise_id,
+                amount_cents=each.amount_cents,
+                by_on=each.by_on,
+                made_on=each.made_on,
+            ),
+            paid_cents=each.paid_cents,
+        )
+        for each in carried.promises
+    }
+    disputes = {
+        each.dispute_id: DisputeOpened(
+            patient_id=patient_id,
+            dispute_id=each.dispute_id,
+            account_ids=each.account_ids,
+            reason_code=each.reason_code,
+            answer_by_on=each.answer_by_on,
+        )
+        for each in carried.disputes
+    }
+    holds = {each.hold: HoldPlaced(patient_id=patient_id, hold=each.hold, reason=each.reason) for each in carried.holds}
+    placements = {
+        each.account_id: AccountPlaced(
+            patient_id=patient_id,
+            account_id=each.account_id,
+            placement_id=each.placement_id,
+            agency=each.agency,
+            amount_cents=each.amount_cents,
+            placed_on=each.placed_on,
+        )
+        for each in carried.placements
+    }
+    debts = {
+        each.account_id: PatientDebt(
+            account_id=each.account_id,
+            balance_cents=each.balance_cents,
+            reason=each.reason,
+            since_on=each.since_on,
+            noted_on=each.noted_on,
+            service_on=each.service_on,
+            parts={part.reason: part.amount_cents for part in each.parts},
+            notices=each.notices,
+            first_statement_on=each.first_statement_on,
+            last_statement_on=each.last_statement_on,
+            paid_on=each.paid_on,
+            has_paid_since_statement=each.has_paid_since_statement,
+        )
+        for each in carried.debts
+    }
+    return replace(
+        state,
+        debts={**state.debts, **debts},
+        running={**state.running, **plans},
+        plans={**state.plans, **{plan_id: plan.agreed for plan_id, plan in plans.items()}},
+        promises={**state.promises, **promises},
+        promised={**state.promised, **{promise_id: promise.made for promise_id, promise in promises.items()}},
+        disputes={**state.disputes, **disputes},
+        disputed={**state.disputed, **disputes},
+        overdue=state.overdue | {each.dispute_id for each in carried.disputes if each.is_overdue},
+        holds={**state.holds, **holds},
+        placements={**state.placements, **placements},
+        placed={**state.placed, **{placed.placement_id: placed for placed in placements.values()}},
+        last_statement_on=carried.last_statement_on,
+        contact_on=carried.contact_on,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from services.collections.domain.errors import GateOpen, NothingToBill
 from services.collections.domain.gates import GATES
-from services.collections.domain.guarantor_account.commands import IssueStatement, RunCycle
+from services.collections.domain.guarantor_account.commands import IssueStatement, NotePrinted, RunCycle
 from services.collections.domain.guarantor_account.next_step import (
     next_step,
     notice_of,
@@ -20,7 +20,14 @@ from services.collections.domain.guarantor_account.next_step import (
 )
 from services.collections.domain.guarantor_account.state import GuarantorAccount
 from services.collections.domain.strategy import Strategy
-from shared.events.collections import CollectionsEvent, NoticeSent, StatementIssued, StatementLine, StatementLinePart
+from shared.events.collections import (
+    CollectionsEvent,
+    NoticeSent,
+    StatementIssued,
+    StatementLine,
+    StatementLinePart,
+    StatementPrinted,
+)
 from shared.kernel.identifiers import derived_id
 
 LETTERS = ("statement", "final-notice")
@@ -49,6 +56,14 @@ def issue(command: IssueStatement, account: GuarantorAccount, strategy: Strategy
     if until is not None and command.on <= until:
         raise GateOpen(refused, GATES["promise"], until_on=until.isoformat())
     return _statement(command.patient_id, account, strategy, command.on)
+
+
+def note_printed(command: NotePrinted, account: GuarantorAccount) -> list[CollectionsEvent]:
+    if command.statement_id in account.printed:
+        return []
+    return [
+        StatementPrinted(statement_id=command.statement_id, patient_id=command.patient_id, document=command.document)
+    ]
 
 
 def statement_id_of(patient_id: str, issued_on: date, number: int) -> str:
