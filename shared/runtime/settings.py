@@ -74,6 +74,20 @@ class Settings(BaseSettings):
     edge_token_file: Path | None = None  # token of the edge, where another issuer gives it: read anew for each request
     token_leeway_seconds: int = Field(default=30, ge=0, le=60)
 
+    # Whose operators look after the whole installation: rebuild, verify, drive its clock, read its metrics. Empty: every tenant's.
+    operations_tenant: str = ""
+
+    # Limits of each service in each process. A caller is a user or a program in a tenant; an address has no token (the issuer's endpoints).
+    requests_per_second_per_caller: float = Field(default=500.0, gt=0)
+    requests_per_second_per_tenant: float = Field(default=1_000.0, gt=0)
+    requests_per_second_per_address: float = Field(default=20.0, gt=0)
+    burst_seconds: float = Field(default=2.0, gt=0)  # so much of each rate may come at once after a pause
+    requests_in_progress_max: int = Field(default=512, ge=2)  # of n tenants at work each has 1/(n+1) at most
+    streams_max: int = Field(default=256, ge=2)  # open event streams, shared out in the same way
+    callers_without_limit: frozenset[str] = frozenset(
+        {"user:ledgerline-edge"}
+    )  # our own edge: what comes to it has been counted
+
     # Keys
     root_key: SecretStr = _NO_SECRET  # 32 bytes in base64; empty: the file keys/root.key under home
 

@@ -156,6 +156,11 @@ _TABLE: Mapping[str, str] = {
     "identity:change-users": "",
 }
 
+# Of every tenant at once: what they answer, or do, is not one tenant's alone.
+OF_THE_INSTALLATION = frozenset(
+    {"ops:rebuild-projection", "ops:read-invariants", "ops:drive-clock", "ops:read-metrics"}
+)
+
 
 def _roles(action: str, named: str) -> Iterator[Role]:
     yield from map(Role, named.split())

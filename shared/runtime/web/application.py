@@ -21,9 +21,10 @@ from shared.runtime import telemetry
 from shared.runtime.identity import TokenVerifier
 from shared.runtime.settings import Settings
 from shared.runtime.web.edge import Authenticated, BoundedBody, Recorded, SafeHeaders
+from shared.runtime.web.limits import Limited, Limits
 from shared.runtime.web.page_of_operations import CONTENT_SECURITY_POLICY, page_of_operations
 from shared.runtime.web.problems import RESPONSES, describe_problems, handle_problems
-from shared.runtime.web.requests import identity
+from shared.runtime.web.requests import permit
 
 Ready: TypeAlias = Callable[[], Awaitable[Mapping[str, bool]]]
 
@@ -72,6 +73,7 @@ def create_app(
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.operations_tenant = settings.operations_tenant
     handle_problems(app)
     describe_problems(app)
     for router in public:
@@ -87,6 +89,7 @@ def create_app(
         json_bytes_max=json_bytes_max or settings.json_bytes_max,
         upload_bytes_max=settings.upload_bytes_max,
     )
+    app.add_middleware(Limited, limits=Limits(settings), is_exempt=_PUBLIC.__contains__)
     app.add_middleware(Authenticated, verifier=verifier, is_public=public_paths.__contains__)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Recorded, service=service, template_of=_Templates(app))
@@ -109,7 +112,7 @@ def _about(app: FastAPI, service: str, ready: Ready) -> APIRouter:
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
         if not _is_from_this_machine(request):
-            identity(request).acting_for(request.headers.get("x-ledgerline-tenant")).require("ops:read-metrics")
+            permit(request, "ops:read-metrics", request.headers.get("x-ledgerline-tenant"))
         content, media_type = telemetry.metrics_page()
         return Response(content, media_type=media_type)
 

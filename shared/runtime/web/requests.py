@@ -22,7 +22,8 @@ from shared.kernel.identifiers import derived_id
 from shared.runtime import telemetry
 from shared.runtime.command import Cause, Outcome
 from shared.runtime.identity import Caller, Identity, InvalidToken
-from shared.runtime.identity.roles import refuse_unknown_action
+from shared.runtime.identity.caller import Forbidden
+from shared.runtime.identity.roles import OF_THE_INSTALLATION, refuse_unknown_action
 from shared.runtime.web.edge import BODY, IDENTITY, Body
 from shared.runtime.web.problems import IdempotencyKeyMissing
 
@@ -45,6 +46,20 @@ def identity(request: Request) -> Identity:
     return found
 
 
+def permit(request: Request, action: str, tenant: str | None) -> Caller:
+    """The caller, who has this action in the tenant they act for.
+
+    What concerns the whole installation is for the tenant that operates it, where the settings name one. Raises InvalidToken,
+    TenantNotNamed, Forbidden.
+    """
+    who = identity(request).acting_for(tenant)
+    who.require(action)
+    operations_tenant = request.app.state.operations_tenant
+    if action in OF_THE_INSTALLATION and operations_tenant and who.tenant != operations_tenant:
+        raise Forbidden(f"the roles of this caller do not include {action}", action=action)
+    return who
+
+
 def caller(action: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller, who has this action in the tenant they act for.
 
@@ -53,9 +68,7 @@ def caller(action: str) -> Callable[..., Awaitable[Caller]]:
     refuse_unknown_action(action)
 
     async def permitted(request: Request, shown: Annotated[Any, Security(_BEARER)], tenant: Tenant = None) -> Caller:
-        who = identity(request).acting_for(tenant)
-        who.require(action)
-        return who
+        return permit(request, action, tenant)
 
     permitted.action = action  # type: ignore[attr-defined]  # read by `actions_of` when an application is composed
     return permitted

@@ -26,7 +26,7 @@ from shared.runtime.command import Cause, EventTooLarge, IdempotencyKeyReused, O
 from shared.runtime.identity import Caller, Role, TokenVerifier
 from shared.runtime.identity.issuer import LocalIssuer
 from shared.runtime.identity.keys import IssuerKeys
-from shared.runtime.identity.roles import _TABLE
+from shared.runtime.identity.roles import _TABLE, ACTIONS, OF_THE_INSTALLATION
 from shared.runtime.settings import Settings
 from shared.runtime.web import Cursor, Done, Limit, Page, caller, cause_of, create_app, done
 from shared.runtime.web.application import OpenRoute, actions_of
@@ -135,8 +135,8 @@ def told(cause: Cause) -> dict[str, Any]:
 class Service:
     """A service on an embedded installation, reached over HTTP under /api/payments."""
 
-    def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home, json_bytes_max=2048, upload_bytes_max=8192)
+    def __init__(self, home: Path, **settings: Any) -> None:
+        self.settings = Settings(home=home, json_bytes_max=2048, upload_bytes_max=8192, **settings)
         self.issuer = LocalIssuer(self.settings)
         self.is_store_up = True
         verifier = TokenVerifier(IssuerKeys(self.issuer.key_set), issuer=self.settings.issuer, audience="ledgerline")
@@ -249,6 +249,16 @@ async def test_metrics_are_for_this_machine_or_for_operators(service: Service) -
     assert (await service.client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 401
     assert (await service.remote.get("/metrics", headers=service.bearer(Role.BILLER))).status_code == 403
     assert (await service.remote.get("/metrics", headers=service.bearer(Role.OPERATOR))).status_code == 200
+
+
+async def test_what_concerns_the_whole_installation_is_for_the_tenant_that_operates_it(tmp_path: Path) -> None:
+    service = Service(tmp_path, operations_tenant="operations")
+    own, theirs = (service.bearer(Role.ADMIN, tenants=(tenant,)) for tenant in ("operations", "north"))
+    assert (await service.remote.get("/metrics", headers=own)).status_code == 200
+    refused = await service.remote.get("/metrics", headers=theirs)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert (await service.remote.get("/remittances/1", headers=theirs)).status_code == 200
+    assert OF_THE_INSTALLATION <= ACTIONS
 
 
 async def test_a_route_that_names_no_action_does_not_start(service: Service) -> None:
