@@ -41,7 +41,8 @@ class IssuerUnavailable(Unavailable):
     code = "issuer-unavailable"
 
 
-# Class 08 connection exceptions, 57P0x shutdown and crash, 53300 too many connections, 3D000 no such database.
+# Class 08 connection exceptions, 57P0x shutdown and crash, 53300 too many connections, 3D000 no such database; 57014 and 25P03: the
+# server, or this process, was too busy for a statement or a transaction to end in its time.
 _OUTAGES: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
@@ -51,6 +52,8 @@ _OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     exc.TimeoutError,
 )
 

@@ -13,10 +13,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from shared.events.envelope import Position
 from shared.kernel.errors import Malformed
-from shared.runtime.availability import StoreUnavailable
+from shared.runtime.availability import StoreUnavailable, is_outage
 from shared.runtime.feed import Partition
 from shared.runtime.queries import NotYet, Order, ReadDatabase, asc, desc, page, row, rows, value
 from shared.runtime.read_tables import creation, protection
@@ -95,6 +96,21 @@ async def test_without_a_tenant_nothing_is_seen_and_none_is_left_behind_for_the_
                 assert await value(connection, sa.select(sa.func.count()).select_from(QUEUE)) == expected
     finally:
         await narrow.close()
+
+
+async def test_a_statement_or_a_transaction_that_takes_too_long_is_an_outage_and_no_bug(database: Installed) -> None:
+    hasty = ReadDatabase(database.app, statement_seconds_max=0.05)
+    try:
+        with pytest.raises(StoreUnavailable):
+            async with hasty.read("north") as connection:
+                await connection.execute(sa.text("select pg_sleep(10)"))
+        with pytest.raises((StoreUnavailable, DBAPIError)) as ended:
+            async with hasty.read("north") as connection:
+                await asyncio.sleep(0.5)  # idle in a transaction: the server ends it, whatever comes next finds out
+                await connection.execute(sa.text("select 1"))
+        assert isinstance(ended.value, StoreUnavailable) or is_outage(ended.value)
+    finally:
+        await hasty.close()
 
 
 async def test_many_readers_of_different_tenants_at_once_never_see_each_others_rows(reads: ReadDatabase) -> None:
