@@ -38,9 +38,13 @@ app = typer.Typer(
 x12_app = typer.Typer(no_args_is_help=True, help="Look at X12 files; needs no running system.")
 tenant_app = typer.Typer(no_args_is_help=True, help="Organisations whose data is kept apart.")
 user_app = typer.Typer(no_args_is_help=True, help="Users of the local issuer.")
+client_app = typer.Typer(
+    no_args_is_help=True, help="Programs that get tokens with a key of their own (SMART Backend Services)."
+)
 app.add_typer(x12_app, name="x12")
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(user_app, name="user")
+app.add_typer(client_app, name="client")
 
 _out = Console()
 _err = Console(stderr=True)
@@ -334,6 +338,47 @@ def user_add(
     """Add a user of the local issuer, or give one roles in a further tenant."""
     Directory(home()).add_user(name, password, tenant, role)
     _out.print(f"user {name} added to {tenant}")
+
+
+@user_app.command("disable")
+def user_disable(name: str) -> None:
+    """No more tokens for a user; those that are out end within seconds."""
+    Directory(home()).disable_user(name)
+    _out.print(f"user {name} disabled")
+
+
+@client_app.command("add")
+def client_add(
+    name: str,
+    tenant: str,
+    role: Annotated[
+        list[str] | None, typer.Option(help="May be given several times; integration when it is not.")
+    ] = None,
+    keys: Annotated[Path | None, typer.Option(help="File of its public keys, a JWK set.")] = None,
+    keys_url: Annotated[str, typer.Option(help="https URL where it publishes them.")] = "",
+) -> None:
+    """Register an EHR or another program by its public keys."""
+    if (keys is None) == (not keys_url):
+        raise typer.BadParameter("name one of --keys and --keys-url")
+    Directory(home()).add_client(name, keys_url or _key_set(keys), tenant, role or ["integration"])
+    _out.print(f"client {name} added to {tenant}")
+
+
+@client_app.command("disable")
+def client_disable(name: str) -> None:
+    """No more tokens for a program; those that are out end within seconds."""
+    Directory(home()).disable_client(name)
+    _out.print(f"client {name} disabled")
+
+
+def _key_set(file: Path | None) -> dict[str, Any]:
+    try:
+        read = json.loads(file.read_text()) if file is not None else None
+    except (OSError, ValueError):
+        read = None
+    if not isinstance(read, dict):
+        raise typer.BadParameter("a file that holds a JWK set", param_hint="--keys")
+    return read
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,9 @@ from shared.runtime.clock import Clock, FileClock, SystemClock
 from shared.runtime.feed import Feed, Partition
 from shared.runtime.identity import TokenVerifier
 from shared.runtime.identity.issuer import signing_key
-from shared.runtime.identity.keys import FetchKeySet, keys_from_settings
+from shared.runtime.identity.keys import FetchKeySet, issuer_keys, keys_from_settings
+from shared.runtime.identity.revocations import FILE, Revocations
+from shared.runtime.identity.tokens import ClaimNames
 from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.local_documents import LocalDocuments, create_documents_schema
 from shared.runtime.local_vault import LocalVault, create_vault_schema, load_root_key
@@ -72,10 +74,17 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def verifier_of(settings: Settings) -> TokenVerifier:
-    """Believes the issuer that the settings name."""
+    """Believes the issuers that the settings name."""
     keys = keys_from_settings(settings, _local_key_set(settings) if settings.is_locally_issued else None)
+    other = settings.other_issuer_url
     return TokenVerifier(
-        keys, issuer=settings.issuer, audience=settings.audience, leeway_seconds=settings.token_leeway_seconds
+        keys,
+        issuer=settings.issuer,
+        audience=settings.audience,
+        others={other: issuer_keys(other, settings.other_issuer_jwks)} if other else {},
+        names=ClaimNames(tenants=settings.tenants_claim, client=settings.client_claim),
+        is_revoked=Revocations(settings.revocations_file or settings.home / FILE).is_revoked,
+        leeway_seconds=settings.token_leeway_seconds,
     )
 
 

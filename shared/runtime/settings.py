@@ -67,9 +67,17 @@ class Settings(BaseSettings):
     upload_bytes_max: int = Field(default=50 << 20, ge=1024)
     document_bytes_max: int = Field(default=100 << 20, ge=1024)
 
-    # Identity. Empty issuer and key set: the local issuer of the embedded mode.
+    # Identity. Empty issuer: the local issuer of the embedded mode.
     issuer_url: str = ""
-    issuer_jwks: str = ""  # URL or file of the issuer's public keys
+    issuer_jwks: str = ""  # URL or file of the issuer's public keys; empty: from its /.well-known/openid-configuration
+    # Another issuer, believed beside the first: users from an identity provider, say, and programs from the local issuer.
+    other_issuer_url: str = ""
+    other_issuer_jwks: str = ""
+    tenants_claim: str = "tenants"  # {tenant: [roles]} in an access token
+    client_claim: str = "client_id"  # the program's name; azp for some providers
+    revocations_file: Path | None = (
+        None  # {"user:…" or "client:…": seconds since 1970}; empty: identity/revoked.json under home
+    )
     audience: str = "ledgerline"
     edge_token_file: Path | None = None  # token of the edge, where another issuer gives it: read anew for each request
     token_leeway_seconds: int = Field(default=30, ge=0, le=60)
@@ -110,8 +118,8 @@ class Settings(BaseSettings):
         if self.mode == "distributed":
             if self.clock == "driven":
                 raise ValueError("a driven clock exists in the embedded mode only")
-            if not (self.issuer_url and self.issuer_jwks):
-                raise ValueError("distributed mode needs LEDGERLINE_ISSUER_URL and LEDGERLINE_ISSUER_JWKS")
+            if not self.issuer_url:
+                raise ValueError("distributed mode needs LEDGERLINE_ISSUER_URL")
         return self
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shared.kernel.errors import DomainError
 from shared.runtime.identity.roles import Role, may
+from shared.runtime.identity.scopes import opens
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 
@@ -37,13 +38,16 @@ class Caller:
     actor: str  # user:… or client:…
     roles: frozenset[Role]
     client: str  # the program through which they act
+    scopes: frozenset[str] | None = None  # of SMART; None: the roles alone decide
 
     def may(self, action: str) -> bool:
-        """Whether the roles that they have in this tenant include the action."""
-        return may(self.roles, action)
+        """Whether the roles that they have in this tenant include the action, and the scopes of the token, if any, do too."""
+        return may(self.roles, action) and (self.scopes is None or opens(self.scopes, action))
 
     def require(self, action: str) -> None:
         """Raises Forbidden."""
+        if may(self.roles, action) and not self.may(action):
+            raise Forbidden(f"the scopes of this token do not include {action}", action=action)
         if not self.may(action):
             raise Forbidden(f"the roles of this caller do not include {action}", action=action)
 
@@ -57,6 +61,8 @@ class Identity:
     tenants: Mapping[str, frozenset[Role]]
     expires_at: int  # seconds since 1970
     token_id: str
+    issued_at: int = 0  # seconds since 1970; 0: the token does not say
+    scopes: frozenset[str] | None = None
 
     @property
     def actor(self) -> str:
@@ -73,7 +79,7 @@ class Identity:
         roles = self.tenants.get(chosen)
         if not roles:
             raise Forbidden("this caller has no role in that tenant")
-        return Caller(tenant=chosen, actor=self.actor, roles=roles, client=self.client)
+        return Caller(tenant=chosen, actor=self.actor, roles=roles, client=self.client, scopes=self.scopes)
 
     def _only_tenant(self) -> str:
         if len(self.tenants) > 1:

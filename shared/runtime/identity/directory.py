@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import tempfile
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ import msgspec
 
 from shared.kernel.errors import Conflict, Malformed, NotFound
 from shared.runtime.identity.caller import is_tenant_name
+from shared.runtime.identity.private_files import refuse_open_to_others, write_privately
+from shared.runtime.identity.revocations import FILE, revoke
 from shared.runtime.identity.roles import Role
 
 FOLDER = "identity"
@@ -41,8 +42,9 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     """A program that proves itself with a key of its own (SMART Backend Services)."""
 
     client_id: str
-    key_set: dict[str, Any]  # its public keys
+    key_set: dict[str, Any]  # its public keys; empty where it publishes them at `key_set_url`
     tenants: dict[str, list[str]]
+    key_set_url: str = ""
     is_disabled: bool = False
 
 
@@ -62,7 +64,9 @@ class DemoLogin:
 class Directory:
     """The file of users and clients. Read anew when it changed, so that an addition needs no restart."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, now: Callable[[], float] = time.time) -> None:
+        self._home = home
+        self._now = now
         self._folder = home / FOLDER
         self._path = self._folder / "directory.json"
         self._read: tuple[tuple[int, int, int], Content] | None = None
@@ -104,24 +108,41 @@ class Directory:
         )
         self._write(msgspec.structs.replace(content, users=content.users | {name: user}))
 
-    def add_client(self, client_id: str, key_set: Mapping[str, Any], tenant: str, roles: Iterable[str]) -> None:
-        """Register a program by its public keys. Raises Malformed, NotFound for an unknown tenant."""
+    def add_client(self, client_id: str, keys: Mapping[str, Any] | str, tenant: str, roles: Iterable[str]) -> None:
+        """Register a program by its public keys, or by the URL where it publishes them and changes them by itself.
+
+        Raises Malformed, NotFound for an unknown tenant, Conflict for one that is there: its keys are its identity.
+        """
         if not _USER.match(client_id):
             raise Malformed("a client is named in lower case letters, digits and . _ @ -, 64 at most")
-        keys = key_set.get("keys")
-        if not isinstance(keys, list) or not keys or any("d" in key or key.get("kty") == "oct" for key in keys):
-            raise Malformed("a client is registered with a JWK set of public keys")
         content = self.content()
-        client = Client(client_id=client_id, key_set=dict(key_set), tenants=self._rights(content, tenant, roles))
+        if client_id in content.clients:
+            raise Conflict("that client is there already", client_id=client_id)
+        client = Client(
+            client_id=client_id,
+            key_set={} if isinstance(keys, str) else _public_keys(keys),
+            key_set_url=_key_set_url(keys) if isinstance(keys, str) else "",
+            tenants=self._rights(content, tenant, roles),
+        )
         self._write(msgspec.structs.replace(content, clients=content.clients | {client_id: client}))
 
     def disable_user(self, name: str) -> None:
-        """No new token from now on; those that are out end within minutes. Raises NotFound."""
+        """No new token from now on, and those that are out are believed no longer. Raises NotFound."""
         content = self.content()
         if name not in content.users:
             raise NotFound("there is no such user")
         disabled = msgspec.structs.replace(content.users[name], is_disabled=True)
         self._write(msgspec.structs.replace(content, users=content.users | {name: disabled}))
+        self._revoke(f"user:{name}")
+
+    def disable_client(self, client_id: str) -> None:
+        """No new token from now on, and those that are out are believed no longer. Raises NotFound."""
+        content = self.content()
+        if client_id not in content.clients:
+            raise NotFound("there is no such client")
+        disabled = msgspec.structs.replace(content.clients[client_id], is_disabled=True)
+        self._write(msgspec.structs.replace(content, clients=content.clients | {client_id: disabled}))
+        self._revoke(f"client:{client_id}")
 
     def add_demo_users(self, tenant: str) -> None:
         """One user for each role, named after it. Those that are there keep their passwords."""
@@ -139,6 +160,9 @@ class Directory:
         path = self._folder / "demo-logins.json"
         return msgspec.json.decode(path.read_bytes(), type=list[DemoLogin]) if path.exists() else []
 
+    def _revoke(self, name: str) -> None:
+        revoke(self._home / FILE, name, at=int(self._now()))
+
     @staticmethod
     def _rights(content: Content, tenant: str, roles: Iterable[str]) -> dict[str, list[str]]:
         if tenant not in content.tenants:
@@ -153,6 +177,19 @@ class Directory:
         write_privately(self._path, msgspec.json.format(msgspec.json.encode(content), indent=1))
 
 
+def _public_keys(key_set: Mapping[str, Any]) -> dict[str, Any]:
+    keys = key_set.get("keys")
+    if not isinstance(keys, list) or not keys or any("d" in key or key.get("kty") == "oct" for key in keys):
+        raise Malformed("a client is registered with a JWK set of public keys")
+    return dict(key_set)
+
+
+def _key_set_url(url: str) -> str:
+    if not url.startswith("https://"):
+        raise Malformed("a client publishes its keys at an https URL")
+    return url
+
+
 def hash_password(password: str) -> str:
     """scrypt with a fresh salt, as text."""
     salt = secrets.token_bytes(16)
@@ -164,20 +201,3 @@ def is_password(password: str, hashed: str) -> bool:
     salt, _, expected = hashed.partition("$")
     found = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=bytes.fromhex(salt), **_SCRYPT)
     return hmac.compare_digest(found, bytes.fromhex(expected))
-
-
-def write_privately(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600 from the start
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
-
-
-def refuse_open_to_others(path: Path) -> None:
-    """Raises PermissionError when others than the owner can read a secret."""
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: it must have mode 0600")

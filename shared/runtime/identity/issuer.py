@@ -11,8 +11,6 @@ OpenID Connect Discovery 1.0, RFC 9068 (shape of access tokens).
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 import fcntl
 import hashlib
@@ -32,17 +30,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from shared.kernel.errors import Malformed
-from shared.runtime.identity.directory import (
-    FOLDER,
-    Directory,
-    hash_password,
-    is_password,
-    refuse_open_to_others,
-    write_privately,
-)
-from shared.runtime.identity.keys import IssuerKeys
-from shared.runtime.identity.roles import Role
-from shared.runtime.identity.tokens import InvalidToken, check_times, is_for, name_claim, verified_claims
+from shared.runtime.availability import IssuerUnavailable
+from shared.runtime.identity.directory import FOLDER, Client, Directory, hash_password, is_password
+from shared.runtime.identity.keys import FetchKeySet, IssuerKeys, fetch_url
+from shared.runtime.identity.private_files import refuse_open_to_others, write_privately
+from shared.runtime.identity.roles import ROLES_OF, Role
+from shared.runtime.identity.scopes import granted
+from shared.runtime.identity.tokens import InvalidToken, check_times, claimed, is_for, name_claim, verified_claims
 from shared.runtime.settings import Settings
 
 USER_TOKEN_SECONDS = 900
@@ -61,6 +55,7 @@ class TokenRefused(Exception):
     """An answer of the token endpoint (RFC 6749, 5.2)."""
 
     status: ClassVar[int] = 400
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -73,6 +68,7 @@ class ClientRefused(TokenRefused):
 
 class SlowDown(TokenRefused):
     status = 429
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": str(_ATTEMPTS_SECONDS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +83,26 @@ class Session:
 class LocalIssuer:
     """Signs tokens for the users and clients of one home folder. Raises ValueError outside the embedded mode."""
 
-    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], float] = time.time,
+        fetch: Callable[[str], FetchKeySet] = fetch_url,
+    ) -> None:
         if not settings.is_locally_issued:
             raise ValueError("the local issuer is for the embedded mode without an issuer of its own")
-        self.directory = Directory(settings.home)
+        self.directory = Directory(settings.home, now=now)
         self.issuer = settings.issuer
         self._audience = settings.audience
         self._leeway_seconds = settings.token_leeway_seconds
         self._now = now
+        self._fetch = fetch
         self._key = signing_key(settings.home)
         self._assertions = SeenAssertions(settings.home / FOLDER / "assertions.sqlite")
         self._attempts: OrderedDict[str, list[float]] = OrderedDict()
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()  # lost with the process: users log in again
+        self._published: dict[tuple[str, str], IssuerKeys] = {}  # of clients that publish their keys at a URL
         self._decoy = hash_password(secrets.token_urlsafe())
 
     @property
@@ -127,22 +131,30 @@ class LocalIssuer:
             raise TokenRefused("invalid_grant")
         return self._answer_user(session.user, ends_at=session.ends_at)
 
-    async def authenticate_client(self, assertion: str) -> dict[str, Any]:
-        """A token for a program that signed an assertion (RFC 7523). Raises ClientRefused."""
+    async def authenticate_client(self, assertion: str, scope: str) -> dict[str, Any]:
+        """A token for a program that signed an assertion (RFC 7523), for those of the scopes asked for that its roles can use.
+
+        Raises ClientRefused, TokenRefused when no such scope is left.
+        """
         try:
             client_id = await self._believed_client(assertion)
         except InvalidToken as error:
             raise ClientRefused("invalid_client") from error
         client = self.directory.content().clients[client_id]
-        token = self.sign(client_id, client_id, client.tenants, SYSTEM_TOKEN_SECONDS)
+        scopes = granted(scope, _actions_of(client))
+        if not scopes:
+            raise TokenRefused("invalid_scope")
+        token = self.sign(client_id, client_id, client.tenants, SYSTEM_TOKEN_SECONDS, scope=" ".join(scopes))
         return {
             "access_token": token,
-            "token_type": "Bearer",
+            "token_type": "bearer",
             "expires_in": SYSTEM_TOKEN_SECONDS,
-            "scope": "system/*.*",
+            "scope": " ".join(scopes),
         }
 
-    def sign(self, subject: str, client: str, tenants: Mapping[str, list[str]], seconds: int) -> str:
+    def sign(
+        self, subject: str, client: str, tenants: Mapping[str, list[str]], seconds: int, *, scope: str = ""
+    ) -> str:
         """An access token."""
         return sign_access_token(
             self._key,
@@ -153,6 +165,7 @@ class LocalIssuer:
             tenants=tenants,
             issued_at=int(self._now()),
             seconds=seconds,
+            scope=scope,
         )
 
     def _answer_user(self, user: str, *, ends_at: float) -> dict[str, Any]:
@@ -174,12 +187,14 @@ class LocalIssuer:
 
     async def _believed_client(self, assertion: str) -> str:
         """Whose assertion this is, once everything about it is right."""
-        client_id = _claimed_client(assertion)
+        client_id = name_claim({"iss": claimed(assertion, "iss")}, "iss")
         client = self.directory.content().clients.get(client_id)
         if client is None or client.is_disabled:
             raise InvalidToken("no such client")
-        keys = IssuerKeys(_fixed(client.key_set))
-        claims = await verified_claims(assertion, keys, _ASSERTION_ALGORITHMS)
+        try:
+            claims = await verified_claims(assertion, self._keys_of(client), _ASSERTION_ALGORITHMS)
+        except IssuerUnavailable as error:
+            raise InvalidToken("the client's keys cannot be read") from error
         check_times(
             claims, now=self._now(), leeway_seconds=self._leeway_seconds, life_seconds_max=_ASSERTION_SECONDS_MAX
         )
@@ -191,6 +206,13 @@ class LocalIssuer:
         ):
             raise InvalidToken("the assertion was used before")
         return client_id
+
+    def _keys_of(self, client: Client) -> IssuerKeys:
+        """Those it was registered with, or those that it publishes today: remembered, and looked up anew when it signs with another."""
+        if not client.key_set_url:
+            return IssuerKeys(_fixed(client.key_set))
+        name = (client.client_id, client.key_set_url)
+        return self._published.setdefault(name, IssuerKeys(self._fetch(client.key_set_url)))
 
     def _count_attempt(self, user: str) -> None:
         since = self._now() - _ATTEMPTS_SECONDS
@@ -230,9 +252,10 @@ def sign_access_token(
     tenants: Mapping[str, list[str]],
     issued_at: int,
     seconds: int,
+    scope: str = "",
 ) -> str:
     """An access token in the shape that `tokens.py` verifies."""
-    claims = {
+    claims: dict[str, Any] = {
         "iss": issuer,
         "sub": subject,
         "aud": audience,
@@ -242,6 +265,8 @@ def sign_access_token(
         "client_id": client,
         "tenants": dict(tenants),
     }
+    if scope:
+        claims["scope"] = scope
     return jwt.encode({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}, claims, key, algorithms=["ES256"])
 
 
@@ -298,13 +323,15 @@ def issuer_router(issuer: LocalIssuer) -> APIRouter:
                 case "refresh_token":
                     answer = issuer.refresh(refresh_token)
                 case "client_credentials" if client_assertion_type == _ASSERTION_TYPE:
-                    answer = await issuer.authenticate_client(client_assertion)
+                    answer = await issuer.authenticate_client(client_assertion, scope)
                 case "client_credentials":
                     raise ClientRefused("invalid_client")
                 case _:
                     raise TokenRefused("unsupported_grant_type")
         except TokenRefused as refused:
-            return JSONResponse({"error": refused.error}, refused.status, {"Cache-Control": "no-store"})
+            return JSONResponse(
+                {"error": refused.error}, refused.status, {"Cache-Control": "no-store", **refused.headers}
+            )
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
     @router.get("/oauth/jwks")
@@ -318,7 +345,9 @@ def issuer_router(issuer: LocalIssuer) -> APIRouter:
 
     @router.get("/.well-known/smart-configuration")
     async def smart_configuration() -> dict[str, Any]:
-        return _discovery(issuer) | {"capabilities": ["client-confidential-asymmetric", "permission-v2"]}
+        return _discovery(issuer) | {
+            "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"]
+        }
 
     return router
 
@@ -331,23 +360,17 @@ def _discovery(issuer: LocalIssuer) -> dict[str, Any]:
         "grant_types_supported": ["client_credentials", "password", "refresh_token"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": list(_ASSERTION_ALGORITHMS),
-        "scopes_supported": ["system/*.*"],
+        "scopes_supported": ["system/*.read", "system/*.write", "system/*.rs", "system/*.cu", "system/*.cruds"],
         "response_types_supported": ["token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
     }
 
 
-def _claimed_client(assertion: str) -> str:
-    """Whom the assertion says it is from: only good for finding the keys with which to check that."""
-    middle = assertion.split(".")[1] if assertion.count(".") == 2 else ""
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    except (binascii.Error, ValueError, RecursionError) as error:
-        raise InvalidToken("not a signed token") from error
-    if not isinstance(claims, dict):
-        raise InvalidToken("not a signed token")
-    return name_claim(claims, "iss")
+def _actions_of(client: Client) -> list[str]:
+    """What the client's roles allow in any of its tenants."""
+    named = {role for roles in client.tenants.values() for role in roles}
+    return [action for action, roles in ROLES_OF.items() if not named.isdisjoint(roles)]
 
 
 def _fixed(key_set: Mapping[str, Any]) -> Callable[[], Any]:

@@ -111,12 +111,16 @@ def _algorithms_of(member: dict[str, Any]) -> list[tuple[str, VerifyingKey]]:
 
 def keys_from_settings(settings: Settings, local: FetchKeySet | None = None) -> IssuerKeys:
     """The keys of the issuer that the settings name; `local` are those of the embedded one."""
-    named = settings.issuer_jwks
-    if not named:
-        if local is None:
-            raise ValueError("LEDGERLINE_ISSUER_JWKS names no key set, and there is no local issuer")
+    if local is not None and not settings.issuer_jwks:
         return IssuerKeys(local)
-    return IssuerKeys(fetch_url(named) if named.startswith(("https://", "http://")) else fetch_file(Path(named)))
+    return issuer_keys(settings.issuer, settings.issuer_jwks)
+
+
+def issuer_keys(issuer: str, key_set: str) -> IssuerKeys:
+    """The keys of an issuer, from a URL or a file; empty: from where its own discovery document says."""
+    if not key_set:
+        return IssuerKeys(fetch_discovered(issuer))
+    return IssuerKeys(fetch_url(key_set) if key_set.startswith(("https://", "http://")) else fetch_file(Path(key_set)))
 
 
 def fetch_file(path: Path) -> FetchKeySet:
@@ -128,11 +132,33 @@ def fetch_file(path: Path) -> FetchKeySet:
 
 def fetch_url(url: str) -> FetchKeySet:
     async def fetch() -> bytes:
-        async with httpx.AsyncClient(timeout=5.0, follow_redirects=False) as client:
-            answer = await client.get(url)
-            answer.raise_for_status()
-            if answer.status_code != HTTPStatus.OK or len(answer.content) > _KEY_SET_BYTES_MAX:
-                raise ValueError("not a JWK set")
-            return answer.content
+        return await _get(url)
 
     return fetch
+
+
+def fetch_discovered(issuer: str) -> FetchKeySet:
+    """By OpenID Connect Discovery 1.0: the document must name the very issuer, and its keys lie where it is as safe to fetch them."""
+
+    async def fetch() -> bytes:
+        document = json.loads(await _get(f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
+        if not isinstance(document, dict) or document.get("issuer") != issuer:
+            raise ValueError("the discovery document is another issuer's")
+        url = document.get("jwks_uri")
+        if not isinstance(url, str) or not url.startswith("https://" if issuer.startswith("https://") else "http"):
+            raise ValueError("the discovery document names no key set")
+        return await _get(url)
+
+    return fetch
+
+
+async def _get(url: str) -> bytes:
+    async with httpx.AsyncClient(timeout=5.0, follow_redirects=False) as client, client.stream("GET", url) as answer:
+        if answer.status_code != HTTPStatus.OK:
+            raise ValueError("not a JWK set")
+        content = b""
+        async for chunk in answer.aiter_bytes():
+            content += chunk
+            if len(content) > _KEY_SET_BYTES_MAX:
+                raise ValueError("not a JWK set")
+        return content

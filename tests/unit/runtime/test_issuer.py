@@ -15,9 +15,12 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from shared.kernel.errors import Conflict, Malformed, NotFound
-from shared.runtime.identity import InvalidToken, Role, TokenVerifier
+from shared.runtime.identity import ACTIONS, Caller, InvalidToken, Role, TokenVerifier
+from shared.runtime.identity.caller import Forbidden
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
-from shared.runtime.identity.keys import IssuerKeys, keys_from_settings
+from shared.runtime.identity.keys import FetchKeySet, IssuerKeys, keys_from_settings
+from shared.runtime.identity.revocations import FILE, Revocations, revoke
+from shared.runtime.identity.roles import ROLES_OF
 from shared.runtime.settings import Settings
 
 pytestmark = pytest.mark.asyncio
@@ -33,28 +36,48 @@ class Machine:
     def __init__(self, home: Path) -> None:
         self.settings = Settings(home=home)
         self.time = 1_800_000_000.0
-        self.issuer = LocalIssuer(self.settings, now=lambda: self.time)
+        self.published: dict[str, bytes] = {}  # by the URL at which a program shows its keys
+        self.issuer = LocalIssuer(self.settings, now=lambda: self.time, fetch=self._fetch)
         self.directory = self.issuer.directory
         self.directory.add_tenant("north")
         public = {"keys": [EHR_KEY.as_dict(private=False), RSA_KEY.as_dict(private=False)]}
         self.directory.add_client("ehr", public, "north", ["integration"])
+        self.machine_seconds = 0.0
         self.verifier = TokenVerifier(
-            IssuerKeys(self.issuer.key_set), issuer=self.settings.issuer, audience="ledgerline", now=lambda: self.time
+            IssuerKeys(self.issuer.key_set),
+            issuer=self.settings.issuer,
+            audience="ledgerline",
+            is_revoked=Revocations(home / FILE, monotonic=lambda: self.machine_seconds).is_revoked,
+            now=lambda: self.time,
         )
         app = FastAPI()
         app.include_router(issuer_router(self.issuer))
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8080")
 
+    def _fetch(self, url: str) -> FetchKeySet:
+        async def fetch() -> bytes:
+            if url not in self.published:
+                raise ConnectionRefusedError
+            return self.published[url]
+
+        return fetch
+
     async def ask(self, **form: str) -> httpx.Response:
         return await self.client.post("/oauth/token", data=form)
 
-    async def assert_with(self, assertion: str) -> httpx.Response:
+    async def assert_with(self, assertion: str, scope: str = "system/*.rs") -> httpx.Response:
         return await self.ask(
             grant_type="client_credentials",
             client_assertion_type=BEARER,
             client_assertion=assertion,
-            scope="system/*.rs",
+            scope=scope,
         )
+
+    async def caller_with(self, scope: str) -> Caller:
+        """The EHR, with a token for these scopes."""
+        answer = await self.assert_with(self.assertion(), scope)
+        assert answer.status_code == 200, answer.text
+        return (await self.verifier.verify(answer.json()["access_token"])).acting_for(None)
 
     def assertion(self, key: ECKey | RSAKey = EHR_KEY, alg: str = "ES384", **changed: Any) -> str:
         now = int(self.time)
@@ -151,7 +174,124 @@ async def test_an_assertion_that_was_overheard_is_worth_nothing_even_after_a_res
     assert (await machine.assert_with(assertion)).status_code == 401
     restarted = LocalIssuer(machine.settings, now=lambda: machine.time)
     with pytest.raises(Exception, match="invalid_client"):
-        await restarted.authenticate_client(assertion)
+        await restarted.authenticate_client(assertion, "system/*.rs")
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("system/*.rs", "system/*.rs"),
+        ("system/*.read", "system/*.read"),
+        ("system/Coverage.rs system/Patient.cruds", "system/Coverage.rs system/Patient.cruds"),
+        ("system/Coverage.rs system/Coverage.rs openid", "system/Coverage.rs"),
+        ("system/Coverage.rs user/Patient.rs patient/*.read", "system/Coverage.rs"),
+        ("system/Medication.rs system/ChargeItem.cu", "system/ChargeItem.cu"),
+    ],
+)
+async def test_scopes_are_granted_as_far_as_the_roles_can_use_them(machine: Machine, asked: str, granted: str) -> None:
+    answer = await machine.assert_with(machine.assertion(), asked)
+    assert (answer.status_code, answer.json().get("scope")) == (200, granted)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "openid",
+        "user/*.rs",
+        "system/*.",
+        "system/*.sr",
+        "system/Coverage.rs?x=1",
+        "system/Medication.rs",
+        "SYSTEM/*.rs",
+    ],
+)
+async def test_a_scope_that_opens_nothing_is_refused_by_name(machine: Machine, asked: str) -> None:
+    answer = await machine.assert_with(machine.assertion(), asked)
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_scope"})
+
+
+async def test_a_token_does_what_its_scopes_say_and_no_more_than_its_roles(machine: Machine) -> None:
+    reading = await machine.caller_with("system/Coverage.rs")
+    assert reading.may("eligibility:read-coverage")
+    for action in (
+        "eligibility:record-coverage",
+        "eligibility:read-patient",
+        "gateway:submit-message",
+        "nothing:at-all",
+    ):
+        assert not reading.may(action), action
+    with pytest.raises(Forbidden, match="scopes"):
+        reading.require("eligibility:record-coverage")
+    everything = await machine.caller_with("system/*.cruds")
+    assert {action for action in ACTIONS if everything.may(action)} == {
+        action for action, roles in ROLES_OF.items() if Role.INTEGRATION in roles
+    }
+    readers = await machine.caller_with("system/*.read")
+    assert {action for action in ACTIONS if readers.may(action)} == {
+        action
+        for action, roles in ROLES_OF.items()
+        if Role.INTEGRATION in roles and action.partition(":")[2].startswith("read-")
+    }
+
+
+async def test_a_program_may_publish_its_keys_and_change_them_by_itself(machine: Machine) -> None:
+    url = "https://ehr.example/jwks"
+    machine.directory.add_client("cloud", url, "north", ["integration"])
+    old, new = (ECKey.generate_key("P-384", {"kid": kid}) for kid in ("one", "two"))
+
+    async def status(key: ECKey) -> int:
+        return (await machine.assert_with(machine.assertion(key, iss="cloud", sub="cloud"))).status_code
+
+    assert await status(old) == 401  # nothing is published yet
+    machine.published[url] = json.dumps({"keys": [old.as_dict(private=False)]}).encode()
+    assert (await status(old), await status(new)) == (200, 401)
+    for wrong in ("http://ehr.example/jwks", "file:///etc/passwd", ""):
+        with pytest.raises(Malformed):
+            machine.directory.add_client("other", wrong, "north", ["integration"])
+
+
+async def test_a_clients_keys_cannot_be_replaced_by_registering_it_again(machine: Machine) -> None:
+    with pytest.raises(Conflict):
+        machine.directory.add_client("ehr", {"keys": [RSA_KEY.as_dict(private=False)]}, "north", ["admin"])
+
+
+async def test_who_is_disabled_gets_no_token_and_those_that_are_out_end_at_once(machine: Machine) -> None:
+    machine.directory.add_user("anna", "correct horse battery", "north", ["biller"])
+    machine.directory.add_user("bert", "correct horse battery", "north", ["biller"])
+    logins = {
+        user: (await machine.ask(grant_type="password", username=user, password="correct horse battery")).json()
+        for user in ("anna", "bert")
+    }
+    program = (await machine.assert_with(machine.assertion())).json()["access_token"]
+    for token in (*(login["access_token"] for login in logins.values()), program):
+        await machine.verifier.verify(token)
+    machine.time += 60
+    machine.directory.disable_user("anna")
+    machine.directory.disable_client("ehr")
+    machine.machine_seconds += 1
+    for token in (logins["anna"]["access_token"], program):
+        with pytest.raises(InvalidToken, match="revoked"):
+            await machine.verifier.verify(token)
+    await machine.verifier.verify(logins["bert"]["access_token"])
+    assert (await machine.assert_with(machine.assertion())).status_code == 401
+    refreshed = await machine.ask(grant_type="refresh_token", refresh_token=logins["anna"]["refresh_token"])
+    assert refreshed.status_code == 400
+    with pytest.raises(NotFound):
+        machine.directory.disable_client("nobody")
+
+
+async def test_what_is_issued_after_a_revocation_is_believed(machine: Machine) -> None:
+    before = machine.issuer.sign("anna", "app", {"north": ["biller"]}, 900)
+    revoke(machine.settings.home / FILE, "user:anna", at=int(machine.time))
+    revoke(machine.settings.home / FILE, "user:bert", at=int(machine.time))
+    revoke(machine.settings.home / FILE, "user:anna", at=int(machine.time) - 500)  # never moves back
+    machine.time += 1
+    with pytest.raises(InvalidToken):
+        await machine.verifier.verify(before)
+    assert (
+        await machine.verifier.verify(machine.issuer.sign("anna", "app", {"north": ["biller"]}, 900))
+    ).subject == "anna"
 
 
 FAR = 1_800_000_000 + 3600

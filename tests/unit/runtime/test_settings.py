@@ -36,7 +36,7 @@ def test_each_service_may_have_a_server_of_its_own() -> None:
     "wrong",
     [
         {"mode": "distributed"},
-        {"mode": "distributed", "issuer_url": "https://id.example"},
+        {"mode": "distributed", "issuer_jwks": "https://id.example/keys"},
         {
             "mode": "distributed",
             "issuer_url": "https://id.example",

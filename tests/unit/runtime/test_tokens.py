@@ -16,8 +16,9 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from shared.runtime.availability import IssuerUnavailable
 from shared.runtime.identity import InvalidToken, Role, TokenVerifier
 from shared.runtime.identity.caller import Forbidden, TenantNotNamed
-from shared.runtime.identity.keys import IssuerKeys, fetch_url, verifying_keys
-from shared.runtime.identity.tokens import ACCESS_ALGORITHMS
+from shared.runtime.identity.keys import IssuerKeys, fetch_url, issuer_keys, verifying_keys
+from shared.runtime.identity.roles import ROLES_OF
+from shared.runtime.identity.tokens import ACCESS_ALGORITHMS, ClaimNames
 
 ISSUER = "http://127.0.0.1:8080"
 NOW = 1_800_000_000
@@ -362,3 +363,78 @@ async def test_keys_are_fetched_from_the_named_url_and_from_nowhere_that_it_poin
         for path in ("moved", "broken", "huge", "other"):
             with pytest.raises(IssuerUnavailable):
                 await IssuerKeys(fetch_url(f"{base}/{path}")).find("today", "ES256")
+
+
+OUTSIDE = "https://id.example/realms/clinic"
+OUTSIDE_KEY = RSAKey.generate_key(2048, {"kid": "today"})  # the same id as the first issuer's
+
+
+def of_two_issuers() -> TokenVerifier:
+    async def first() -> bytes:
+        return key_set(KEY)
+
+    async def second() -> bytes:
+        return key_set(OUTSIDE_KEY)
+
+    return TokenVerifier(
+        IssuerKeys(first),
+        issuer=ISSUER,
+        audience="ledgerline",
+        others={OUTSIDE: IssuerKeys(second)},
+        names=ClaimNames(tenants="ledgerline_tenants", client="azp"),
+        now=lambda: NOW,
+    )
+
+
+@pytest.mark.asyncio
+async def test_another_issuer_is_believed_beside_the_first_and_each_for_its_own_tokens_only() -> None:
+    def by(key: ECKey | RSAKey, issuer: str) -> str:
+        algorithm = "ES256" if isinstance(key, ECKey) else "RS256"
+        said = claims(iss=issuer, ledgerline_tenants={"north": ["biller"]}, azp="portal", scope="openid profile")
+        return jwt.encode({"alg": algorithm, "kid": "today"}, said, key, algorithms=[algorithm])
+
+    both = of_two_issuers()
+    for key, issuer in ((KEY, ISSUER), (OUTSIDE_KEY, OUTSIDE)):
+        identity = await both.verify(by(key, issuer))
+        assert (identity.client, identity.tenants, identity.scopes) == ("portal", {"north": {Role.BILLER}}, None)
+    for key, issuer in ((OUTSIDE_KEY, ISSUER), (KEY, OUTSIDE), (KEY, "https://third.example")):
+        with pytest.raises(InvalidToken):
+            await both.verify(by(key, issuer))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("scope", ["user/*.cruds", "patient/Coverage.rs", "system/", "system/*.rs?status=active"])
+async def test_scopes_of_smart_that_open_nothing_here_leave_no_right(scope: str) -> None:
+    identity = await verifier().verify(signed(claims(scope=scope, tenants={"north": ["admin"]})))
+    caller = identity.acting_for("north")
+    assert not any(caller.may(action) for action in ROLES_OF)
+
+
+@pytest.mark.asyncio
+async def test_keys_are_found_through_the_issuers_own_discovery_document_and_no_others() -> None:
+    documents: dict[str, Any] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        body = documents[path] if isinstance(documents.get(path), bytes) else json.dumps(documents.get(path)).encode()
+        writer.write(f"HTTP/1.1 200 x\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/realm"
+    place = "/realm/.well-known/openid-configuration"
+    documents["/keys"] = key_set(KEY)
+    keys_url = issuer.replace("/realm", "/keys")
+    async with server:
+        documents[place] = {"issuer": issuer, "jwks_uri": keys_url}
+        assert await issuer_keys(issuer, "").find("today", "ES256") is not None
+        for wrong in (
+            {"issuer": "https://other.example", "jwks_uri": keys_url},
+            {"issuer": issuer},
+            {"issuer": issuer, "jwks_uri": "file:///etc/passwd"},
+            ["nonsense"],
+        ):
+            documents[place] = wrong
+            with pytest.raises(IssuerUnavailable):
+                await issuer_keys(issuer, "").find("today", "ES256")
