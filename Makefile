@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
 
-.PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench logs kafka-jars clean
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,9 @@ test-contracts: setup ## committed schemas and samples of old events against the
 
 test-integration: setup ## a real PostgreSQL and a real Kafka
 	$(PYTEST) $(PARALLEL) tests/integration
+
+test-matrix: setup ## every operation x role x tenant x object: 20,000 wrong requests, none succeeds
+	LEDGERLINE_TEST_LONG=1 $(PYTEST) -s tests/integration/security/test_matrix.py
 
 test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
 	$(PYTEST) tests/e2e

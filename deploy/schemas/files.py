@@ -11,6 +11,7 @@ from deploy.schemas.compatibility import breaks
 from deploy.schemas.events import Schema, event_schema
 from deploy.schemas.openapi import edge_document, openapi_document
 from deploy.schemas.pages import events_page, make_page, settings_page
+from deploy.schemas.rights import rights_page
 from deploy.serve import BUILDS
 from deploy.state import CHECKOUT
 from shared.events.registry import SERVICES
@@ -27,6 +28,7 @@ def generated() -> Mapping[Path, str]:
         **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in BUILDS},
         REFERENCE / "openapi" / "front.json": _json(edge_document()),
         REFERENCE / "events.md": events_page(),
+        REFERENCE / "rights.md": rights_page(),
         REFERENCE / "settings.md": settings_page(),
         REFERENCE / "make.md": make_page((CHECKOUT / "Makefile").read_text()),
     }

@@ -17,6 +17,7 @@ from deploy.serve import BUILDS
 from shared.runtime.clock import SystemClock
 from shared.runtime.codec import EventCodec
 from shared.runtime.host import Host
+from shared.runtime.identity import TokenVerifier
 from shared.runtime.identity.issuer import issuer_router
 from shared.runtime.platform import Platform, verifier_of
 from shared.runtime.service import ServiceRuntime
@@ -33,9 +34,9 @@ class Unconnected:
         raise RuntimeError(f"{self._name}.{attribute}: nothing is connected while schemas are written")
 
 
-def host_of(service: str) -> Host:
+def host_of(service: str, verifier: TokenVerifier | None = None) -> Host:
     """The service, put together and not connected."""
-    platform = _platform()
+    platform = _platform(verifier)
     none: Any = Unconnected
     commands, reads = none("commands"), none("reads")
     parts = BUILDS[service](
@@ -61,15 +62,15 @@ def host_of(service: str) -> Host:
     )
 
 
-def edge() -> FastAPI:
+def edge(verifier: TokenVerifier | None = None) -> FastAPI:
     """What front answers itself, with the local issuer, not connected."""
-    platform = _platform()
+    platform = _platform(verifier)
     none: Any = Unconnected
     gateway = gateway_of(platform, none("client"))
     return edge_application(platform, gateway, none("quietness"), none("ready"), [issuer_router(none("issuer"))])
 
 
-def _platform() -> Platform:
+def _platform(verifier: TokenVerifier | None) -> Platform:
     settings = Settings(home=Path("unconnected"))
     none: Any = Unconnected
     return Platform(
@@ -79,7 +80,7 @@ def _platform() -> Platform:
         documents=none("documents"),
         feed=none("feed"),
         stores=None,
-        verifier=verifier_of(settings),
+        verifier=verifier or verifier_of(settings),
         process="schemas",
     )
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,17 @@ class Hosted:
 
 @contextlib.asynccontextmanager
 async def hosted(
-    server: PostgresServer, builds: Mapping[str, Build], home: Path, **settings: Any
+    server: PostgresServer, builds: Mapping[str, Build], home: Path, *, databases: Sequence[str] = (), **settings: Any
 ) -> AsyncIterator[Hosted]:
-    """These services on fresh databases. Events of the others can be read: their stores are there, and empty."""
+    """These services on fresh databases. Events of the others can be read: their stores are there, and empty.
+
+    `databases` are empty ones besides, for what is not a service ("gateway").
+    """
     suffix = secrets.token_hex(4)
     await prepare_roles(server.dsn(), dict.fromkeys((OWNER, APP, FEED), PASSWORD))  # roles belong to the server
-    names = [f"ledgerline_{name}_{suffix}" for name in _DATABASES]
-    for service, name in zip(_DATABASES, names, strict=True):
+    wanted = (*_DATABASES, *databases)
+    names = [f"ledgerline_{name}_{suffix}" for name in wanted]
+    for service, name in zip(wanted, names, strict=True):
         await _copy(server, await server.template(f"empty_{service}", _build(service)), name)
     template = server.dsn("{database}_" + suffix, "{user}", password="{password}")
     secret = SecretStr(PASSWORD)

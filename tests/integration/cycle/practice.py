@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,7 +130,9 @@ def told(stored: Stored) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def practice(server: PostgresServer, home: Path, *services: str) -> AsyncIterator[Practice]:
+async def practice(
+    server: PostgresServer, home: Path, *services: str, databases: Sequence[str] = (), **settings: Any
+) -> AsyncIterator[Practice]:
     """The practice, set up, on a driven Monday morning."""
     outside = home / "outside" / "ledgerline"
     connection = {"transport": "folder", "outbox": str(outside / "outbound"), "inbox": str(outside / "inbound")}
@@ -139,7 +141,7 @@ async def practice(server: PostgresServer, home: Path, *services: str) -> AsyncI
     outside.mkdir(parents=True)
     book = Book(home / "book.sqlite")
     builds = {name: BUILDS[name] for name in services or BUILDS}
-    async with hosted(server, builds, home, clock="driven") as system:
+    async with hosted(server, builds, home, databases=databases, clock="driven", **settings) as system:
         sandbox = Sandbox(home / "outside", book, seed=1)
         made = Practice(system=system, clock=clock, sandbox=sandbox, inbox=outside / "inbound")
         await made.set_up()
