@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +11,7 @@ from shared.events.envelope import Position, Stored
 from shared.runtime.availability import StoreUnavailable, outage_means
 from shared.runtime.clock import Clock
 from shared.runtime.store.append import Answer, Append, AppendResult
+from shared.runtime.store.batch import Settled
 from shared.runtime.store.committer import GroupCommitter
 from shared.runtime.store.loader import StreamLoader
 from shared.runtime.store.migrate import WrongStore
@@ -83,6 +85,13 @@ class EventStore:
     async def append(self, append: Append) -> AppendResult:
         """Durable when it returns. Raises StreamMoved, IdempotencyKeyReused, BusinessKeyTaken, TooBusy, StoreUnavailable."""
         return await self._committer.append(append)
+
+    async def append_series(self, series: Sequence[Append]) -> list[Settled]:
+        """What became of each command of one stream, decided one after another on the head that all of them name.
+
+        Behind one that is not appended none is. Durable when it returns; raises TooBusy, StoreUnavailable for all of them.
+        """
+        return await self._committer.append_series(series)
 
     async def stored_stream(self, tenant: str, stream: str, *, after: int = 0) -> list[Stored]:
         """The events of a stream behind a version, in order. Raises StoreUnavailable."""

@@ -240,7 +240,7 @@ async def test_an_append_in_a_transaction_that_has_an_id_is_refused(service: Pro
             async with connection.transaction():
                 await connection.execute(
                     "select append_batch($1, now(), 'real', false, array[gen_random_uuid()], array[''::bytea], array['s'], array[0],"
-                    " array[0], array[$2::bytea], '{null}', '{null}', '{a}', '{b}', '{c}', '{null}', '{}', '{}', '{}',"
+                    " array[0], array[$2::bytea], '{null}', '{null}', '{a}', '{b}', '{c}', '{null}', '{false}', '{}', '{}', '{}',"
                     " '{}', '{}', '{}', '{}', '{}')",
                     TENANT,
                     FIRST,
