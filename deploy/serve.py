@@ -27,7 +27,7 @@ from services.claims import main as claims
 from services.collections import main as collections
 from services.eligibility import main as eligibility
 from services.payments import main as payments
-from shared.runtime import telemetry
+from shared.runtime import process, telemetry
 from shared.runtime.faults import Pause
 from shared.runtime.host import Build, Host, open_host
 from shared.runtime.native.processes import end_with_the_parent
@@ -53,7 +53,7 @@ def main() -> None:
     telemetry.configure_tracing(settings, role)
     if _is_supervised():
         end_with_the_parent()
-    asyncio.run(serve(settings, role))
+    process.run(serve(settings, role))
 
 
 async def serve(settings: Settings, role: str) -> None:
@@ -83,6 +83,7 @@ async def _run(settings: Settings, role: str, hosts: Sequence[Host], front: Fron
     else:
         app, port = _alone(hosts[0]), service_port(settings.http_port, role)
     server = _Server(uvicorn.Config(app, host=settings.http_host, port=port, log_config=None, access_log=False))
+    process.collect_seldom()
     work = [asyncio.create_task(host.run(), name=host.name) for host in hosts]
     if front is not None:
         work.append(asyncio.create_task(front.run(), name="front"))

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import uvloop
-
 from tests.benchmarks import (
     append,
     commands,
@@ -23,7 +21,7 @@ from tests.benchmarks import (
     visibility,
     worklist,
 )
-from tests.benchmarks.measurement import Row, median_rows
+from tests.benchmarks.measurement import Row, as_in_production, median_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +62,24 @@ def _commands(stage: Stage) -> list[Row]:
 
 
 def _feed(stage: Stage) -> list[Row]:
-    return _finished(feed.run(stage.postgres))
+    return as_in_production(feed.run(stage.postgres))
 
 
 def _projection(stage: Stage) -> list[Row]:
-    return _finished(projection.run(stage.postgres, rounds=stage.rounds))
+    return as_in_production(projection.run(stage.postgres, rounds=stage.rounds))
 
 
 def _rebuild(stage: Stage) -> list[Row]:
     events = 100_000 if stage.is_quick else rebuild.EVENTS
-    return _finished(rebuild.run(stage.postgres, events=events, rounds=stage.rounds))
+    return as_in_production(rebuild.run(stage.postgres, events=events, rounds=stage.rounds))
 
 
 def _visible_on_postgres(stage: Stage) -> list[Row]:
-    return _finished(visibility.on_postgres(stage.postgres, events=_seen(stage)))
+    return as_in_production(visibility.on_postgres(stage.postgres, events=_seen(stage)))
 
 
 def _visible_on_kafka(stage: Stage) -> list[Row]:
-    return _finished(visibility.on_kafka(stage.postgres, stage.kafka, events=_seen(stage)))
+    return as_in_production(visibility.on_kafka(stage.postgres, stage.kafka, events=_seen(stage)))
 
 
 def _seen(stage: Stage) -> int:
@@ -91,7 +89,7 @@ def _seen(stage: Stage) -> int:
 def _growth(stage: Stage) -> list[Row]:
     large = stage.events or growth.LARGE
     small = growth.SMALL if stage.events is None else min(100_000, stage.events // 2)
-    return _finished(
+    return as_in_production(
         growth.run(
             stage.postgres,
             small=small,
@@ -109,12 +107,12 @@ def _documents(stage: Stage) -> list[Row]:
 
 def _upload(stage: Stage) -> list[Row]:
     claims = 1_000 if stage.is_quick else upload.CLAIMS
-    return _finished(upload.run(stage.postgres, claims=claims, tell=stage.tell))
+    return as_in_production(upload.run(stage.postgres, claims=claims, tell=stage.tell))
 
 
 def _worklist(stage: Stage) -> list[Row]:
     count = 10_000 if stage.is_quick else worklist.ROWS
-    return _finished(worklist.run(stage.postgres, count=count))
+    return as_in_production(worklist.run(stage.postgres, count=count))
 
 
 BENCHES: Sequence[Bench] = (
@@ -133,13 +131,4 @@ BENCHES: Sequence[Bench] = (
 
 
 def _in_rounds(stage: Stage, one: Callable[[], Awaitable[list[Row]]]) -> list[Row]:
-    return median_rows([_finished(one()) for _ in range(stage.rounds)])
-
-
-def _finished(rows: Awaitable[list[Row]]) -> list[Row]:
-    """In the event loop of production."""
-
-    async def wait() -> list[Row]:
-        return await rows
-
-    return uvloop.run(wait())
+    return median_rows([as_in_production(one()) for _ in range(stage.rounds)])

@@ -19,8 +19,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-import uvloop
 
+from shared.runtime import process
 from shared.runtime.native import postgres
 from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, migrate, prepare_roles, role_dsn
 from shared.testing.stores import ServiceDatabase
@@ -137,14 +137,20 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def run_alone(run: Callable[[str], Awaitable[list[Row]]]) -> None:
-    """Run one bench on a server of its own, which flushes to disk like a real one, in the event loop of production."""
+    """Run one bench on a server of its own, which flushes to disk like a real one, as a process of production runs."""
     folder = Path(tempfile.mkdtemp(prefix="ledgerline-bench-"))
     try:
         with postgres.attached(folder, durable=True) as server:
-            show(uvloop.run(_awaited(run(server.dsn()))))
+            show(as_in_production(run(server.dsn())))
     finally:
         postgres.destroy(folder)
 
 
-async def _awaited(rows: Awaitable[list[Row]]) -> list[Row]:
-    return await rows
+def as_in_production(rows: Awaitable[list[Row]]) -> list[Row]:
+    """Run one bench as a process of production runs: its event loop, its collector of cycles."""
+
+    async def wait() -> list[Row]:
+        process.collect_seldom()
+        return await rows
+
+    return process.run(wait())

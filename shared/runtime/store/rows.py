@@ -23,12 +23,8 @@ _POSTGRES_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
 def stored_events(service: str, rows: Iterable[Sequence[Any]]) -> list[Stored]:
     """The events in rows of `COLUMNS`."""
     made = cast(Callable[..., Stored], Stored)  # by position: names cost a fifth more
-    return [made(service, *row[:16], position_of(row)) for row in rows]
-
-
-def position_of(row: Sequence[Any]) -> Position:
-    epoch, tx, pos = row[16:]
-    return Position(epoch, tx, pos)
+    new = tuple.__new__  # what Position(…) does in the end, four times as fast
+    return [made(service, *row[:16], new(Position, row[16:])) for row in rows]
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:
