@@ -16,6 +16,10 @@ from fastapi import FastAPI
 
 from shared.events.registry import SERVICES
 from shared.runtime.codec import EventCodec
+from shared.runtime.evidence.check import HeadsCheck
+from shared.runtime.evidence.keys import load_signing_keys
+from shared.runtime.evidence.places import place_of
+from shared.runtime.evidence.sealer import Sealer
 from shared.runtime.feed import Partition
 from shared.runtime.handler import CommandHandler
 from shared.runtime.held import Keeper
@@ -39,6 +43,7 @@ from shared.runtime.timer_runner import TimerRunner, plan_of
 from shared.runtime.web import create_app, events_router
 
 VERSION = "0.1.0"
+HEADS_POLL_SECONDS = 1.0  # how often the task looks whether it is time for a head
 _HEADS_SECONDS = 5.0  # how long a relay may need to say how far the log reaches
 _log = logging.getLogger(__name__)
 
@@ -84,8 +89,11 @@ class Host:
             )
             for timers in parts.timers
         ]
-        self._tasks = [self._task(task) for task in parts.tasks]
-        self.store_feed = PostgresFeed({name: platform.settings.dsn(name, "feed")}, platform.clock, connections_max=1)
+        self.store_feed = self._open_store()
+        self.place = place_of(platform.settings)
+        self.sealer = Sealer(name, pool=pool, store=self.store_feed, place=self.place, settings=platform.settings)
+        heads = Task(name=f"{name}.heads", step=self.sealer.step, every_seconds=HEADS_POLL_SECONDS)
+        self._tasks = [self._task(task) for task in (*parts.tasks, heads)]
         self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
         self._desk = self._parked_desk()
         self._rebuilder = Rebuilder(feed=platform.feed, codec=codec, owner_dsn=platform.settings.dsn(name, "owner"))
@@ -117,6 +125,11 @@ class Host:
         for projection in self.projections:
             await self._rebuilder.prepare(projection)
         await self._desk.replay_known(self._codec)
+
+    def _open_store(self) -> PostgresFeed:
+        """The service's own store, with nothing read from it yet."""
+        dsn = self._platform.settings.dsn(self.name, "feed")
+        return PostgresFeed({self.name: dsn}, self._platform.clock, connections_max=1)
 
     def _relay(self) -> Relay:
         return Relay(
@@ -176,7 +189,8 @@ class Host:
             service=self.name,
             parts=self.parts,
             projections=self.projections,
-            store=self.store_feed,
+            open_store=self._open_store,
+            heads=lambda: HeadsCheck(self.name, pool=self._pool, place=self.place),
             codec=self._codec,
             progress=self.progress,
             desk=self._desk,
@@ -215,8 +229,9 @@ class Host:
 
 @contextlib.asynccontextmanager
 async def open_host(platform: Platform, name: str, build: Build) -> AsyncIterator[Host]:
-    """A service, opened and with its read models in place, not yet running."""
+    """A service, opened and with its read models in place, not yet running. Raises NoSigningKey, NoSecondPlace."""
     settings = platform.settings
+    load_signing_keys(settings)  # found out now, not when the first head is due
     codec = EventCodec()
     store = await EventStore.open(
         settings.dsn(name), service=name, clock=platform.clock, queue_max=settings.committer_queue_max

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from shared.events.envelope import Recorded
 
+VIOLATIONS_MAX = 100  # named a check; the count of checked goes on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
@@ -24,6 +26,12 @@ class CheckResult:
     name: str
     checked: int = 0
     violations: list[Violation] = field(default_factory=list)
+
+
+def note(result: CheckResult, where: str, expected: str, found: str) -> None:
+    """Name a violation, up to a bound."""
+    if len(result.violations) < VIOLATIONS_MAX:
+        result.violations.append(Violation(where=where, expected=expected, found=found))
 
 
 class Invariant(Protocol):

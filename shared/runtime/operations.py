@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from shared.kernel.errors import NotFound
 from shared.runtime.codec import EventCodec
+from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.feed import Feed
-from shared.runtime.invariants import CheckResult
+from shared.runtime.invariants import CheckResult, note
 from shared.runtime.parked import ParkedDesk
 from shared.runtime.progress import Progress
 from shared.runtime.projection import Projection
@@ -21,7 +22,7 @@ from shared.runtime.queries import ReadDatabase, asc, page
 from shared.runtime.rebuild import Rebuilder
 from shared.runtime.refusals import refused_reactions
 from shared.runtime.service import ServiceParts
-from shared.runtime.verify import check_store, note
+from shared.runtime.verify import check_store
 from shared.runtime.web import Caller, Cursor, Limit, Page, caller, idempotency_key
 
 _VERIFY_WAIT_SECONDS = 30.0
@@ -34,7 +35,8 @@ class Operations:
     service: str
     parts: ServiceParts
     projections: Sequence[Projection]
-    store: Feed  # the service's own store, whichever feed others read
+    open_store: Callable[[], Feed]  # the service's own store, whichever feed others read, as it lies there now
+    heads: Callable[[], HeadsCheck]
     codec: EventCodec
     progress: Progress
     desk: ParkedDesk
@@ -188,15 +190,23 @@ def operations_router(operations: Operations) -> APIRouter:
     ) -> Verification:
         """Check everything that this service has ever recorded, and its read models."""
         results = [await _readers_reach_their_heads(operations, wait)]
-        results += await check_store(
-            operations.store, operations.service, operations.codec, operations.parts.invariants
-        )
+        results += await _store_holds(operations)
         results += [await _equals_a_fresh_fold(operations, projection) for projection in operations.projections]
         return Verification(
             ok=not any(result.violations for result in results), checks=[asdict(result) for result in results]
         )
 
     return router
+
+
+async def _store_holds(operations: Operations) -> Sequence[CheckResult]:
+    store = operations.open_store()
+    try:
+        return await check_store(
+            store, operations.service, operations.codec, operations.parts.invariants, operations.heads()
+        )
+    finally:
+        await store.close()
 
 
 async def _readers_reach_their_heads(operations: Operations, wait_seconds: float) -> CheckResult:

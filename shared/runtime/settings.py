@@ -99,6 +99,13 @@ class Settings(BaseSettings):
     # Keys
     root_key: SecretStr = _NO_SECRET  # 32 bytes in base64; empty: the file keys/root.key under home
 
+    # Tamper evidence: where signed heads of the log are kept beside the database, and what signs them
+    heads_folder: Path | None = None  # a place that the owner of the database cannot change; empty: heads under home
+    heads_keys: SecretStr = (
+        _NO_SECRET  # 32 bytes in base64 a line, newest first; empty: the file keys/heads.keys under home
+    )
+    heads_seconds: float = Field(default=60.0, gt=0)  # between two heads of a service, while it records events
+
     # Pace
     relay_poll_ms: int = Field(default=25, ge=1)
     reader_poll_ms: int = Field(default=25, ge=1)

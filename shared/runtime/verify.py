@@ -12,12 +12,12 @@ from typing import Any
 
 from shared.events.envelope import Recorded, Stored
 from shared.runtime.codec import EventCodec
+from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.feed import Feed
-from shared.runtime.invariants import CheckResult, Invariant, Violation
+from shared.runtime.invariants import CheckResult, Invariant, note
 from shared.runtime.store.hashing import FIRST, hash_of
 
 PAGE_EVENTS = 2_000
-VIOLATIONS_MAX = 100  # named a check; the count of checked goes on
 
 
 class VersionsGapless:
@@ -98,12 +98,6 @@ def where_of(stored: Stored) -> str:
     return f"{stored.service}: {stored.key} version {stored.version}"
 
 
-def note(result: CheckResult, where: str, expected: str, found: str) -> None:
-    """Name a violation, up to a bound."""
-    if len(result.violations) < VIOLATIONS_MAX:
-        result.violations.append(Violation(where=where, expected=expected, found=found))
-
-
 async def every_event(store: Feed, service: str) -> AsyncIterator[Stored]:
     """All of a service's events as they lie in its store, in feed order, up to the head when this began."""
     heads = await store.covering(service, None)
@@ -121,16 +115,25 @@ async def every_event(store: Feed, service: str) -> AsyncIterator[Stored]:
 
 
 async def check_store(
-    store: Feed, service: str, codec: EventCodec, invariants: Iterable[Callable[[], Invariant]]
+    store: Feed,
+    service: str,
+    codec: EventCodec,
+    invariants: Iterable[Callable[[], Invariant]],
+    heads: HeadsCheck | None = None,
 ) -> Sequence[CheckResult]:
-    """The results of every check of one service's events."""
+    """The results of every check of one service's events. `store` must read them afresh, not from what it read before."""
     structural = (VersionsGapless(), HashChain(), EventIdsUnique())
     readable = EventsReadable(codec)
     own = [make() for make in invariants]
+    if heads is not None:
+        await heads.begin()
     async for stored in every_event(store, service):
         for check in structural:
             check.see(stored)
+        if heads is not None:
+            await heads.see(stored)
         if (recorded := readable.read(stored)) is not None:
             for invariant in own:
                 invariant.see(recorded)
-    return [*(check.result() for check in structural), readable.result(), *(invariant.result() for invariant in own)]
+    results = [*(check.result() for check in structural), readable.result(), *(invariant.result() for invariant in own)]
+    return results if heads is None else [*results, *await heads.results()]

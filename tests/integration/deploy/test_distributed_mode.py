@@ -118,7 +118,7 @@ async def installation(
     secret_files = put(
         tmp_path / "secrets",
         {f"ledgerline_database_{role}_password": PASSWORD for role in ("owner", "app", "feed")}
-        | {"ledgerline_root_key": base64.b64encode(os.urandom(32)).decode()}
+        | {name: base64.b64encode(os.urandom(32)).decode() for name in ("ledgerline_root_key", "ledgerline_heads_keys")}
         | {"ledgerline_migrate_superuser_password": unquote(server.password or "")},
     )
     edge = put(tmp_path / "edge", {"token": token(key, "integration", "manager"), "partners.json": "{}", "keys": keys})
@@ -126,7 +126,11 @@ async def installation(
         brokers = stack.enter_context(native_kafka(kafka_distribution, nodes=1))
         changed = {
             "LEDGERLINE_SECRETS_DIR": str(secret_files),
-            "LEDGERLINE_HOME": str(tmp_path / "read-only"),  # never made: nothing is kept outside the databases
+            "LEDGERLINE_HOME": str(
+                tmp_path / "read-only"
+            ),  # never made: nothing is kept outside databases and second place
+            "LEDGERLINE_HEADS_FOLDER": str(tmp_path / "heads"),
+            "LEDGERLINE_HEADS_SECONDS": "1",
             "LEDGERLINE_DATABASE_HOST": server.hostname or "",
             "LEDGERLINE_DATABASE_PORT": str(server.port),
             "LEDGERLINE_MIGRATE_SUPERUSER": server.username or "",
@@ -199,6 +203,7 @@ async def test_processes_apart_take_messages_in_and_tell_each_other_through_kafk
         await takes_a_message(client)
         await tells_what_happened(client)
         await closes_metrics(client)
+        await signs_heads(client)
     await speaks_mllp(installation)
     assert not Path(installation.environment["LEDGERLINE_HOME"]).exists(), "a process kept something on its own disk"
 
@@ -239,6 +244,24 @@ async def closes_metrics(client: httpx.AsyncClient) -> None:
         for service in SERVICES:
             assert (await stranger.get(f"/api/{service}/metrics")).status_code == httpx.codes.UNAUTHORIZED
     assert "ledgerline_http_requests_total" in (await client.get("/api/claims/metrics")).text
+
+
+async def signs_heads(client: httpx.AsyncClient) -> None:
+    """Over the store's commit order, whatever others read from, and into the folder that all of them share."""
+    for _ in range(100):
+        if await heads_checked(client, "eligibility"):
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError("the fact that eligibility took in is under no head")
+
+
+async def heads_checked(client: httpx.AsyncClient, service: str) -> int:
+    report = (await client.get(f"/api/{service}/ops/verify")).json()
+    [heads, events] = [
+        check for check in report["checks"] if check["name"].startswith(("heads are", "events are those"))
+    ]
+    assert (heads["violations"], events["violations"]) == ([], [])
+    return int(heads["checked"])
 
 
 async def speaks_mllp(installation: Installation) -> None:
