@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
 
-.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean test-tamper
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -53,6 +53,9 @@ test-matrix: setup ## every operation x role x tenant x object: 20,000 wrong req
 
 test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
 	$(PYTEST) tests/e2e
+
+test-tamper: setup ## 100,000 single bytes changed in stored events, and as many in an evidence pack: every one found
+	LEDGERLINE_TAMPERS=100000 $(PYTEST) -s -k single_byte tests/integration/runtime/test_tampering_at_random.py tests/integration/cycle/test_evidence.py
 
 lint: setup ## format, lint rules, import walls, spelling
 	$(BIN)/ruff format --check .

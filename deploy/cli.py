@@ -294,6 +294,31 @@ def _verification_table(report: dict[str, Any]) -> Table:
 
 
 @app.command()
+def evidence(
+    account: Annotated[str, typer.Argument(help="The patient account number (16 characters).")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="evidence-ACCOUNT.zip when not given.")] = None,
+    purpose: Annotated[
+        str | None, typer.Option("--open", help="Show personal values in clear, for this reason: audit, appeal, …")
+    ] = None,
+) -> None:
+    """Everything about one account in one file that can be checked offline, by anybody."""
+    from deploy.evidence import write
+    from shared.runtime.evidence.verify_evidence import NotProven
+
+    file = output or Path(f"evidence-{account}.zip")
+    try:
+        with _connected() as client:
+            lines = write(client, account, file, purpose)
+    except FileExistsError:
+        _err.print(f"{file} is there already: name another with -o", highlight=False)
+        raise typer.Exit(1) from None
+    except NotProven as reason:
+        _err.print(f"[red]nothing was written, because it does not prove itself: {reason}[/red]", highlight=False)
+        raise typer.Exit(1) from None
+    print("\n".join([f"{file} written. It proves, to whoever runs verify_evidence.py:", *lines]))
+
+
+@app.command()
 def rebuild(
     projection: Annotated[str | None, typer.Argument(help="service.purpose")] = None,
     everything: Annotated[bool, typer.Option("--all")] = False,

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from shared.events.registry import SERVICES
 from shared.runtime.codec import EventCodec
+from shared.runtime.evidence.account import AccountEvidence
 from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.evidence.keys import load_signing_keys
 from shared.runtime.evidence.places import place_of
@@ -40,7 +41,7 @@ from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.tasks import Right, TaskRunner
 from shared.runtime.timer_runner import TimerRunner, plan_of
-from shared.runtime.web import create_app, events_router
+from shared.runtime.web import create_app, events_router, evidence_router
 
 VERSION = "0.1.0"
 HEADS_POLL_SECONDS = 1.0  # how often the task looks whether it is time for a head
@@ -199,7 +200,21 @@ class Host:
             is_quiet=self.is_quiet,
             is_caught_up=self.is_caught_up,
         )
-        routers = (*self.parts.routers, events_router(self.name, self._platform.feed), operations_router(operations))
+        evidence = AccountEvidence(
+            self.name,
+            pool=self._pool,
+            open_store=self._open_store,
+            sealer=self.sealer,
+            place=self.place,
+            vault=self._platform.vault,
+            settings=self._platform.settings,
+        )
+        routers = (
+            *self.parts.routers,
+            events_router(self.name, self._platform.feed),
+            evidence_router(evidence),
+            operations_router(operations),
+        )
         return create_app(
             self.name,
             settings=self._platform.settings,

@@ -10,7 +10,7 @@ from shared.runtime.identity.roles import ACTIONS, ROLES_OF, Role
 from shared.runtime.web.application import actions_of
 from tests.architecture.checkout import host
 
-OF_EVERY_SERVICE = {"ops", "events"}
+OF_EVERY_SERVICE = {"ops", "events", "evidence"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

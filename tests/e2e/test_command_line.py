@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.client import Client
 from deploy.demo import messages
 from deploy.demo.population import invent
+from deploy.state import load
+from shared.runtime.evidence.account import PROGRAM
 from tests.e2e.machine import free_block
 
 PRACTICE = "deploy/practices/river-clinic.yaml"
@@ -105,6 +108,29 @@ def test_a_message_for_an_unknown_provider_is_held_and_released_after_set_up(
     balances = json.loads(ledgerline.run("balances", "--json"))
     assert balances["total_cents"] > 0
     assert balances["total_cents"] == sum(balances["parties"].values())
+
+
+@pytest.mark.timeout(600)
+def test_everything_about_an_account_is_one_file_that_proves_itself_offline(
+    ledgerline: CommandLine, tmp_path: Path
+) -> None:
+    state = load(ledgerline.home)
+    assert state is not None
+    with Client(ledgerline.home, state) as client:
+        account = client.get("/api/payments/accounts", limit=1)["items"][0]["account_id"]
+    file = tmp_path / "account.zip"
+    said = ledgerline.run("evidence", account, "-o", str(file))
+    assert f"account {account} of demo" in said
+    fingerprint = said.strip().rpartition(" ")[2]
+    alone = [sys.executable, "-I", str(PROGRAM), str(file), "--key", fingerprint]
+    assert subprocess.run(alone, capture_output=True, text=True, check=True).stdout.startswith("PROVEN")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "there already" in ledgerline.run("evidence", account, "-o", str(file), code=1)
+    assert "not-found" in ledgerline.run("evidence", "0" * 16, "-o", str(tmp_path / "none.zip"), code=1)
+    assert "malformed" in ledgerline.run("evidence", "nobody", "-o", str(tmp_path / "none.zip"), code=1)
+    opened = ledgerline.run("evidence", account, "-o", str(tmp_path / "opened.zip"), "--open", "audit")
+    assert "personal values are shown in clear, as the service says for audit" in opened
+    assert json.loads(ledgerline.run("verify", "--json"))["ok"] is True
 
 
 @pytest.mark.timeout(600)

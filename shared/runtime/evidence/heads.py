@@ -116,9 +116,14 @@ class Kept(Struct, frozen=True):
 def event_leaf(stored: Stored) -> bytes:
     """The leaf of an event: its place in the feed, its trace, and its hash by its own envelope and bytes.
 
-    What is hashed: compact JSON of [position, traceparent], a line feed, the 32 bytes of `shared.runtime.store.hashing.event_hash`.
+    What is hashed: `event_place`, a line feed, the 32 bytes of `shared.runtime.store.hashing.event_hash`.
     """
-    return leaf_hash(_encode((str(stored.position), stored.traceparent)) + b"\n" + hash_of(stored))
+    return leaf_hash(event_place(stored) + b"\n" + hash_of(stored))
+
+
+def event_place(stored: Stored) -> bytes:
+    """What a leaf holds beside the event's hash: compact JSON of [position, traceparent]."""
+    return _encode((str(stored.position), stored.traceparent))
 
 
 def listing_of(events: Iterable[tuple[Stored, bytes]]) -> bytes:

@@ -64,21 +64,26 @@ def event_hash(
 
 def hash_of(stored: Stored) -> bytes:
     """What the hash of a stored event must be, by its own envelope and bytes."""
-    return event_hash(
-        previous_hash=stored.previous_hash,
-        tenant=stored.tenant,
-        stream=stored.stream,
-        version=stored.version,
-        type=stored.type,
-        event_id=stored.event_id,
-        occurred_at=stored.occurred_at,
-        recorded_at=stored.recorded_at,
-        actor=stored.actor,
-        command_id=stored.command_id,
-        correlation_id=stored.correlation_id,
-        causation_id=stored.causation_id,
-        clock=stored.clock,
-        data=stored.data,
+    return sha256(b"".join((stored.previous_hash, envelope_bytes(stored), b"\n", stored.data))).digest()
+
+
+def envelope_bytes(stored: Stored) -> bytes:
+    """The envelope of a stored event as `event_hash` covers it."""
+    return _encode(
+        (
+            stored.tenant,
+            stored.stream,
+            stored.version,
+            stored.type,
+            stored.event_id,
+            stored.occurred_at.astimezone(UTC),
+            stored.recorded_at.astimezone(UTC),
+            stored.actor,
+            stored.command_id,
+            stored.correlation_id,
+            stored.causation_id,
+            stored.clock,
+        )
     )
 
 

@@ -18,6 +18,7 @@ async def take_in(
 from shared.runtime.identity import Caller
 from shared.runtime.web.application import FRAMEWORK_TELEMETRY_OFF, create_app
 from shared.runtime.web.events import events_router
+from shared.runtime.web.evidence import evidence_router
 from shared.runtime.web.openings import documents_router, openings_router
 from shared.runtime.web.paging import After, Cursor, Limit, Page, name_positions
 from shared.runtime.web.problems import Problem
@@ -39,6 +40,7 @@ __all__ = [
     "documents_router",
     "done",
     "events_router",
+    "evidence_router",
     "idempotency_key",
     "identity",
     "name_positions",
