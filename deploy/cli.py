@@ -24,6 +24,7 @@ from deploy.client import Client, NotRunning, Refused
 from deploy.practice import NotAPractice, read_practice
 from deploy.state import State, StateRefused, home, load
 from shared.codecs.x12.check import check, json_document
+from shared.codecs.x12.deviations import UnknownDeviation, deviations_named
 from shared.codecs.x12.envelope import sniff
 from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
@@ -209,12 +210,22 @@ def intake(files: list[Path]) -> None:
 
 
 @x12_app.command("check")
-def x12_check(files: list[Path]) -> None:
+def x12_check(
+    files: list[Path],
+    allow: Annotated[
+        list[str] | None, typer.Option(help="A payer's known deviation that may pass as a warning.")
+    ] = None,
+) -> None:
     """Findings of every file: one JSON object a file. Exit 0 all ok, 1 errors found, 2 not X12."""
     worst = 0
+    allowed = tuple(allow or ())
+    try:
+        deviations_named(allowed)
+    except UnknownDeviation as unknown:
+        raise typer.BadParameter(str(unknown), param_hint="--allow") from None
     for file in files:
         content = file.read_bytes()
-        findings = [asdict(finding) for finding in check(content)]
+        findings = [asdict(finding) for finding in check(content, allow=allowed)]
         is_ok = not any(finding["severity"] == "error" for finding in findings)
         worst = max(worst, 2 if not sniff(content) else 0 if is_ok else 1)
         print(json.dumps({"file": str(file), "ok": is_ok, "findings": findings}))

@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from msgspec import structs
+
 from deploy.sandbox import letters, payer
 from deploy.sandbox.book import Book, Due
 from deploy.sandbox.payer import Behaviour
-from shared.codecs.x12.check import Finding, check
+from shared.codecs.x12.acknowledge import answers_to
+from shared.codecs.x12.acknowledgement_999 import write_999
 from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, batch_of
 from shared.codecs.x12.elements import Party
 from shared.codecs.x12.envelope import TransactionSet, read_transactions
-from shared.codecs.x12.problems import Problems, X12Error
+from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.remittance_835 import ClaimPayment, ProviderAdjustment
 
 SENT_TO_US, SENT_BY_US, ARCHIVE = "outbound", "inbound", "archive"  # as our clients see the folders
@@ -87,11 +90,19 @@ class Sandbox:
             self._say(partner, "ta1", letters.interchange_answer(self._routing(sets[0], now), "R", "025"), now)
             return
         self._say(partner, "ta1", letters.interchange_answer(self._routing(sets[0], now), "A", "000"), now)
-        found = [finding for finding in check(content) if finding.severity == "error"]
-        faults = [_within(each, found) for each in sets]
-        self._say(partner, "999", letters.group_answer(self._routing(sets[0], now), sets, faults), now)
-        for number, (transaction, faulty) in enumerate(zip(sets, faults, strict=True)):
-            if not faulty and transaction.kind == "837P":
+        answers = answers_to(content, written_at=now, number=1, npi="error")
+        for group in answers.groups:
+            envelope = letters.answer_envelope(self._routing(sets[0], now))
+            self._say(partner, "999", write_999([structs.replace(group, envelope=envelope)]), now)
+        accepted = {
+            (group.group_control_number, response.control_number)
+            for group in answers.groups
+            for response in group.sets
+            if response.is_accepted
+        }
+        for number, transaction in enumerate(sets):
+            named = (transaction.envelope.group_control_number, transaction.control_number)
+            if transaction.kind == "837P" and named in accepted:
                 self._pass_on(partner, file_id, number, batch_of(transaction), now)
 
     def _pass_on(self, partner: str, file_id: int, number: int, batch: ClaimBatch, now: datetime) -> None:
@@ -242,16 +253,6 @@ class Sandbox:
     def _say(self, partner: str, kind: str, content: bytes, at: datetime) -> None:
         number = self._book.next_number("file")
         self._book.say(partner, f"{at:%Y%m%d}-{number:06d}.{kind}", content)
-
-
-def _within(transaction: TransactionSet, findings: Sequence[Finding]) -> list[X12Error]:
-    """What the guide forbids within this set: the errors that a 999 tells."""
-    first, last = transaction.segments[0].number, transaction.segments[-1].number
-    return [
-        X12Error(segment=finding.segment, element=finding.element, found="", rule=finding.rule)
-        for finding in findings
-        if first <= finding.segment <= last
-    ]
 
 
 def _at(day: date, hour: int) -> datetime:

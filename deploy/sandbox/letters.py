@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from msgspec import structs
 
 from deploy.sandbox.payer import Answer, LineAnswer, patient_share
-from shared.codecs.x12.acknowledgement_999 import GroupAcknowledgement, SegmentError, SetResponse, write_999
+from shared.codecs.x12.acknowledge import reply_envelope
 from shared.codecs.x12.acknowledgement_ta1 import InterchangeAcknowledgement, write_ta1
 from shared.codecs.x12.claim_837p import ProfessionalClaim
 from shared.codecs.x12.claim_acknowledgement_277ca import (
@@ -21,9 +21,8 @@ from shared.codecs.x12.claim_acknowledgement_277ca import (
     write_277ca,
 )
 from shared.codecs.x12.elements import Address, Adjustment, Contact, Dated, Party, Reference
-from shared.codecs.x12.envelope import Envelope, TransactionSet
+from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
-from shared.codecs.x12.problems import X12Error
 from shared.codecs.x12.remittance_835 import (
     ClaimPayment,
     ProviderAdjustment,
@@ -55,20 +54,7 @@ class Routing:
 
 
 def answer_envelope(routing: Routing) -> Envelope:
-    sent = routing.envelope
-    return structs.replace(
-        sent,
-        sender_id=sent.receiver_id,
-        receiver_id=sent.sender_id,
-        sender_qualifier=sent.receiver_qualifier,
-        receiver_qualifier=sent.sender_qualifier,
-        application_sender=sent.application_receiver,
-        application_receiver=sent.application_sender,
-        written_at=routing.at,
-        interchange_control_number=f"{routing.number:09d}",
-        group_control_number=str(routing.number),
-        is_acknowledgement_requested=False,
-    )
+    return reply_envelope(routing.envelope, written_at=routing.at, number=routing.number)
 
 
 # --- acknowledgements -------------------------------------------------------------------------------------------------
@@ -85,44 +71,6 @@ def interchange_answer(routing: Routing, status: str, note: str) -> bytes:
         note=note,
     )
     return write_ta1([answer])
-
-
-def group_answer(routing: Routing, sets: Sequence[TransactionSet], faults: Sequence[Sequence[X12Error]]) -> bytes:
-    """999: which sets of the group are well formed, and where the others are not."""
-    responses = tuple(
-        SetResponse(
-            set_id=each.set_id,
-            control_number=each.control_number,
-            guide=each.guide,
-            errors=tuple(_segment_errors(each, found)),
-            status="R" if found else "A",
-            codes=("5",) if found else (),
-        )
-        for each, found in zip(sets, faults, strict=True)
-    )
-    accepted = sum(response.status == "A" for response in responses)
-    status = "A" if accepted == len(sets) else "P" if accepted else "R"
-    answer = GroupAcknowledgement(
-        envelope=answer_envelope(routing),
-        control_number="0001",
-        functional_id="HC",
-        group_control_number=routing.envelope.group_control_number,
-        version=sets[0].guide,
-        sets=responses,
-        status=status,
-        sets_included=str(len(sets)),
-        sets_received=str(len(sets)),
-        sets_accepted=str(accepted),
-    )
-    return write_999([answer])
-
-
-def _segment_errors(transaction: TransactionSet, found: Sequence[X12Error]) -> Iterator[SegmentError]:
-    first = transaction.segments[0].number
-    for error in found:
-        segment = next((each for each in transaction.segments if each.number == error.segment), None)
-        name = segment.id if segment else "ST"
-        yield SegmentError(segment_id=name, position=str(max(error.segment - first + 1, 1)), code="8")
 
 
 def claim_answers(
@@ -293,7 +241,7 @@ def _payment(
         charged_cents=sign * claim.charged_cents,
         paid_cents=sum(each.paid_cents for each in lines),
         patient_responsibility_cents=patient_share(lines) if sign > 0 else 0,
-        filing_indicator=claim.subscriber.filing_indicator,
+        filing_indicator=_filing_indicator(claim.subscriber.filing_indicator),
         payer_control_number=number,
         facility_type=claim.place_of_service,
         frequency=claim.frequency,
@@ -326,3 +274,11 @@ def _paid_line(answer: LineAnswer, sign: int) -> ServiceLine:
 
 def _merged(adjustments: Sequence[Adjustment]) -> tuple[Adjustment, ...]:
     return tuple(sorted(adjustments, key=lambda each: each.group))
+
+
+def _filing_indicator(of_claim: str) -> str:
+    """A remittance has fewer filing indicators than a claim: a commercial plan (CI) is told as another one (ZZ)."""
+    return of_claim if of_claim in _FILING_INDICATORS else "ZZ"
+
+
+_FILING_INDICATORS = frozenset("12 13 14 15 16 17 AM CH DS HM LM MA MB MC OF TV VA WC ZZ".split())

@@ -134,7 +134,7 @@ def _written(
         return findings
     claim = professional_claim(opened)
     content = write_837p([_batch(1, [claim], opened.claim.services.organization, opened.claim, partner, envelope)])
-    if faults := [found for found in check(content) if found.severity == "error"]:
+    if faults := [found for found in check(content, npi="error") if found.severity == "error"]:
         return tuple(Finding(rule=found.rule, place=found.element, message=found.message) for found in faults)
     back = [each for batch in read_837p(content) for each in batch.claims]
     writer = SegmentWriter()

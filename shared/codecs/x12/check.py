@@ -1,34 +1,43 @@
 """What is wrong with an X12 file, before anybody else reads it?
 
-Envelopes, counts and control numbers; hierarchy; segments that a set needs or does not know; amounts and dates; NPI
-check digits; for an 837P its totals, pointers and coordination of benefits; for an 835 its three balances. Sources:
-ASC X12.5 and the 005010 guides. A finding never shows what a person is called.
+In layers: envelopes, counts and control numbers; the guide's loops, order, repeats and required segments; types, lengths
+and codes of elements; what must agree with what (NPI check digits, pointers, hierarchy, dates, totals); the balances of
+an 835 and of other payers' decisions in an 837. Sources: ASC X12.5 and the 005010 guides. A finding never shows what a
+person is called. Claims and remittances are checked one by one, so that memory does not grow with the file.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from shared.codecs.x12.balance import OutOfBalance, balance
-from shared.codecs.x12.claim_837p import (
-    DIAGNOSES_MAX,
-    REPLACEMENT,
-    VOID,
-    ClaimBatch,
-    OtherCoverage,
-    ProfessionalClaim,
-    ServiceLine,
-)
-from shared.codecs.x12.documents import Document, document_of, interchange_acknowledgements, json_document
-from shared.codecs.x12.envelope import TransactionSet, read_transactions
+from shared.codecs.x12 import claim_837d, claim_837i, claim_837p
+from shared.codecs.x12.acknowledgement_999 import GroupAcknowledgement
+from shared.codecs.x12.acknowledgement_check import check_group_acknowledgement, check_interchange_acknowledgement
+from shared.codecs.x12.balance import OutOfBalance, balance_of_claim, balance_of_payment
+from shared.codecs.x12.claim_check import check_claim
+from shared.codecs.x12.claim_parts import Claim, ClaimHeader, ClaimTrailer
+from shared.codecs.x12.claim_reading import ClaimReader
+from shared.codecs.x12.conformance import Conformance
+from shared.codecs.x12.deviations import deviations_named, let_pass
+from shared.codecs.x12.documents import document_of, json_document
+from shared.codecs.x12.envelope import SEGMENTS_IN_SET_MAX, SetHeader, TransactionSet, walk
+from shared.codecs.x12.guides.catalogue import guide_for
+from shared.codecs.x12.hierarchy import HierarchyCheck
 from shared.codecs.x12.problems import Problems, Severity, X12Error
-from shared.codecs.x12.remittance_835 import RemittanceAdvice
-from shared.codecs.x12.tokenizer import Segment
+from shared.codecs.x12.remittance_835 import (
+    ClaimPayment,
+    RemittanceAdvice,
+    RemittanceHeader,
+    RemittancePart,
+    RemittanceReader,
+)
+from shared.codecs.x12.tokenizer import Limits, Segment, Source
 from shared.codecs.x12.values import cents_text, is_npi
 
-__all__ = ["Finding", "check", "json_document"]
+__all__ = ["Finding", "check", "json_document", "problems_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +50,86 @@ class Finding:
     rule: str  # stable kebab id
     found: str  # withheld where it may be personal
     message: str
+    loop: str = ""  # of the guide
+    expected: str = ""
 
 
-def check(data: bytes) -> list[Finding]:
-    """Every finding of a file in the order of its segments; empty when it is sound."""
+def check(
+    source: Source,
+    *,
+    allow: tuple[str, ...] = (),
+    npi: Severity = "warning",
+    limits: Limits | None = None,
+) -> list[Finding]:
+    """Every finding of a file in the order of its segments; empty when it is sound.
+
+    `allow` names deviations that become warnings (UnknownDeviation for a wrong name). A wrong check digit of an NPI is a
+    warning in what others sent, where it changes nothing that we do; before we send, it is an error (`npi="error"`)."""
+    return [_finding(problem) for problem in problems_of(source, allow=allow, npi=npi, limits=limits)]
+
+
+def problems_of(
+    source: Source,
+    *,
+    allow: tuple[str, ...] = (),
+    npi: Severity = "warning",
+    limits: Limits | None = None,
+) -> list[X12Error]:
+    """The same with the codes that an acknowledgement tells."""
+    allowed = deviations_named(allow)
     problems = Problems()
-    found = 0
-    for transaction in read_transactions(data, problems):
-        found += 1
-        document = document_of(transaction)
-        problems.extend(document.problems[len(transaction.problems) :])
-        problems.extend(_structure(transaction))
-        problems.extend(_of_document(document))
-    if not found and not list(interchange_acknowledgements(data)):
+    current: _SetCheck | None = None
+    starts: list[int] = []
+    kinds: list[str] = []
+    acknowledgements: list[Segment] = []
+    for opened, run in walk(source, problems, limits, acknowledgements):
+        if current is None or opened is not current.opened:
+            if current:
+                current.finish()
+            current = _SetCheck(opened, problems, npi)
+            starts.append(opened.opening.number)
+            kinds.append(opened.kind)
+        current.take(run)
+    if current:
+        current.finish()
+    for segment in acknowledgements:
+        check_interchange_acknowledgement(segment, problems)
+    if not current and not acknowledgements:
         problems.at(0, "ST", "a file holds a transaction set or a TA1")
-    unique = dict.fromkeys(problems)
-    return [_finding(problem) for problem in sorted(unique, key=lambda each: each.segment)]
+    if len(problems) >= Problems.limit:
+        problems[-1] = X12Error(segment=0, element="", found="", rule="a file with too many problems is told in part")
+    found = sorted(_once(problems), key=lambda each: each.segment)
+    if not allowed:
+        return found
+    return [let_pass(each, _kind_at(each.segment, starts, kinds), allowed) for each in found]
+
+
+def _kind_at(segment: int, starts: list[int], kinds: list[str]) -> str:
+    at = bisect_right(starts, segment)
+    return kinds[at - 1] if at else ""
+
+
+# The guide tells the format of an element with its code for a 999; the reader of the document tells it again.
+_TOLD_BY_READERS = frozenset(
+    (
+        "amount is required",
+        "amount is digits with an optional minus and point",
+        "quantity is digits with an optional minus and point",
+        "date is CCYYMMDD",
+        "period is CCYYMMDD-CCYYMMDD",
+    )
+)
+
+
+def _once(problems: Iterable[X12Error]) -> list[X12Error]:
+    """Each problem once, and by the guide where the guide tells it too."""
+    unique = list(dict.fromkeys(problems))
+    by_guide = {(each.segment, each.element) for each in unique if each.element_code}
+    return [
+        each
+        for each in unique
+        if each.element_code or each.rule not in _TOLD_BY_READERS or (each.segment, each.element) not in by_guide
+    ]
 
 
 def _finding(problem: X12Error) -> Finding:
@@ -67,17 +140,168 @@ def _finding(problem: X12Error) -> Finding:
         rule=problem.rule_id,
         found=problem.found,
         message=problem.message,
+        loop=problem.loop,
+        expected=problem.expected,
     )
 
 
-def _of_document(document: Document) -> list[X12Error]:
-    match document:
-        case RemittanceAdvice():
-            return [_of_balance(each) for each in balance(document)]
-        case ClaimBatch():
-            return _of_claims(document)
+class _SetCheck:
+    """Everything that is asked of one transaction set while its segments come."""
+
+    def __init__(self, opened: SetHeader, problems: Problems, npi: Severity) -> None:
+        self.opened = opened
+        self.problems = problems
+        self.npi: Severity = npi
+        self.hierarchy = HierarchyCheck(problems)
+        self.conformance: Conformance | None = None
+        self.document = _document_check(opened, problems)
+        self.pending: list[Segment] | None = []  # until BHT has told which side of a 278 it is
+
+    def take(self, run: list[Segment]) -> None:
+        if self.pending is not None:
+            self.pending += run
+            if self.opened.kind == "278" and len(self.pending) < 2 and run[-1].elements[0] != "SE":
+                return
+            run, self.pending = self.pending, None
+            is_response = any(segment.elements[0] == "BHT" and segment[2] == "11" for segment in run[:2])
+            guide = guide_for(self.opened.kind, self.opened.guide, is_response=is_response)
+            self.conformance = Conformance(guide, self.problems) if guide else None
+        for segment in run:
+            self._segment(segment)
+        self.document.take(run)
+
+    def _segment(self, segment: Segment) -> None:
+        if self.conformance:
+            self.conformance.take(segment)
+        name = segment.elements[0]
+        if name in ("NM1", "N1"):
+            _check_npi(segment, self.problems, self.npi)
+        elif name == "HL":
+            self.hierarchy.take(segment)
+        if segment.elements[-1] == "" and len(segment.elements) > 1:
+            rule = "trailing empty elements are left out"
+            self.problems.add(segment, len(segment.elements) - 1, rule, found="", severity="warning")
+
+    def finish(self) -> None:
+        if self.pending:
+            self.take([])
+        if self.conformance:
+            self.conformance.finish()
+        self.hierarchy.finish()
+        self.document.finish()
+
+
+def _check_npi(segment: Segment, problems: Problems, severity: Severity) -> None:
+    qualifier, number = (8, 9) if segment.elements[0] == "NM1" else (3, 4)
+    if segment[qualifier] == "XX" and not is_npi(segment[number]):
+        # A provider's number is public; a person's in its place is not.
+        found = segment[number] if segment[number].isdigit() and len(segment[number]) <= 10 else None
+        rule = "an NPI has ten digits and passes its check digit"
+        problems.add(segment, number, rule, found=found, severity=severity)
+
+
+# What the words of a document say
+
+
+def _document_check(opened: SetHeader, problems: Problems) -> _Words:
+    match opened.kind:
+        case "835":
+            return _RemittanceWords(opened, problems)
+        case "837P":
+            return _ClaimWords(ClaimReader(opened, claim_837p.read_claim, problems, 0), problems)
+        case "837I":
+            return _ClaimWords(ClaimReader(opened, claim_837i.read_claim, problems, 0), problems)
+        case "837D":
+            return _ClaimWords(ClaimReader(opened, claim_837d.read_claim, problems, 0), problems)
         case _:
-            return []
+            return _WholeWords(opened, problems)
+
+
+class _ClaimWords:
+    """An 837, claim by claim."""
+
+    def __init__(self, reader: ClaimReader[Any], problems: Problems) -> None:
+        self.reader = reader
+        self.problems = problems
+
+    def take(self, run: list[Segment]) -> None:
+        self._check(self.reader.take(run))
+
+    def finish(self) -> None:
+        self._check(self.reader.finish())
+
+    def _check(self, parts: Iterable[ClaimHeader | Claim | ClaimTrailer]) -> None:
+        for part in parts:
+            if isinstance(part, Claim):
+                self.problems.extend(check_claim(part))
+
+
+class _RemittanceWords:
+    """An 835, claim by claim; the payment is balanced at its end."""
+
+    def __init__(self, opened: SetHeader, problems: Problems) -> None:
+        self.reader = RemittanceReader(opened, problems, 0)
+        self.problems = problems
+        self.header: RemittanceHeader | None = None
+        self.paid_cents = 0
+
+    def take(self, run: list[Segment]) -> None:
+        self._check(self.reader.take(run))
+
+    def finish(self) -> None:
+        self._check(self.reader.finish())
+
+    def _check(self, parts: Iterable[RemittancePart]) -> None:
+        for part in parts:
+            match part:
+                case RemittanceHeader():
+                    self.header = part
+                case ClaimPayment():
+                    self.paid_cents += part.paid_cents
+                    self.problems.extend(map(_of_balance, balance_of_claim(part)))
+                case _ if self.header is not None:
+                    withheld = sum(each.cents for each in part.provider_adjustments)
+                    whole = RemittanceAdvice(header=self.header, place=part.place)
+                    found = balance_of_payment(whole, paid_cents=self.paid_cents, withheld_cents=withheld)
+                    self.problems.extend(map(_of_balance, found))
+                    if whole.payment_cents < 0:
+                        self.problems.add(self.reader.opened.opening, 0, "a payment is not negative", found="")
+                case _:
+                    pass
+
+
+class _WholeWords:
+    """Any other set: it is short, and read when it is whole."""
+
+    def __init__(self, opened: SetHeader, problems: Problems) -> None:
+        self.opened = opened
+        self.problems = problems
+        self.segments: list[Segment] = []
+
+    def take(self, run: list[Segment]) -> None:
+        if len(self.segments) < SEGMENTS_IN_SET_MAX:
+            self.segments += run
+        elif run:
+            self.problems.add(run[0], 0, "a transaction set is not longer than the limit", found="")
+
+    def finish(self) -> None:
+        opened = self.opened
+        document = document_of(
+            TransactionSet(
+                kind=opened.kind,
+                envelope=opened.envelope,
+                set_id=opened.set_id,
+                control_number=opened.control_number,
+                guide=opened.guide,
+                segments=tuple(self.segments),
+            )
+        )
+        self.problems.extend(document.problems)
+        if isinstance(document, GroupAcknowledgement):
+            self.problems.extend(check_group_acknowledgement(document))
+
+
+_Words: TypeAlias = _ClaimWords | _RemittanceWords | _WholeWords
 
 
 def _of_balance(finding: OutOfBalance) -> X12Error:
@@ -88,170 +312,5 @@ def _of_balance(finding: OutOfBalance) -> X12Error:
         rule=finding.rule,
         expected=cents_text(finding.expected_cents),
         severity=finding.severity,
+        loop={"line": "2110", "claim": "2100", "transaction": ""}[finding.level],
     )
-
-
-# Structure
-
-_CLAIM_IDS = (
-    "ST BHT NM1 N3 N4 REF PER HL PRV CUR SBR PAT DMG CLM DTP PWK CN1 AMT K3 NTE CRC HI HCP CAS OI MOA LX QTY SVD SE"
-)
-_REQUEST_IDS = "ST BHT HL NM1 REF N3 N4 PRV TRN DMG INS HI DTP AMT III SE"
-_KNOWN = {
-    kind: frozenset(ids.split())
-    for kind, ids in {
-        "837P": _CLAIM_IDS + " CR1 CR2 SV1 SV5 CR3 MEA PS1 LIN CTP LQ FRM",
-        "837I": _CLAIM_IDS + " CL1 MIA SV2 LIN CTP",
-        "837D": _CLAIM_IDS + " DN1 DN2 SV3 TOO",
-        "835": "ST BPR TRN CUR REF DTM N1 N3 N4 PER RDM LX TS3 TS2 CLP CAS NM1 MIA MOA AMT QTY SVC LQ PLB SE",
-        "270": _REQUEST_IDS + " EQ",
-        "271": _REQUEST_IDS + " AAA PER MSG LS LE HSD EB MPI",
-        "276": "ST BHT HL NM1 DMG TRN REF AMT DTP SVC SE",
-        "277": "ST BHT HL NM1 PER DMG TRN STC REF DTP SVC SE",
-        "277CA": "ST BHT HL NM1 TRN STC REF DTP QTY AMT SVC SE",
-        "999": "ST AK1 AK2 IK3 CTX IK4 IK5 AK9 SE",
-    }.items()
-}
-_CLAIM_NEEDS = ("NM1*41", "NM1*40", "HL", "NM1*85", "SBR", "NM1*IL", "NM1*PR", "CLM")
-_NEEDED = {
-    "837P": _CLAIM_NEEDS,
-    "837I": _CLAIM_NEEDS,
-    "837D": _CLAIM_NEEDS,
-    "835": ("N1*PR", "PER*BL", "N1*PE"),
-    "270": ("HL", "NM1*1P", "NM1*IL"),
-    "271": ("HL",),
-    "276": ("HL", "NM1*PR", "NM1*41", "NM1*1P"),
-    "277": ("HL", "NM1*PR"),
-    "277CA": ("HL", "TRN", "NM1*41", "STC"),
-    "278": ("HL",),
-}
-
-
-# A payer refuses a claim with a wrong NPI; in a payer's own answer it changes nothing that we do.
-_SENT_TO_PAYERS = frozenset(("837P", "837I", "837D", "270", "276", "278"))
-
-
-def _structure(transaction: TransactionSet) -> list[X12Error]:
-    problems = Problems()
-    opening, known = transaction.segments[0], _KNOWN.get(transaction.kind)
-    present = {name for segment in transaction.segments for name in (segment.id, f"{segment.id}*{segment[1]}")}
-    for needed in _NEEDED.get(transaction.kind, ()):
-        if needed not in present:
-            problems.add(opening, 0, f"a {transaction.kind} has {needed.replace('*', ' ')}", found="")
-    for segment in transaction.segments:
-        name = segment.elements[0]
-        if known and name not in known:
-            problems.add(segment, 0, "the segment belongs to this set", found=name[:3])
-        if name in ("NM1", "N1"):
-            _npi(segment, problems, "error" if transaction.kind in _SENT_TO_PAYERS else "warning")
-        if segment.elements[-1] == "" and len(segment.elements) > 1:
-            rule = "trailing empty elements are left out"
-            problems.add(segment, len(segment.elements) - 1, rule, found="", severity="warning")
-    _hierarchy([segment for segment in transaction.segments if segment.elements[0] == "HL"], problems)
-    return problems
-
-
-def _npi(segment: Segment, problems: Problems, severity: Severity) -> None:
-    qualifier, number = (8, 9) if segment.elements[0] == "NM1" else (3, 4)
-    if segment[qualifier] == "XX" and not is_npi(segment[number]):
-        # A provider's number is public; a person's in its place is not.
-        found = segment[number] if segment[number].isdigit() and len(segment[number]) <= 10 else None
-        rule = "an NPI has ten digits and passes its check digit"
-        problems.add(segment, number, rule, found=found, severity=severity)
-
-
-def _hierarchy(levels: list[Segment], problems: Problems) -> None:
-    parents = {segment[2] for segment in levels}
-    seen: set[str] = set()
-    for expected, segment in enumerate(levels, start=1):
-        if segment[1] != str(expected):
-            problems.add(segment, 1, "HL01 counts from 1 in each set", expected=str(expected))
-        if segment[2] and segment[2] not in seen:
-            problems.add(segment, 2, "HL02 names an earlier HL")
-        if segment[4] and segment[4] != ("1" if segment[1] in parents else "0"):
-            rule = "HL04 is 1 with children and 0 without"
-            problems.add(segment, 4, rule, severity="warning" if segment[4] == "1" else "error")
-        seen.add(segment[1])
-
-
-# 837P
-
-
-def _of_claims(batch: ClaimBatch) -> list[X12Error]:
-    found: list[X12Error] = []
-    for claim in batch.claims:
-        found += _of_claim(claim)
-        for line in claim.lines:
-            found += _of_line(line, claim)
-        for coverage in claim.other_coverages:
-            found += _of_coverage(coverage, claim)
-    return found
-
-
-def _at(segment: int, element: str, rule: str, *, found: str = "", expected: str = "") -> X12Error:
-    return X12Error(segment=segment, element=element, found=found, rule=rule, expected=expected)
-
-
-def _of_claim(claim: ProfessionalClaim) -> Iterator[X12Error]:
-    at = claim.place.first_segment
-    charged = sum(line.charged_cents for line in claim.lines)
-    if charged != claim.charged_cents:
-        found = cents_text(claim.charged_cents)
-        yield _at(at, "CLM02", "claim charge is the sum of its lines", found=found, expected=cents_text(charged))
-    if not claim.claim_id or len(claim.claim_id) > 20:
-        yield _at(at, "CLM01", "CLM01 has 1 to 20 characters", found=claim.claim_id[:38])
-    if not claim.lines or len(claim.lines) > 50:
-        yield _at(at, "CLM", "a professional claim has 1 to 50 lines", found=str(len(claim.lines)))
-    if not 1 <= len(claim.diagnoses) <= DIAGNOSES_MAX:
-        yield _at(at, "HI", "a claim has 1 to 12 diagnoses", found=str(len(claim.diagnoses)))
-    if any(times > 1 for times in Counter(claim.diagnoses).values()):
-        yield _at(at, "HI", "no diagnosis stands twice")
-    if claim.frequency in (REPLACEMENT, VOID) and not claim.payer_control_number:
-        rule = "a replacement or void names the payer's claim number in REF F8"
-        yield _at(at, "REF", rule, found=claim.frequency)
-    yield from _of_people(claim)
-
-
-def _of_people(claim: ProfessionalClaim) -> Iterator[X12Error]:
-    at, person = claim.place.first_segment, claim.person
-    if person.address is None:
-        yield _at(at, "N3", "the patient has an address")
-    if person.born_on is None:
-        yield _at(at, "DMG", "the patient has a birth date")
-    billing = claim.billing_provider.party
-    if billing.address is None:
-        yield _at(at, "N3", "the billing provider has a street address")
-    if not (billing.reference("EI") or billing.reference("SY")):
-        yield _at(at, "REF", "the billing provider has a tax id in REF EI or SY")
-
-
-def _of_line(line: ServiceLine, claim: ProfessionalClaim) -> Iterator[X12Error]:
-    at = line.place.first_segment
-    known = len(claim.diagnoses)
-    for pointer in line.pointers:
-        if not 1 <= pointer <= known:
-            yield _at(at, "SV107", "a diagnosis pointer names one of the claim's diagnoses", found=str(pointer))
-    if not 1 <= len(line.pointers) <= 4:
-        yield _at(at, "SV107", "a line has 1 to 4 diagnosis pointers", found=str(len(line.pointers)))
-    if line.charged_cents < 0:
-        yield _at(at, "SV102", "a charge is not negative", found=cents_text(line.charged_cents))
-    if line.service_on is None:
-        yield _at(at, "DTP", "a line has a service date in DTP 472")
-    for decided in line.adjudications:
-        adjusted = decided.paid_cents + sum(each.cents for each in decided.adjustments)
-        if adjusted != line.charged_cents:
-            rule = "another payer's payment and adjustments sum to the line charge"
-            yield _at(at, "SVD02", rule, found=cents_text(adjusted), expected=cents_text(line.charged_cents))
-
-
-def _of_coverage(coverage: OtherCoverage, claim: ProfessionalClaim) -> Iterator[X12Error]:
-    """CLM02 = AMT*D + every CAS of that payer, at claim and line level. A8 replaces both."""
-    if coverage.paid_cents is None or coverage.non_covered_cents is not None:
-        return
-    decided = [each for line in claim.lines for each in line.adjudications if each.payer_id == coverage.payer.id]
-    adjustments = [*coverage.adjustments, *(adjustment for each in decided for adjustment in each.adjustments)]
-    total = coverage.paid_cents + sum(adjustment.cents for adjustment in adjustments)
-    if total != claim.charged_cents:
-        rule = "another payer's payment and adjustments sum to the claim charge"
-        expected = cents_text(claim.charged_cents)
-        yield _at(claim.place.first_segment, "AMT02", rule, found=cents_text(total), expected=expected)

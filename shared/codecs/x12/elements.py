@@ -301,9 +301,12 @@ def write_organisation(writer: SegmentWriter, party: Party) -> Iterator[str]:
     yield from write_party_details(writer, party)
 
 
+_TAXONOMY_ROLES = {"71": "AT", "DD": "AS", "DN": "RF", "P3": "RF"}  # PRV01: attending, assistant, referring
+
+
 def write_party_details(writer: SegmentWriter, party: Party) -> Iterator[str]:
     if party.taxonomy and party.role != "85":  # a billing provider's taxonomy stands before its NM1
-        yield writer.segment("PRV", "PE", "PXC", party.taxonomy)
+        yield writer.segment("PRV", _TAXONOMY_ROLES.get(party.role, "PE"), "PXC", party.taxonomy)
     if party.address:
         yield from write_address(writer, party.address)
     if party.born_on or party.gender:

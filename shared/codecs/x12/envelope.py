@@ -12,6 +12,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from shared.codecs.x12.control_segments import check_group_header, check_interchange_header, check_set_belongs
 from shared.codecs.x12.problems import Problems, X12Error
 from shared.codecs.x12.tokenizer import STANDARD, Limits, Segment, Source, read_blocks, read_segments
 
@@ -166,12 +167,17 @@ def _whole(header: SetHeader, segments: list[Segment], problems: list[X12Error])
     )
 
 
-def walk(source: Source, problems: Problems, limits: Limits | None = None) -> Iterator[tuple[SetHeader, list[Segment]]]:
+def walk(
+    source: Source,
+    problems: Problems,
+    limits: Limits | None = None,
+    acknowledgements: list[Segment] | None = None,
+) -> Iterator[tuple[SetHeader, list[Segment]]]:
     """The segments of every set from ST to SE in runs, each with the header of its set, in bounded memory.
 
     A run begins with ST or lies inside, and one that ends the set is SE alone. Counts and control numbers are checked
-    on the way, and a problem is noted before the run that comes after it."""
-    walker = _Walker(problems)
+    on the way, and a problem is noted before the run that comes after it. TA1 segments go to `acknowledgements`."""
+    walker = _Walker(problems, acknowledgements if acknowledgements is not None else [])
     for block in read_blocks(source, walker.unsettled, limits):
         start = 0
         for at in [at for at, segment in enumerate(block) if segment.elements[0] in _ENVELOPE_IDS]:
@@ -190,8 +196,9 @@ _NO_SEGMENT = Segment(0, ("",), STANDARD)
 class _Walker:
     """What is open, what was counted, which control numbers were used."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, acknowledgements: list[Segment]) -> None:
         self.problems = problems
+        self.acknowledgements = acknowledgements
         self.unsettled = Problems()  # of the tokenizer, which reads ahead
         self.header: SetHeader | None = None
         self.segments = 0
@@ -234,7 +241,7 @@ class _Walker:
                 self.close_set(header, segment, self.segments + 1)
                 yield header, [segment]
             case "TA1":
-                return
+                self.acknowledgements.append(segment)
             case _:
                 self.unclosed_set()
                 self.around_sets(segment)
@@ -262,6 +269,8 @@ class _Walker:
     def open_set(self, segment: Segment) -> SetHeader:
         if self.group is None:
             self.problems.add(segment, 0, "a transaction set stands in a group")
+        else:
+            check_set_belongs(segment, self.group, self.problems)
         self.sets += 1
         self._unique(segment, 2, self.set_numbers, "ST02 is unique in its group")
         version = self.group[8] if self.group else ""
@@ -296,6 +305,7 @@ class _Walker:
         self.interchange, self.group, self.groups = segment, None, 0
         self.group_numbers.clear()
         self._unique(segment, 13, self.interchange_numbers, "ISA13 is unique in the file")
+        check_interchange_header(segment, self.problems)
         if len(segment[13]) != 9 or not segment[13].isdigit():
             self.problems.add(segment, 13, "ISA13 has nine digits", severity="warning")
 
@@ -308,6 +318,7 @@ class _Walker:
         self.groups += 1
         self.set_numbers.clear()
         self._unique(segment, 6, self.group_numbers, "GS06 is unique in its interchange")
+        check_group_header(segment, self.problems)
 
     def _close_group(self, segment: Segment) -> None:
         if self.group is None:

@@ -75,8 +75,13 @@ class Beginning(Struct, frozen=True, kw_only=True):
 
 def read_beginning(transaction: TransactionSet, problems: Problems) -> Beginning:
     """The BHT of a set; an empty one with a problem when it is missing."""
-    opening = transaction.segments[0]
-    bht = next((segment for segment in transaction.segments[1:3] if segment.id == "BHT"), None)
+    return read_beginning_of(transaction.segments, problems)
+
+
+def read_beginning_of(segments: Sequence[Segment], problems: Problems) -> Beginning:
+    """The same, of the first segments of a set from its ST."""
+    opening = segments[0]
+    bht = next((segment for segment in segments[1:3] if segment.id == "BHT"), None)
     if bht is None:
         problems.add(opening, 0, "the set begins with BHT", found="")
         bht = Segment(opening.number, ("BHT",))
@@ -120,3 +125,36 @@ def top_and_levels(transaction: TransactionSet) -> tuple[list[Segment], list[lis
         elif segment.elements[0] != "BHT":
             top.append(segment)
     return top, levels
+
+
+class HierarchyCheck:
+    """Do the HL segments of one set count up, name earlier parents, and tell of their children?"""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.count = 0
+        self.previous: Segment | None = None
+        self.numbers: set[str] = set()
+
+    def take(self, level: Segment) -> None:
+        self.count += 1
+        self._close(level[2])
+        if level[1] != str(self.count):
+            self.problems.add(level, 1, "HL01 counts from 1 in each set", expected=str(self.count))
+        if level[2] and level[2] not in self.numbers:
+            self.problems.add(level, 2, "HL02 names an earlier HL")
+        self.previous = level
+        self.numbers.add(level[1])
+
+    def finish(self) -> None:
+        self._close("")
+
+    def _close(self, parent_of_next: str) -> None:
+        """A level has children exactly when the next one names it: the tree is written depth first."""
+        level = self.previous
+        if level is None or not level[4]:
+            return
+        has_children = bool(parent_of_next) and parent_of_next == level[1]
+        if level[4] != ("1" if has_children else "0"):
+            rule = "HL04 is 1 with children and 0 without"
+            self.problems.add(level, 4, rule, severity="warning" if level[4] == "1" else "error")

@@ -17,12 +17,14 @@ Severity = Literal["error", "warning"]
 WITHHELD = "(withheld)"
 FOUND_CHARACTERS_MAX = 60
 
-# Elements that carry a person's name, address, birth date, number or words about them: their values never leave.
-_PERSONAL: dict[str, frozenset[int]] = {
-    "NM1": frozenset((3, 4, 5, 6, 7, 9)),
-    "REF": frozenset((2,)),
-    "SBR": frozenset((3, 4)),
+# Segments that carry a person's name, address, birth date, number or words about them: values never leave, but for short
+# codes at these places. A sender that shifts its elements by one shifts a name into any other.
+_CODES: dict[str, frozenset[int]] = {
+    "NM1": frozenset((1, 2, 8)),
+    "REF": frozenset((1,)),
+    "SBR": frozenset((1, 2, 5, 9)),
 }
+_CODE_LENGTH_MAX = 3
 _WHOLLY_PERSONAL = frozenset(("N2", "N3", "N4", "DMG", "PER", "MSG", "NTE", "K3", "DMG", "PAT", "INS", "HI", "BIN"))
 
 
@@ -36,6 +38,10 @@ class X12Error:
     rule: str  # constant sentence
     expected: str = ""
     severity: Severity = "error"
+    loop: str = ""  # loop of the guide, where the guide found it
+    segment_code: str = ""  # IK304 that a 999 would give; empty: not for a 999
+    element_code: str = ""  # IK403
+    reference: str = ""  # number of the data element in the standard's directory
 
     @property
     def rule_id(self) -> str:
@@ -71,21 +77,46 @@ class Problems(list[X12Error]):
         found: str | None = None,
         expected: str = "",
         severity: Severity = "error",
+        component: int = 0,
+        loop: str = "",
+        segment_code: str = "",
+        element_code: str = "",
+        reference: str = "",
     ) -> None:
-        """Note a broken rule at an element of a segment (index 0: the whole segment)."""
+        """Note a broken rule at an element of a segment (index 0: the whole segment) or at one of its components."""
         if len(self) >= self.limit:
             return
         name = segment.elements[0][:3]
+        place = f"{name}{index:02d}" if index else name
         self.append(
             X12Error(
                 segment=segment.number,
-                element=f"{name}{index:02d}" if index else name,
+                element=f"{place}-{component}" if component else place,
                 found=_shown(segment, index) if found is None else found[:FOUND_CHARACTERS_MAX],
                 rule=rule,
                 expected=expected,
                 severity=severity,
+                loop=loop,
+                segment_code=segment_code,
+                element_code=element_code,
+                reference=reference,
             )
         )
+
+    def missing(self, number: int, element: str, rule: str, *, expected: str, loop: str, segment_code: str) -> None:
+        """Note a segment that should stand after another one."""
+        if len(self) < self.limit:
+            self.append(
+                X12Error(
+                    segment=number,
+                    element=element,
+                    found="",
+                    rule=rule,
+                    expected=expected,
+                    loop=loop,
+                    segment_code=segment_code,
+                )
+            )
 
     def at(self, number: int, element: str, rule: str, *, found: str = "", severity: Severity = "error") -> None:
         """Note a problem where no segment could be read."""
@@ -146,6 +177,10 @@ def _element(segment: Positioned, index: int) -> str:
 
 def _shown(segment: Positioned, index: int) -> str:
     name = segment.elements[0]
-    if name in _WHOLLY_PERSONAL or index in _PERSONAL.get(name, ()):
-        return WITHHELD
-    return _element(segment, index)[:FOUND_CHARACTERS_MAX] if index else ""
+    if not index:
+        return ""
+    found = _element(segment, index)
+    codes = _CODES.get(name)
+    if name in _WHOLLY_PERSONAL or (codes is not None and (index not in codes or len(found) > _CODE_LENGTH_MAX)):
+        return WITHHELD if found else ""
+    return found[:FOUND_CHARACTERS_MAX]

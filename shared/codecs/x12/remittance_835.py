@@ -7,253 +7,55 @@ as `others`. Amounts are integer cents: a positive adjustment reduces the paymen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
-from decimal import Decimal
-from itertools import groupby
-from typing import TypeAlias
-
-from msgspec import Struct
 
 from shared.codecs.x12.elements import (
     Adjustment,
     Amount,
     Dated,
     Party,
-    Procedure,
     Quantity,
     Reference,
     dated_on,
     loops,
-    optional_day_text,
-    optional_quantity_text,
     procedure_at,
-    procedure_parts,
     read_adjustments,
     read_amount,
     read_name,
     read_party,
     read_reference,
-    write_adjustments,
-    write_organisation,
-    write_party,
 )
-from shared.codecs.x12.envelope import NOWHERE, Envelope, Place, SetHeader, TransactionSet, walk
-from shared.codecs.x12.problems import Problems, X12Error
-from shared.codecs.x12.tokenizer import STANDARD, Dialect, Limits, Segment, Source
-from shared.codecs.x12.values import cents_text, day_text, quantity_text
-from shared.codecs.x12.writer import SegmentWriter, write_interchange, write_set
+from shared.codecs.x12.envelope import Place, SetHeader, TransactionSet, walk
+from shared.codecs.x12.problems import Problems
+from shared.codecs.x12.remittance_parts import (
+    ClaimPayment,
+    GroupSummary,
+    ProviderAdjustment,
+    RemittanceAdvice,
+    RemittanceHeader,
+    RemittancePart,
+    RemittanceTrailer,
+    ServiceLine,
+)
+from shared.codecs.x12.remittance_writing import FUNCTIONAL_ID, GUIDE, write_835
+from shared.codecs.x12.tokenizer import Limits, Segment, Source
 
-GUIDE = "005010X221A1"
-FUNCTIONAL_ID = "HP"
-
-# `gc=False` in this package: frozen structs of values hold no cycles, and an 835 makes very many of them.
-
-
-class ServiceLine(Struct, frozen=True, kw_only=True, gc=False):
-    """SVC and what follows it (loop 2110)."""
-
-    procedure: Procedure | None  # SVC01
-    charged_cents: int  # SVC02
-    paid_cents: int  # SVC03
-    revenue_code: str = ""  # SVC04
-    units: Decimal | None = None  # SVC05; absent means 1
-    submitted_procedure: Procedure | None = None  # SVC06, when the payer changed it
-    submitted_units: Decimal | None = None  # SVC07
-    dates: tuple[Dated, ...] = ()  # DTM 150 151 472
-    adjustments: tuple[Adjustment, ...] = ()
-    references: tuple[Reference, ...] = ()
-    amounts: tuple[Amount, ...] = ()
-    quantities: tuple[Quantity, ...] = ()
-    remarks: tuple[Reference, ...] = ()  # LQ: qualifier HE is a RARC, RX a drug reject code
-    others: tuple[Segment, ...] = ()
-    place: Place = NOWHERE
-
-    @property
-    def control_number(self) -> str:
-        """REF*6R: our line item control number, or empty."""
-        return _reference(self.references, "6R")
-
-    @property
-    def remark_codes(self) -> tuple[str, ...]:
-        return tuple(remark.value for remark in self.remarks)
-
-    @property
-    def service_on(self) -> date | None:
-        """The service date (472), or the first day of the period (150)."""
-        return _day(self.dates, "472") or _day(self.dates, "150")
-
-
-class ClaimPayment(Struct, frozen=True, kw_only=True, gc=False):
-    """CLP and what follows it (loop 2100): the payer's answer to one claim."""
-
-    claim_id: str  # CLP01, our patient control number; `0` when the payer never had it
-    status: str  # CLP02
-    charged_cents: int  # CLP03
-    paid_cents: int  # CLP04
-    patient_responsibility_cents: int = 0  # CLP05; not used on reversals
-    filing_indicator: str = ""  # CLP06
-    payer_control_number: str = ""  # CLP07
-    facility_type: str = ""  # CLP08
-    frequency: str = ""  # CLP09
-    drg: str = ""  # CLP11
-    drg_weight: Decimal | None = None  # CLP12
-    discharge_fraction: Decimal | None = None  # CLP13
-    header_number: str = "1"  # LX01 of the group of claims that it stands in
-    adjustments: tuple[Adjustment, ...] = ()
-    parties: tuple[Party, ...] = ()  # NM1: QC patient, IL insured, 74 corrected, 82, TT, PR, GB
-    inpatient: tuple[str, ...] = ()  # MIA01 to MIA24
-    outpatient: tuple[str, ...] = ()  # MOA01 to MOA09
-    references: tuple[Reference, ...] = ()
-    dates: tuple[Dated, ...] = ()  # DTM 232 233 036 050
-    amounts: tuple[Amount, ...] = ()
-    quantities: tuple[Quantity, ...] = ()
-    lines: tuple[ServiceLine, ...] = ()
-    others: tuple[Segment, ...] = ()
-    place: Place = NOWHERE
-
-    def party(self, role: str) -> Party | None:
-        return next((party for party in self.parties if party.role == role), None)
-
-    @property
-    def patient(self) -> Party | None:
-        """NM1*QC. Personal data."""
-        return self.party("QC")
-
-    @property
-    def insured(self) -> Party | None:
-        """NM1*IL, when not the patient. Personal data."""
-        return self.party("IL")
-
-    @property
-    def corrected_insured(self) -> Party | None:
-        """NM1*74: what the payer holds instead. Personal data."""
-        return self.party("74")
-
-    @property
-    def rendering_provider(self) -> Party | None:
-        return self.party("82")
-
-    @property
-    def crossover_carrier(self) -> Party | None:
-        """NM1*TT: to whom the payer forwarded the claim."""
-        return self.party("TT")
-
-    @property
-    def corrected_payer(self) -> Party | None:
-        """NM1*PR: who should have been asked first."""
-        return self.party("PR")
-
-    @property
-    def original_payer_control_number(self) -> str:
-        """REF*F8."""
-        return _reference(self.references, "F8")
-
-    @property
-    def remark_codes(self) -> tuple[str, ...]:
-        """Every RARC of MIA and MOA, in order."""
-        inpatient = [self.inpatient[index] for index in (4, 19, 20, 21, 22) if index < len(self.inpatient)]
-        return tuple(code for code in (*inpatient, *self.outpatient[2:7]) if code)
-
-    @property
-    def is_reversal(self) -> bool:
-        return self.status == "22"
-
-    @property
-    def is_forwarded(self) -> bool:
-        return self.status in ("19", "20", "21", "23")
-
-
-class ProviderAdjustment(Struct, frozen=True, kw_only=True):
-    """One pair of a PLB. Positive reduces the payment, negative adds to it."""
-
-    provider_id: str  # PLB01
-    fiscal_period_on: date | None = None  # PLB02
-    reason: str  # PLB03-1
-    reference: str = ""  # PLB03-2
-    cents: int  # PLB04
-    place: Place = NOWHERE
-
-
-class GroupSummary(Struct, frozen=True, kw_only=True):
-    """TS3 and TS2 of a group of claims, as sent."""
-
-    header_number: str  # LX01
-    segments: tuple[Segment, ...]
-
-
-class RemittanceHeader(Struct, frozen=True, kw_only=True):
-    """What stands before the first claim."""
-
-    envelope: Envelope
-    control_number: str  # ST02
-    handling: str  # BPR01: I information, H notification, C with payment ...
-    payment_cents: int  # BPR02
-    credit_or_debit: str = "C"  # BPR03
-    method: str  # BPR04: ACH CHK NON BOP FWT
-    payment_format: str = ""  # BPR05: CCP CTX
-    payer_bank: tuple[str, str, str, str] = ("", "", "", "")  # BPR06 to 09
-    originator_id: str = ""  # BPR10
-    originator_supplement: str = ""  # BPR11
-    payee_bank: tuple[str, str, str, str] = ("", "", "", "")  # BPR12 to 15
-    effective_on: date | None = None  # BPR16
-    trace_number: str = ""  # TRN02
-    trace_originator: str = ""  # TRN03
-    trace_supplement: str = ""  # TRN04
-    receiver_id: str = ""  # REF*EV
-    version: str = ""  # REF*F2
-    produced_on: date | None = None  # DTM*405
-    payer: Party = Party(role="PR")
-    payee: Party = Party(role="PE")
-    others: tuple[Segment, ...] = ()
-
-
-class RemittanceAdvice(Struct, frozen=True, kw_only=True):
-    """One ST to SE of an 835."""
-
-    header: RemittanceHeader
-    claims: tuple[ClaimPayment, ...] = ()
-    provider_adjustments: tuple[ProviderAdjustment, ...] = ()
-    summaries: tuple[GroupSummary, ...] = ()
-    others: tuple[Segment, ...] = ()  # between PLB and SE
-    problems: tuple[X12Error, ...] = ()
-    place: Place = NOWHERE
-
-    @property
-    def payment_cents(self) -> int:
-        return self.header.payment_cents
-
-    @property
-    def trace_number(self) -> str:
-        return self.header.trace_number
-
-    @property
-    def trace_originator(self) -> str:
-        return self.header.trace_originator
-
-    @property
-    def effective_on(self) -> date | None:
-        return self.header.effective_on
-
-    @property
-    def payer(self) -> Party:
-        return self.header.payer
-
-    @property
-    def payee(self) -> Party:
-        return self.header.payee
-
-
-class RemittanceTrailer(Struct, frozen=True, kw_only=True):
-    """What stands after the last claim, with every problem of the set."""
-
-    provider_adjustments: tuple[ProviderAdjustment, ...]
-    summaries: tuple[GroupSummary, ...]
-    others: tuple[Segment, ...]
-    problems: tuple[X12Error, ...]
-    place: Place
-
-
-RemittancePart: TypeAlias = RemittanceHeader | ClaimPayment | RemittanceTrailer
+__all__ = [
+    "FUNCTIONAL_ID",
+    "GUIDE",
+    "ClaimPayment",
+    "GroupSummary",
+    "ProviderAdjustment",
+    "RemittanceAdvice",
+    "RemittanceHeader",
+    "RemittancePart",
+    "RemittanceReader",
+    "RemittanceTrailer",
+    "ServiceLine",
+    "read_835",
+    "remittance_of",
+    "stream_835",
+    "write_835",
+]
 
 
 def read_835(
@@ -292,7 +94,7 @@ def stream_835(
 ) -> Iterator[RemittancePart]:
     """Header, claims one by one, trailer, for every ST: memory does not grow with the number of claims."""
     noted = problems if problems is not None else Problems()
-    reader: _Reader | None = None
+    reader: RemittanceReader | None = None
     current: SetHeader | None = None
     start = 0
     for opened, run in walk(source, noted, limits):
@@ -301,7 +103,7 @@ def stream_835(
                 yield from reader.finish()
                 start = len(noted)
             current = opened
-            reader = _Reader(opened, noted, start) if opened.kind == "835" else None
+            reader = RemittanceReader(opened, noted, start) if opened.kind == "835" else None
         if reader is None:
             continue
         yield from reader.take(run)
@@ -323,7 +125,7 @@ def remittance_of(transaction: TransactionSet) -> RemittanceAdvice:
         guide=transaction.guide,
         opening=transaction.segments[0],
     )
-    reader = _Reader(opened, problems, 0)
+    reader = RemittanceReader(opened, problems, 0)
     (advice,) = _advices([*reader.take(transaction.segments), *reader.finish()])
     return advice
 
@@ -331,7 +133,7 @@ def remittance_of(transaction: TransactionSet) -> RemittanceAdvice:
 _BOUNDARIES = frozenset(("CLP", "LX", "PLB", "SE"))
 
 
-class _Reader:
+class RemittanceReader:
     """Gathers the segments of the header or of one claim, and turns them into words when the next begins."""
 
     def __init__(self, opened: SetHeader, problems: Problems, problems_before: int) -> None:
@@ -577,147 +379,3 @@ def _stripped(segment: Segment) -> tuple[str, ...]:
     while texts and not texts[-1]:
         texts.pop()
     return tuple(texts)
-
-
-def _reference(references: tuple[Reference, ...], qualifier: str) -> str:
-    return next((each.value for each in references if each.qualifier == qualifier), "")
-
-
-def _day(dates: tuple[Dated, ...], qualifier: str) -> date | None:
-    return next((each.first_on for each in dates if each.qualifier == qualifier), None)
-
-
-# Writing
-
-
-def write_835(advices: Sequence[RemittanceAdvice], dialect: Dialect = STANDARD) -> bytes:
-    """One interchange with one group holding these advices, in the envelope of the first.
-
-    Raises ValueError when there is none or their envelopes differ."""
-    if not advices or any(each.header.envelope != advices[0].header.envelope for each in advices):
-        raise ValueError("the advices of one interchange share one envelope")
-    envelope = advices[0].header.envelope
-    writer = SegmentWriter(dialect, is_upper_case=False)
-    sets = (write_set(writer, "835", each.header.control_number, "", list(_body(writer, each))) for each in advices)
-    return write_interchange(writer, envelope, functional_id=FUNCTIONAL_ID, version=GUIDE, sets=sets)
-
-
-def _body(writer: SegmentWriter, advice: RemittanceAdvice) -> Iterator[str]:
-    yield from _written_header(writer, advice.header)
-    summaries = {summary.header_number: summary for summary in advice.summaries}
-    for header_number, claims in groupby(advice.claims, key=lambda claim: claim.header_number):
-        yield writer.segment("LX", header_number)
-        summary = summaries.pop(header_number, None)
-        if summary is not None:
-            yield from map(writer.copy, summary.segments)
-        for claim in claims:
-            yield from _written_claim(writer, claim)
-    yield from _written_adjustments(writer, advice.provider_adjustments)
-    yield from map(writer.copy, advice.others)
-
-
-def _written_header(writer: SegmentWriter, header: RemittanceHeader) -> Iterator[str]:
-    segment = writer.segment
-    yield segment(
-        "BPR",
-        header.handling,
-        cents_text(header.payment_cents),
-        header.credit_or_debit,
-        header.method,
-        header.payment_format,
-        *header.payer_bank,
-        header.originator_id,
-        header.originator_supplement,
-        *header.payee_bank,
-        optional_day_text(header.effective_on),
-    )
-    yield segment("TRN", "1", header.trace_number, header.trace_originator, header.trace_supplement)
-    if header.receiver_id:
-        yield segment("REF", "EV", header.receiver_id)
-    if header.version:
-        yield segment("REF", "F2", header.version)
-    if header.produced_on:
-        yield segment("DTM", "405", day_text(header.produced_on))
-    yield from map(writer.copy, header.others)
-    yield from write_organisation(writer, header.payer)
-    yield from write_organisation(writer, header.payee)
-
-
-def _written_claim(writer: SegmentWriter, claim: ClaimPayment) -> Iterator[str]:
-    yield writer.segment(
-        "CLP",
-        claim.claim_id,
-        claim.status,
-        cents_text(claim.charged_cents),
-        cents_text(claim.paid_cents),
-        cents_text(claim.patient_responsibility_cents) if claim.patient_responsibility_cents else "",
-        claim.filing_indicator,
-        claim.payer_control_number,
-        claim.facility_type,
-        claim.frequency,
-        "",
-        claim.drg,
-        optional_quantity_text(claim.drg_weight),
-        optional_quantity_text(claim.discharge_fraction),
-    )
-    yield from write_adjustments(writer, claim.adjustments)
-    for party in claim.parties:
-        yield from write_party(writer, party)
-    if claim.inpatient:
-        yield writer.segment("MIA", *claim.inpatient)
-    if claim.outpatient:
-        yield writer.segment("MOA", *claim.outpatient)
-    yield from _written_facts(writer, claim)
-    for line in claim.lines:
-        yield from _written_line(writer, line)
-
-
-def _written_line(writer: SegmentWriter, line: ServiceLine) -> Iterator[str]:
-    yield writer.segment(
-        "SVC",
-        procedure_parts(line.procedure),
-        cents_text(line.charged_cents),
-        cents_text(line.paid_cents),
-        line.revenue_code,
-        optional_quantity_text(line.units),
-        procedure_parts(line.submitted_procedure),
-        optional_quantity_text(line.submitted_units),
-    )
-    for dated in line.dates:
-        yield writer.segment("DTM", dated.qualifier, day_text(dated.first_on))
-    yield from write_adjustments(writer, line.adjustments)
-    for reference in line.references:
-        yield writer.segment("REF", reference.qualifier, reference.value)
-    yield from _written_amounts(writer, line)
-    for remark in line.remarks:
-        yield writer.segment("LQ", remark.qualifier, remark.value)
-    yield from map(writer.copy, line.others)
-
-
-def _written_facts(writer: SegmentWriter, claim: ClaimPayment) -> Iterator[str]:
-    for reference in claim.references:
-        yield writer.segment("REF", reference.qualifier, reference.value)
-    for dated in claim.dates:
-        yield writer.segment("DTM", dated.qualifier, day_text(dated.first_on))
-    yield from map(writer.copy, claim.others)
-    yield from _written_amounts(writer, claim)
-
-
-def _written_amounts(writer: SegmentWriter, part: ClaimPayment | ServiceLine) -> Iterator[str]:
-    for amount in part.amounts:
-        yield writer.segment("AMT", amount.qualifier, cents_text(amount.cents))
-    for quantity in part.quantities:
-        yield writer.segment("QTY", quantity.qualifier, quantity_text(quantity.quantity))
-
-
-def _written_adjustments(writer: SegmentWriter, adjustments: Sequence[ProviderAdjustment]) -> Iterator[str]:
-    """PLB segments: neighbours of one provider and period together, at most six pairs each."""
-    for (provider_id, period), members in groupby(
-        adjustments, key=lambda each: (each.provider_id, each.fiscal_period_on)
-    ):
-        same = list(members)
-        for start in range(0, len(same), 6):
-            pairs: list[str | tuple[str, ...]] = []
-            for each in same[start : start + 6]:
-                pairs += [(each.reason, each.reference), cents_text(each.cents)]
-            yield writer.segment("PLB", provider_id, optional_day_text(period), *pairs)
