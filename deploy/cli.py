@@ -145,12 +145,13 @@ def _start(folder: Path, state: State) -> bool:
 
 def _say_where(folder: Path, state: State) -> None:
     table = Table(title="Ledgerline is running", show_header=False)
+    table.add_row("dashboard", f"http://127.0.0.1:{state.port}/")
     table.add_row("services", f"http://127.0.0.1:{state.port}/api/<service>/docs   ({', '.join(SERVICES)})")
     table.add_row("EHR edge", f"http://127.0.0.1:{state.port}/fhir and /intake, MLLP 127.0.0.1:{state.mllp_port}")
     table.add_row("log", state.feed + (f", {state.brokers} broker(s)" if state.feed == "kafka" else ""))
     table.add_row("state", str(folder))
     _out.print(table)
-    logins = Table(title="Log in (POST /oauth/token, grant_type=password)")
+    logins = Table(title="Log in to the dashboard (programs: POST /oauth/token, grant_type=password)")
     logins.add_column("user")
     logins.add_column("password")
     for login in Directory(folder).demo_logins():

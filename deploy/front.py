@@ -1,6 +1,6 @@
 """What answers at the front door of one machine?
 
-The dashboard's place, the five services under /api/<service>, the EHR edge at /fhir and /intake, the local issuer, and the driven clock.
+The dashboard, the five services under /api/<service>, the EHR edge at /fhir and /intake, the local issuer, and the driven clock.
 Services that run in this process are called directly; those in processes of their own are reached over loopback HTTP.
 """
 
@@ -24,6 +24,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deploy.supervisor import service_port
+from services.dashboard import main as dashboard_service
 from services.gateway import main as gateway_service
 from services.gateway.main import GatewayParts, GatewayRuntime
 from services.gateway.receipts import create_gateway_schema
@@ -339,7 +340,31 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
             }
 
         edge = edge_application(platform, gateway, Quietness(platform, client, gateway, works), ready, public)
-        yield Front(Starlette(routes=[*mounts, Mount("/", app=edge)]), gateway, works)
+        door: ASGIApp = Starlette(routes=[*mounts, Mount("/", app=edge)])
+        if settings.is_locally_issued:
+            door = WithPages(door, await stack.enter_async_context(_pages(platform, door)))
+        yield Front(door, gateway, works)
+
+
+@contextlib.asynccontextmanager
+async def _pages(platform: Platform, door: ASGIApp) -> AsyncIterator[Starlette]:
+    """The dashboard, which reaches everything through the front door and signs in people with the local issuer."""
+    transport = httpx.ASGITransport(app=door)
+    async with httpx.AsyncClient(transport=transport, base_url="http://ledgerline", timeout=60) as client:
+        yield dashboard_service.build(platform.settings, client, platform.verifier)
+
+
+class WithPages:
+    """Shows pages at the paths of the dashboard, and leaves every other path to the front door."""
+
+    def __init__(self, door: ASGIApp, pages: Starlette) -> None:
+        self._door = door
+        self._pages = pages
+        self._segments = dashboard_service.first_segments(pages)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and scope["path"].strip("/").split("/")[0] in self._segments
+        await (self._pages if is_page else self._door)(scope, receive, send)
 
 
 async def _is_ready(client: httpx.AsyncClient, service: str) -> bool:

@@ -41,6 +41,7 @@ BUILDS: Mapping[str, Build] = {
     "payments": payments.build,
     "collections": collections.build,
 }
+_FINISH_SECONDS = 8  # for requests under way when it ends; streams that are followed have no end of their own
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +83,15 @@ async def _run(settings: Settings, role: str, hosts: Sequence[Host], front: Fron
         app, port = front.app, settings.http_port
     else:
         app, port = _alone(hosts[0]), service_port(settings.http_port, role)
-    server = _Server(uvicorn.Config(app, host=settings.http_host, port=port, log_config=None, access_log=False))
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_FINISH_SECONDS,
+    )
+    server = _Server(config)
     process.collect_seldom()
     work = [asyncio.create_task(host.run(), name=host.name) for host in hosts]
     if front is not None:

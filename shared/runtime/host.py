@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import asyncpg
 from fastapi import FastAPI
 
+from shared.events.envelope import Stored
 from shared.events.registry import SERVICES
 from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.account import AccountEvidence
@@ -41,7 +42,7 @@ from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.tasks import Right, TaskRunner
 from shared.runtime.timer_runner import TimerRunner, plan_of
-from shared.runtime.web import create_app, events_router, evidence_router
+from shared.runtime.web import create_app, events_router, evidence_router, streams_router
 
 VERSION = "0.1.0"
 HEADS_POLL_SECONDS = 1.0  # how often the task looks whether it is time for a head
@@ -183,6 +184,9 @@ class Host:
             return False
         return bool(self._names)
 
+    async def _stored_stream(self, tenant: str, stream: str) -> Sequence[Stored]:
+        return await self._store.stored_stream(tenant, stream)
+
     # --- HTTP ---
 
     def _application(self) -> FastAPI:
@@ -191,7 +195,7 @@ class Host:
             parts=self.parts,
             projections=self.projections,
             open_store=self._open_store,
-            heads=lambda: HeadsCheck(self.name, pool=self._pool, place=self.place),
+            signed_heads=lambda: HeadsCheck(self.name, pool=self._pool, place=self.place),
             codec=self._codec,
             progress=self.progress,
             desk=self._desk,
@@ -199,6 +203,7 @@ class Host:
             reads=self._reads,
             is_quiet=self.is_quiet,
             is_caught_up=self.is_caught_up,
+            covering=self._platform.feed.covering,
         )
         evidence = AccountEvidence(
             self.name,
@@ -212,6 +217,7 @@ class Host:
         routers = (
             *self.parts.routers,
             events_router(self.name, self._platform.feed),
+            streams_router(self._stored_stream),
             evidence_router(evidence),
             operations_router(operations),
         )

@@ -2,23 +2,24 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from shared.events.envelope import START, Position
 from shared.kernel.errors import NotFound
 from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.check import HeadsCheck
-from shared.runtime.feed import Feed
+from shared.runtime.feed import Feed, Partition
 from shared.runtime.invariants import CheckResult, note
 from shared.runtime.parked import ParkedDesk
-from shared.runtime.progress import Progress
+from shared.runtime.progress import Progress, ReaderStatus
 from shared.runtime.projection import Projection
-from shared.runtime.queries import ReadDatabase, asc, page
+from shared.runtime.queries import Covering, ReadDatabase, asc, page
 from shared.runtime.rebuild import Rebuilder
 from shared.runtime.refusals import refused_reactions
 from shared.runtime.service import ServiceParts
@@ -36,7 +37,7 @@ class Operations:
     parts: ServiceParts
     projections: Sequence[Projection]
     open_store: Callable[[], Feed]  # the service's own store, whichever feed others read, as it lies there now
-    heads: Callable[[], HeadsCheck]
+    signed_heads: Callable[[], HeadsCheck]
     codec: EventCodec
     progress: Progress
     desk: ParkedDesk
@@ -44,6 +45,7 @@ class Operations:
     reads: ReadDatabase
     is_quiet: Callable[[], Awaitable[bool]]
     is_caught_up: Callable[[float], Awaitable[bool]]
+    covering: Covering  # of the feed: `covering(service, None)` is how far a service's log reaches
 
 
 class ReaderRow(BaseModel):
@@ -78,6 +80,13 @@ class ParkedKeyBody(BaseModel):
 
 class Settled(BaseModel):
     events: int
+
+
+class Freshness(BaseModel):
+    """How far the log of the service reaches, and how far its read models are behind the logs that they read."""
+
+    head: str = Field(description="The last event of this service's own log.")
+    behind: dict[str, int] = Field(description="Events behind, at most, by read model; those at the head are left out.")
 
 
 class Quiet(BaseModel):
@@ -119,6 +128,15 @@ def operations_router(operations: Operations) -> APIRouter:
             )
             for status in await operations.progress.statuses()
         ]
+
+    @router.get("/freshness")
+    async def freshness(who: Annotated[Caller, Depends(caller("ops:read-freshness"))]) -> Freshness:
+        """Whether what the read models show is all that there is."""
+        heads: dict[Partition, Position] = {}
+        for service in {operations.service, *(name for each in operations.projections for name in each.reads)}:
+            heads |= await operations.covering(service, None)
+        own = max((at for partition, at in heads.items() if partition.service == operations.service), default=START)
+        return Freshness(head=str(own), behind=_behind(operations, heads, await operations.progress.statuses()))
 
     @router.get("/quiet")
     async def quiet(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> Quiet:
@@ -203,10 +221,23 @@ async def _store_holds(operations: Operations) -> Sequence[CheckResult]:
     store = operations.open_store()
     try:
         return await check_store(
-            store, operations.service, operations.codec, operations.parts.invariants, operations.heads()
+            store, operations.service, operations.codec, operations.parts.invariants, operations.signed_heads()
         )
     finally:
         await store.close()
+
+
+def _behind(
+    operations: Operations, heads: Mapping[Partition, Position], statuses: Sequence[ReaderStatus]
+) -> dict[str, int]:
+    """Places between a reader and the head, by read model. A place may hold another tenant's event, so it is a bound."""
+    names = {projection.name for projection in operations.projections}
+    behind: dict[str, int] = {}
+    for status in statuses:
+        head = heads.get(status.partition)
+        if status.name in names and head is not None and head > status.position:
+            behind[status.name] = behind.get(status.name, 0) + max(head.pos - status.position.pos, 1)
+    return behind
 
 
 async def _readers_reach_their_heads(operations: Operations, wait_seconds: float) -> CheckResult:

@@ -192,6 +192,34 @@ class TimelineRow(Answer):
     position: str
 
 
+class ClaimCount(Answer):
+    """How many claims of a payer stand at a status, and what was charged for them."""
+
+    status: str
+    payer_id: str
+    payer_name: str
+    is_open: bool
+    claims: int
+    charged_cents: int
+
+
+class ClaimsSummary(Answer):
+    items: list[ClaimCount]
+    positions: dict[str, str]
+
+
+class DenialsSummary(Answer):
+    """What is in the queue and what of it is urgent, for the same filters as the list."""
+
+    denials: int
+    denied_cents: int
+    expected_recovery_cents: int
+    due_in_7_days: int
+    past_appeal_limit: int
+    unassigned: int
+    positions: dict[str, str]
+
+
 class DenialRow(Answer):
     denial_id: str
     claim_id: str

@@ -11,9 +11,11 @@ from fastapi import APIRouter, Depends, Query
 from msgspec import structs
 
 from services.claims.api.bodies import (
+    ClaimCount,
     ClaimDetail,
     ClaimId,
     ClaimRow,
+    ClaimsSummary,
     CloseBody,
     CorrectBody,
     CoverageRow,
@@ -43,7 +45,7 @@ from shared.events.claims import ClaimCreated, ServicesBilled
 from shared.events.values import ChargeLine, CoverageSnapshot
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
-from shared.runtime.queries import Order, ReadDatabase, asc, page, row
+from shared.runtime.queries import Order, ReadDatabase, asc, page, row, rows
 from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
 
 Reader = Annotated[Caller, Depends(caller("claims:read-claims"))]
@@ -126,6 +128,15 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         is_unsent = sa.and_(claims.c.is_open, claims.c.status.in_(_UNSENT), claims.c.file_by_on.is_not(None))
         found = sa.select(claims).where(is_unsent)
         return await listed(who, found, (asc(claims.c.file_by_on), asc(claims.c.claim_id)), limit, cursor)
+
+    @routes.get("/claims/summary")
+    async def summarise_claims(who: Reader, after: After = None) -> ClaimsSummary:
+        """How many claims, and how much, by status and payer: what the list holds, counted."""
+        await reads.wait_for(worklist, after)
+        async with reads.read(who.tenant) as connection:
+            counts = await rows(connection, claims_worklist.counted())
+            positions = await reads.positions(connection, worklist)
+        return ClaimsSummary(items=[ClaimCount.model_validate(dict(each)) for each in counts], positions=positions)
 
     @routes.get("/claims/{claim_id}")
     async def read_claim(claim_id: ClaimId, who: Reader, after: After = None) -> ClaimDetail:

@@ -2,8 +2,9 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
@@ -15,6 +16,7 @@ from services.claims.api.bodies import (
     DecisionBody,
     DenialId,
     DenialRow,
+    DenialsSummary,
     NoteBody,
     ResolveBody,
 )
@@ -71,14 +73,29 @@ def router(
         await reads.wait_for(_QUEUE, after)
         denials = denial_queue.ranked(on or clock.now().date())
         wanted = {"category": category, "payer_id": payer_id, "assignee": assignee, "claim_id": claim_id}
-        found = sa.select(denials).where(
-            denials.c.is_open == is_open,
-            *(denials.c[name] == value for name, value in wanted.items() if value is not None),
-        )
+        found = _wanted(denials, wanted, is_open=is_open)
         order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
         async with reads.read(who.tenant) as connection:
             part = await page(connection, found, order=order, limit=limit, cursor=cursor)
             return Page[DenialRow].of(part, await reads.positions(connection, _QUEUE))
+
+    @routes.get("/denials/summary")
+    async def summarise_denials(
+        who: Reader,
+        category: Filter = None,
+        payer_id: Filter = None,
+        assignee: Filter = None,
+        is_open: bool = True,
+        after: After = None,
+    ) -> DenialsSummary:
+        """What the list of these filters holds, counted and summed."""
+        await reads.wait_for(_QUEUE, after)
+        today = clock.now().date()
+        wanted = {"category": category, "payer_id": payer_id, "assignee": assignee}
+        found = _wanted(denial_queue.ranked(today), wanted, is_open=is_open).subquery("found")
+        async with reads.read(who.tenant) as connection:
+            [sums] = await rows(connection, denial_queue.summed(found, today))
+            return DenialsSummary.model_validate({**sums, "positions": await reads.positions(connection, _QUEUE)})
 
     @routes.get("/denials/causes")
     async def list_causes(who: Reader, limit: Limit = 20) -> list[CauseRow]:
@@ -143,6 +160,11 @@ def router(
         return await handle(denial_id, command, cause)
 
     return routes
+
+
+def _wanted(denials: sa.Subquery, wanted: Mapping[str, str | None], *, is_open: bool) -> sa.Select[Any]:
+    filters = (denials.c[name] == value for name, value in wanted.items() if value is not None)
+    return sa.select(denials).where(denials.c.is_open == is_open, *filters)
 
 
 def _causes(limit: int) -> sa.Executable:

@@ -263,6 +263,14 @@ def _after_status(event: ClaimStatusReported) -> dict[str, Any]:
     return _todo("send the payer what it asks for", _PAYER_DESK) if event.category.startswith("R") else {}
 
 
+def counted() -> sa.Select[*tuple[Any, ...]]:
+    """`status`, `payer_id`, `payer_name`, `is_open`, `claims`, `charged_cents`: the whole list, counted."""
+    table = claims_worklist
+    whose = (table.c.status, table.c.payer_id, table.c.payer_name, table.c.is_open)
+    charged = sa.cast(sa.func.sum(table.c.charged_cents), sa.BigInteger).label("charged_cents")
+    return sa.select(*whose, sa.func.count().label("claims"), charged).group_by(*whose).order_by(*whose)
+
+
 projection = Projection(
     name="claims.worklist",
     version=1,

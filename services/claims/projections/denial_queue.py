@@ -139,6 +139,23 @@ def urgency_percent(days_left: int | None) -> int:
     return next((percent for days, percent in URGENCY_PERCENT[1:] if days_left <= days), USUAL_PERCENT)
 
 
+def summed(found: sa.Subquery, on: date) -> sa.Select[*tuple[Any, ...]]:
+    """One row: counts and sums over denials of `ranked`, as the list of the same filters holds them."""
+    days_left: sa.ColumnElement[int] = found.c.appeal_by_on - sa.literal(on, sa.Date)
+
+    def cents(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+
+    return sa.select(
+        sa.func.count().label("denials"),
+        cents(found.c.denied_cents).label("denied_cents"),
+        cents(found.c.expected_recovery_cents).label("expected_recovery_cents"),
+        sa.func.count().filter(days_left.between(0, 7)).label("due_in_7_days"),
+        sa.func.count().filter(days_left < 0).label("past_appeal_limit"),
+        sa.func.count().filter(found.c.assignee == "").label("unassigned"),
+    )
+
+
 def ranked(on: date) -> sa.Subquery:
     """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency."""
     table = denial_queue

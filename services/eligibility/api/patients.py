@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from services.eligibility.api.bodies import (
     BenefitView,
@@ -62,6 +62,10 @@ Reader = Annotated[Caller, Depends(caller("eligibility:read-patient"))]
 CoverageReader = Annotated[Caller, Depends(caller("eligibility:read-coverage"))]
 Worker = Annotated[Caller, Depends(caller("eligibility:read-worklists"))]
 
+Purpose = Annotated[
+    str, Query(pattern="^[a-z][a-z-]{2,39}$", description="Why it is opened: registration, billing, collections, …")
+]
+
 _BY_CHANGE: tuple[Order, ...] = (asc(read_model.patients.c.changed_at), asc(read_model.patients.c.patient_id))
 
 
@@ -99,10 +103,10 @@ def router(
             return Page[GapRow].of(found, await reads.positions(connection, read_model.projection.name))
 
     @routes.get("/patients/{patient_id}")
-    async def read_patient(patient_id: Id, who: Reader) -> PatientView:
+    async def read_patient(patient_id: Id, who: Reader, purpose: Purpose = "registration") -> PatientView:
         """One patient with their coverages, in the clear and on the record; a merged one is answered by the survivor."""
         found = await knowledge.registrations(who.tenant, patient_id)
-        opener = Opener(actor=who.actor, purpose="registration")
+        opener = Opener(actor=who.actor, purpose=purpose)
         return await _patient_view(vault, who.tenant, found, await knowledge.payers_now(who.tenant), opener)
 
     @routes.get("/patients/{patient_id}/coverage")

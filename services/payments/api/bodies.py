@@ -246,6 +246,16 @@ class Aging(BaseModel):
     positions: dict[str, str]
 
 
+class AgedAccountRow(BaseModel):
+    """What one party owes on one account at one age. `aged_on` is the oldest day of it."""
+
+    account_id: str
+    party: str
+    bucket: str
+    aged_on: date | None
+    cents: int
+
+
 class UnappliedRow(BaseModel):
     payment_id: str
     patient_id: str

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 
-from services.payments.api.bodies import Aging, Balances, CreditRow, TrialBalance, UnappliedRow
+from services.payments.api.bodies import AgedAccountRow, Aging, Balances, CreditRow, TrialBalance, UnappliedRow
 from services.payments.projections import claim_accounts, patient_payments, postings
 from services.payments.projections.postings import AgingBasis, Clocks
 from shared.kernel.errors import DomainError, Malformed
 from shared.runtime.clock import Clock
-from shared.runtime.queries import ReadDatabase, asc, page, rows
+from shared.runtime.queries import ReadDatabase, asc, desc, page, rows
 from shared.runtime.web import After, Caller, Cursor, Limit, Page, caller
 
 READER = postings.projection.name
@@ -113,6 +113,26 @@ def router(reads: ReadDatabase, clock: Clock) -> APIRouter:
             total_cents=sum(buckets.values()),
             positions=positions,
         )
+
+    @routes.get("/aging/accounts")
+    async def list_aged_accounts(
+        who: LedgerReader,
+        basis: AgingBasis = "responsibility",
+        party: Annotated[str | None, Query(max_length=40)] = None,
+        bucket: Literal["0-30", "31-60", "61-90", "91-120", "120+"] | None = None,
+        as_of: Moment = None,
+        known_at: Moment = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[AgedAccountRow]:
+        """The accounts that a figure of the aging is the sum of, the largest first."""
+        pair = await clocks(who, as_of, known_at, after)
+        aged = postings.aged_accounts(pair, basis=basis, on=pair.as_of.date(), party=party, bucket=bucket)
+        order = [desc(aged.c.cents), asc(aged.c.account_id), asc(aged.c.party), asc(aged.c.bucket)]
+        async with reads.read(who.tenant) as connection:
+            found = await page(connection, sa.select(aged), order=order, limit=limit, cursor=cursor)
+            return Page[AgedAccountRow].of(found, await reads.positions(connection, READER))
 
     @routes.get("/unapplied")
     async def list_unapplied(who: LedgerReader, limit: Limit = 50, cursor: Cursor = None) -> Page[UnappliedRow]:

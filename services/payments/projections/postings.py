@@ -151,17 +151,50 @@ BUCKETS = ("0-30", "31-60", "61-90", "91-120", "120+")
 
 def aging(clocks: Clocks, *, basis: AgingBasis, on: date) -> sa.Select[*tuple[Any, ...]]:
     """`party`, `bucket`, `cents`: open amounts by age in days on a date; all of them sum to the accounts receivable."""
-    ages = _since_responsibility(clocks) if basis == "responsibility" else _since_account(clocks, basis)
-    days = sa.literal(on, sa.Date) - ages.c.aged_on
-    bucket = sa.case(
-        (days <= 30, "0-30"), (days <= 60, "31-60"), (days <= 90, "61-90"), (days <= 120, "91-120"), else_="120+"
-    )
+    ages = _ages(clocks, basis)
+    bucket = _bucket(ages, on)
     cents = sa.func.sum(ages.c.cents).cast(sa.BigInteger)
     return (
         sa.select(ages.c.party, bucket.label("bucket"), cents.label("cents"))
         .group_by(ages.c.party, bucket)
         .having(cents != 0)
         .order_by(ages.c.party, bucket)
+    )
+
+
+def aged_accounts(
+    clocks: Clocks, *, basis: AgingBasis, on: date, party: str | None = None, bucket: str | None = None
+) -> sa.Subquery:
+    """`account_id`, `party`, `bucket`, `aged_on`, `cents`: what a figure of `aging` is the sum of. `aged_on` is the oldest day."""
+    ages = _ages(clocks, basis)
+    named = _bucket(ages, on)
+    cents = sa.func.sum(ages.c.cents).cast(sa.BigInteger)
+    statement = (
+        sa.select(
+            ages.c.account_id,
+            ages.c.party,
+            named.label("bucket"),
+            sa.func.min(ages.c.aged_on).label("aged_on"),
+            cents.label("cents"),
+        )
+        .group_by(ages.c.account_id, ages.c.party, named)
+        .having(cents != 0)
+    )
+    if party is not None:
+        statement = statement.where(ages.c.party == party)
+    if bucket is not None:
+        statement = statement.where(named == bucket)
+    return statement.subquery("aged")
+
+
+def _ages(clocks: Clocks, basis: AgingBasis) -> sa.Subquery:
+    return _since_responsibility(clocks) if basis == "responsibility" else _since_account(clocks, basis)
+
+
+def _bucket(ages: sa.Subquery, on: date) -> sa.ColumnElement[str]:
+    days = sa.literal(on, sa.Date) - ages.c.aged_on
+    return sa.case(
+        (days <= 30, "0-30"), (days <= 60, "31-60"), (days <= 90, "61-90"), (days <= 120, "91-120"), else_="120+"
     )
 
 
@@ -173,6 +206,7 @@ def _since_responsibility(clocks: Clocks) -> sa.Subquery:
     newer = sa.func.coalesce(sa.func.sum(debit).over(partition_by=whose, order_by=newest_first, rows=(None, -1)), 0)
     rows = (
         sa.select(
+            postings.c.account_id,
             postings.c.party,
             postings.c.since_on.label("aged_on"),
             debit.label("debit"),
@@ -185,7 +219,8 @@ def _since_responsibility(clocks: Clocks) -> sa.Subquery:
     )
     still_open = sa.func.least(rows.c.debit, sa.func.greatest(rows.c.open - rows.c.newer, 0))
     credit = sa.case((sa.and_(rows.c.open < 0, rows.c.place == 1), rows.c.open), else_=0)
-    return sa.select(rows.c.party, rows.c.aged_on, (still_open + credit).label("cents")).subquery("ages")
+    cents = (still_open + credit).label("cents")
+    return sa.select(rows.c.account_id, rows.c.party, rows.c.aged_on, cents).subquery("ages")
 
 
 def _since_account(clocks: Clocks, basis: AgingBasis) -> sa.Subquery:
@@ -216,7 +251,8 @@ def _since_account(clocks: Clocks, basis: AgingBasis) -> sa.Subquery:
         .scalar_subquery()
     )
     dates = (billed, served, open_.c.known_on) if basis == "bill" else (served, open_.c.known_on)
-    return sa.select(open_.c.party, sa.func.coalesce(*dates).label("aged_on"), open_.c.cents).subquery("ages")
+    aged_on = sa.func.coalesce(*dates).label("aged_on")
+    return sa.select(open_.c.account_id, open_.c.party, aged_on, open_.c.cents).subquery("ages")
 
 
 def money_by_line(account_id: str) -> sa.Select[*tuple[Any, ...]]:

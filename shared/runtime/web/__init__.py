@@ -23,6 +23,7 @@ from shared.runtime.web.openings import documents_router, openings_router
 from shared.runtime.web.paging import After, Cursor, Limit, Page, name_positions
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.requests import Done, caller, cause, cause_of, done, idempotency_key, identity
+from shared.runtime.web.streams import streams_router
 
 __all__ = [
     "FRAMEWORK_TELEMETRY_OFF",
@@ -45,4 +46,5 @@ __all__ = [
     "identity",
     "name_positions",
     "openings_router",
+    "streams_router",
 ]

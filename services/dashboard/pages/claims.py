@@ -1,0 +1,218 @@
+"""The claims worklist, and one claim with its whole story."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from services.dashboard.client import Refused, Silent
+from services.dashboard.exports import csv_file
+from services.dashboard.segments import segments_at
+from services.dashboard.timeline import Step, money_of, steps_of, total_of
+from services.dashboard.visits import Page, Visit
+
+_STATUSES = ("held", "rejected", "released", "batched", "submitted", "accepted", "adjudicated", "closed", "voided")
+_FILTERS = ("status", "payer_id", "account_id", "patient_id", "hold_reason", "is_open")
+_VIEWS = {"silent": "/api/claims/follow-up", "limits": "/api/claims/deadlines"}
+_ROWS = 50
+_COLUMNS = {
+    "claim": "claim_id",
+    "account": "account_id",
+    "status": "status",
+    "payer": "payer_name",
+    "service_on": "service_on",
+    "charged_cents": "charged_cents",
+    "paid_cents": "paid_cents",
+    "denied_cents": "denied_cents",
+    "patient_responsibility_cents": "patient_responsibility_cents",
+    "file_by_on": "file_by_on",
+    "hold_reason": "hold_reason",
+    "next_action": "next_action",
+    "last_answer": "last_answer",
+}
+
+
+def _asked(visit: Visit) -> tuple[str, dict[str, str]]:
+    """Which list of the API, with which filters. Nothing said is what is open."""
+    view = visit.asked("view")
+    if view in _VIEWS:
+        return _VIEWS[view], {}
+    filters = {name: visit.asked(name) for name in _FILTERS}
+    if not any(filters.values()) and view != "all":
+        filters["is_open"] = "true"
+    return "/api/claims/claims", filters
+
+
+async def worklist(visit: Visit) -> Response:
+    path, filters = _asked(visit)
+    if visit.asked("view") in _VIEWS and not visit.may("claims:read-worklists"):
+        path, filters = "/api/claims/claims", {"is_open": "true"}
+    cursor = visit.asked("cursor")
+    found = await visit.get(path, **filters, limit=_ROWS, cursor=cursor)
+    base = {name: value for name, value in visit.request.query_params.items() if name != "cursor" and value}
+    values: dict[str, Any] = {"found": found, "base": base, "filters": filters}
+    if visit.is_fragment and cursor:
+        return visit.show("claims/_rows.html", **values)
+    values |= await _around(visit, filters)
+    return visit.show("claims/_list.html" if visit.is_fragment else "claims/list.html", **values)
+
+
+async def _around(visit: Visit, filters: Mapping[str, str]) -> dict[str, Any]:
+    """Counts and freshness: not asked again for every further page."""
+    summary, fresh = await asyncio.gather(
+        visit.counted("/api/claims/claims/summary"), visit.get_if("ops:read-freshness", "/api/claims/ops/freshness")
+    )
+    payer = filters.get("payer_id")
+    mine = [each for each in summary["items"] if not payer or each["payer_id"] == payer]
+    counts = {status: sum(each["claims"] for each in mine if each["status"] == status) for status in _STATUSES}
+    wanted = [
+        each
+        for each in mine
+        if (not filters.get("status") or each["status"] == filters["status"])
+        and (filters.get("is_open") not in ("true", "false") or each["is_open"] == (filters["is_open"] == "true"))
+    ]
+    return {
+        "statuses": [(status, counts[status]) for status in _STATUSES if counts[status]],
+        "open_count": sum(each["claims"] for each in mine if each["is_open"]),
+        "all_count": sum(each["claims"] for each in mine),
+        "in_view": {
+            "claims": sum(each["claims"] for each in wanted),
+            "charged_cents": sum(each["charged_cents"] for each in wanted),
+        },
+        "payers": sorted({(each["payer_id"], each["payer_name"]) for each in summary["items"] if each["payer_id"]}),
+        "behind": (fresh or {}).get("behind", {}).get("claims.worklist", 0),
+        "view": visit.asked("view"),
+        "can_follow": visit.may("claims:read-worklists"),
+        "is_counted": not any(filters.get(name) for name in ("account_id", "patient_id", "hold_reason")),
+    }
+
+
+async def export(visit: Visit) -> Response:
+    path, filters = _asked(visit)
+    return await csv_file(visit, "claims", path, filters, _COLUMNS)
+
+
+# --- one claim --------------------------------------------------------------------------------------------------------
+
+
+async def claim(visit: Visit) -> Response:
+    claim_id = visit.path("claim_id")
+    detail = await visit.get(f"/api/claims/claims/{claim_id}")
+    steps, checks, account = await _story(visit, detail["claim"])
+    at = _number(visit.asked("v"), len(steps))
+    values: dict[str, Any] = {
+        "detail": detail,
+        "steps": steps,
+        "checks": checks,
+        "account": account,
+        **_state(steps, at),
+    }
+    return visit.show("claims/claim.html", **values)
+
+
+async def state(visit: Visit) -> Response:
+    """How the claim stood after one of its events; the address keeps which."""
+    detail = await visit.get(f"/api/claims/claims/{visit.path('claim_id')}")
+    steps, _, _ = await _story(visit, detail["claim"])
+    at = _number(visit.asked("v"), len(steps))
+    headers = {"HX-Replace-Url": f"/claims/{visit.path('claim_id')}?v={at}"}
+    return visit.show("claims/_state.html", headers=headers, detail=detail, steps=steps, **_state(steps, at))
+
+
+async def _story(visit: Visit, row: Mapping[str, Any]) -> tuple[list[Step], list[dict[str, Any]], Any]:
+    """The merged story, the hash check of each stream, and the account in the ledger as it stands now."""
+    claim_id, account_id = row["claim_id"], row["account_id"]
+    told, account = await asyncio.gather(
+        visit.get(f"/api/claims/claims/{claim_id}/timeline", limit=500),
+        visit.get_if("payments:read-ledger", f"/api/payments/accounts/{account_id}"),
+    )
+    names = sorted({item["stream"] for item in told["items"]})
+    reads = [visit.get_if("events:read-stream", f"/api/claims/streams/{name}") for name in names]
+    if visit.may("payments:read-ledger"):
+        reads.append(visit.get_if("events:read-stream", f"/api/payments/streams/claim-account/{account_id}"))
+    streams = [stream for stream in await asyncio.gather(*reads) if stream]
+    said = {item["event_id"]: item["summary"] for item in told["items"]}
+    return steps_of((stream["events"] for stream in streams), said), streams, account
+
+
+def _state(steps: list[Step], at: int) -> dict[str, Any]:
+    past = steps[:at]
+    lines = money_of(past)
+    return {
+        "at": at,
+        "step": past[-1] if past else None,
+        "lines": lines,
+        "total": total_of(lines),
+        "payload": _payload(past),
+    }
+
+
+def _payload(past: list[Step]) -> str:
+    return json.dumps(_without_ciphertext(past[-1].data), indent=2, ensure_ascii=False) if past else ""
+
+
+def _without_ciphertext(value: Any) -> Any:
+    """A sealed value is told as such: its ciphertext says nothing to anybody."""
+    if isinstance(value, dict):
+        if value.keys() >= {"subject", "field", "token"}:
+            return f"sealed: {value['field']}"
+        return {name: _without_ciphertext(each) for name, each in value.items()}
+    return [_without_ciphertext(each) for each in value] if isinstance(value, list) else value
+
+
+def _number(text: str, last: int) -> int:
+    return min(max(int(text), 1), last) if text.isdigit() and len(text) < 7 and last else last
+
+
+async def segment(visit: Visit) -> Response:
+    """The raw segments that an event points to. Reading them is on the record, like every opening."""
+    document = await visit.services.file(f"/documents/{visit.path('document_id')}", purpose="billing")
+    place = visit.form.get("place", "")
+    return visit.show("claims/_segments.html", segments=segments_at(document.content, place), place=place)
+
+
+async def act(visit: Visit) -> Response:
+    """Hold, release, close or void a claim; then the page anew, with the command's event in it."""
+    claim_id, deed = visit.path("claim_id"), visit.path("deed")
+    body = {"reason": visit.form.get("reason", "")} if deed in ("hold", "void", "close") else None
+    done = await visit.do(f"/api/claims/claims/{claim_id}/{deed}", body)
+    try:
+        await visit.get(f"/api/claims/claims/{claim_id}/timeline", limit=1, after=done["after"])
+        await visit.get(f"/api/claims/claims/{claim_id}", after=done["after"])
+    except (Refused, Silent):
+        pass  # the read model is behind: the page says so itself
+    return Response(headers={"HX-Redirect": f"/claims/{claim_id}"})
+
+
+async def name(visit: Visit) -> Response:
+    """Open a patient's name. The service records who opened it, and why."""
+    found = await visit.get(
+        f"/api/eligibility/patients/{visit.path('patient_id')}", purpose=visit.form.get("purpose", "")
+    )
+    return visit.show("_name.html", found=found)
+
+
+def _deed(deed: str, action: str) -> Page:
+    async def handler(visit: Visit) -> Response:
+        visit.request.path_params["deed"] = deed
+        return await act(visit)
+
+    return Page(path=f"/claims/{{claim_id}}/{deed}", action=action, handler=handler, method="POST")
+
+
+PAGES = (
+    Page(path="/claims", action="claims:read-claims", handler=worklist),
+    Page(path="/claims/export", action="claims:read-claims", handler=export),
+    Page(path="/claims/{claim_id}", action="claims:read-claims", handler=claim),
+    Page(path="/claims/{claim_id}/state", action="claims:read-claims", handler=state),
+    Page(path="/claims/segments/{document_id}", action="documents:read-document", handler=segment, method="POST"),
+    Page(path="/patients/{patient_id}/name", action="eligibility:read-patient", handler=name, method="POST"),
+    _deed("hold", "claims:hold-claim"),
+    _deed("release", "claims:release-claim"),
+    _deed("close", "claims:close-claim"),
+    _deed("void", "claims:void-claim"),
+)

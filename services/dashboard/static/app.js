@@ -1,0 +1,239 @@
+// What HTML and htmx cannot do alone: keys, the row one stands on, live state, the lock, the theme.
+(() => {
+  "use strict";
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const isTyping = (at) => at.closest("input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]");
+  const keysAreOn = () => localStorage.getItem("keys") !== "off";
+
+  // --- theme ---
+  const turnTheme = () => {
+    const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
+    const theme = dark ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    document.cookie = `theme=${theme};path=/;max-age=31536000;SameSite=Strict`;
+  };
+
+  // --- the row one stands on ---
+  const rows = () => $$("[data-row]").filter((row) => row.offsetParent !== null);
+  const here = () => $("[data-row].here");
+  const stand = (row) => {
+    here()?.classList.remove("here");
+    row.classList.add("here");
+    row.scrollIntoView({ block: "nearest" });
+    const link = $("a", row);
+    if (link) link.focus({ preventScroll: true });
+  };
+  const step = (by) => {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.indexOf(here());
+    stand(all[Math.min(Math.max(at + by, 0), all.length - 1)]);
+    if (!$("#peek").hidden && by) peek(here());
+  };
+  const peek = (row) => {
+    if (!row?.dataset.peek) { if (row) open(row); return; }
+    htmx.ajax("GET", row.dataset.peek, { target: "#peek", swap: "innerHTML" });
+  };
+  const open = (row) => { const link = row && $("a", row); if (link) location.assign(link.href); };
+  const closePeek = () => {
+    $("#peek").hidden = true;
+    $("#peek").replaceChildren();
+    $(".shell").classList.remove("with-peek");
+  };
+
+  // --- selection ---
+  const picked = () => $$("[data-row] input[name=pick]:checked");
+  const showPicked = () => {
+    $$("[data-row]").forEach((row) => row.classList.toggle("picked", !!$("input[name=pick]:checked", row)));
+    const bar = $(".bulk");
+    if (!bar) return;
+    bar.hidden = picked().length === 0;
+    $(".bulk .n").textContent = picked().length;
+    $(".bulk [name=ids]").value = picked().map((box) => box.value).join(",");
+  };
+  const pick = (row) => {
+    const box = row && $("input[name=pick]", row);
+    if (box) { box.checked = !box.checked; showPicked(); }
+  };
+
+  // --- saved views of this browser: an address and a name, and addresses hold no personal data ---
+  const viewsKey = () => `views:${location.pathname}`;
+  const savedViews = () => JSON.parse(localStorage.getItem(viewsKey()) || "[]");
+  const drawViews = () => {
+    const list = $("[data-views]");
+    if (!list) return;
+    $$("li.own", list).forEach((item) => item.remove());
+    for (const view of savedViews()) {
+      const item = document.createElement("li");
+      item.className = "own";
+      const link = document.createElement("a");
+      link.href = view.address;
+      link.textContent = view.name;
+      if (location.pathname + location.search === view.address) link.setAttribute("aria-current", "true");
+      item.append(link);
+      list.insertBefore(item, $("[data-do=save-view]", list)?.parentElement || null);
+    }
+  };
+  const saveView = () => {
+    const form = $("#view-name");
+    if (!form) return;
+    form.hidden = !form.hidden;
+    if (!form.hidden) $("input", form).focus();
+  };
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "view-name") return;
+    event.preventDefault();
+    const name = $("input", event.target).value.trim();
+    if (name) {
+      const others = savedViews().filter((view) => view.name !== name);
+      localStorage.setItem(viewsKey(), JSON.stringify([...others, { name, address: location.pathname + location.search }]));
+    }
+    event.target.hidden = true;
+    drawViews();
+  });
+
+  // --- the live stream: opened while the page is seen, resumed by the browser from its last id ---
+  let source = null;
+  const state = $("#live");
+  const tell = (kind, text) => {
+    if (!state) return;
+    state.className = `state ${kind}`;
+    $(".words", state).textContent = text;
+  };
+  const listen = () => {
+    const wanted = document.body.dataset.live?.trim();
+    if (!wanted || source || document.hidden) return;
+    source = new EventSource(wanted);
+    source.addEventListener("pulse", (event) => {
+      const told = JSON.parse(event.data);
+      tell(told.behind ? "stale" : "live", told.behind ? `${told.behind} events behind · ${told.head}` : `live · event ${told.head}`);
+    });
+    source.addEventListener("moved", () => {
+      const pill = $("#news");
+      if (pill) pill.hidden = false;
+      htmx.trigger(document.body, "moved");
+    });
+    source.addEventListener("rows", (event) => {
+      const list = $("#tail");
+      if (!list || list.dataset.paused) return;
+      list.insertAdjacentHTML("afterbegin", event.data);
+      $$("tr", list).slice(200).forEach((row) => row.remove());
+    });
+    source.addEventListener("over", () => { hush(); tell("down", "not live: log in again"); });
+    source.onerror = () => tell("down", "not live: connecting again");
+  };
+  const hush = () => { source?.close(); source = null; };
+  document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
+  window.addEventListener("pagehide", hush);
+
+  // --- the lock ---
+  const lock = () => { const dialog = $("#lock"); if (dialog && !dialog.open) { hush(); dialog.showModal(); } };
+  document.body.addEventListener("locked", lock);
+  document.body.addEventListener("unlocked", () => { $("#lock form").reset(); $("#lock").close(); listen(); });
+  $("#lock")?.addEventListener("cancel", (event) => event.preventDefault());
+
+  // --- what buttons do ---
+  const deeds = {
+    theme: turnTheme,
+    peek: (at) => peek(at.closest("[data-row]")),
+    close: closePeek,
+    dismiss: (at) => at.closest(".banner").remove(),
+    lock: () => { fetch("/lock", { method: "POST", headers: { "X-CSRF-Token": JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRF-Token"], "HX-Request": "true" } }).then(lock); },
+    keys: () => {},
+    news: () => location.reload(),
+    "save-view": saveView,
+    pause: (at) => {
+      const list = $("#tail");
+      if (list.dataset.paused) delete list.dataset.paused; else list.dataset.paused = "yes";
+      at.textContent = list.dataset.paused ? "Go on" : "Pause";
+    },
+    step: (at) => slide(Number(at.dataset.by)),
+    unpick: () => { picked().forEach((box) => { box.checked = false; }); showPicked(); },
+  };
+  document.addEventListener("click", (event) => {
+    const at = event.target.closest("[data-do]");
+    if (at && at.type !== "checkbox" && deeds[at.dataset.do]) { deeds[at.dataset.do](at); return; }
+    $$("details.user[open], details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+    const row = event.target.closest("[data-row]");
+    if (row && !event.target.closest("a, button, input, label")) { stand(row); if (row.dataset.peek) peek(row); }
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-do=keys]")) localStorage.setItem("keys", event.target.checked ? "on" : "off");
+    if (event.target.matches("input[name=pick]")) showPicked();
+    if (event.target.matches("[data-pick-all]")) { $$("[data-row] input[name=pick]").forEach((box) => { box.checked = event.target.checked; }); showPicked(); }
+  });
+
+  // --- the slider of a timeline: what has not happened yet is grey ---
+  const slide = (by) => {
+    const range = $("#as-of");
+    if (!range) return;
+    range.value = Number(range.value) + by;
+    range.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "as-of") return;
+    const at = Number(event.target.value);
+    $$(".timeline li").forEach((item) => {
+      item.classList.toggle("future", Number(item.dataset.at) > at);
+      item.classList.toggle("now", Number(item.dataset.at) === at);
+    });
+  });
+
+  // --- htmx ---
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "peek" && event.target.innerHTML.trim()) {
+      event.target.hidden = false;
+      $(".shell").classList.add("with-peek");
+    }
+    if (event.target.id === "list") { const news = $("#news"); if (news) news.hidden = true; }
+    drawViews();
+    showPicked();
+  });
+  document.body.addEventListener("toast", (event) => {
+    const line = document.createElement("div");
+    line.textContent = event.detail.value;
+    $("#toast").append(line);
+    setTimeout(() => line.remove(), 10000);
+  });
+  document.body.addEventListener("htmx:sendError", () => {
+    $("#messages").innerHTML = '<div class="banner bad"><strong>Nothing answers.</strong> What you see stays; try again in a moment. <button type="button" class="link" data-do="dismiss">Close</button></div>';
+  });
+
+  // --- keys ---
+  let afterG = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { if (!$("dialog[open]") && !$("#peek").hidden) closePeek(); if (isTyping(event.target)) event.target.blur(); return; }
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || $("dialog[open]")) return;
+    if (!keysAreOn() && event.key !== "Enter") return;
+    if (Date.now() - afterG < 1500) {
+      const link = $(`[data-go="${CSS.escape(event.key)}"]`);
+      afterG = 0;
+      if (link) { location.assign(link.href); return; }
+    }
+    const deed = {
+      "/": () => $("#search").focus(),
+      "?": () => $("#keys").showModal(),
+      g: () => { afterG = Date.now(); },
+      j: () => step(1),
+      k: () => step(-1),
+      x: () => pick(here()),
+      o: () => open(here()),
+      t: turnTheme,
+      "[": () => slide(-1),
+      "]": () => slide(1),
+      a: () => { const bar = $(".bulk"); (bar && !bar.hidden ? $("[data-key=a]", bar) : $("#peek [data-key=a]") || $("[data-key=a]", here() || document.body))?.click(); },
+      n: () => $("#peek [data-key=n], main [data-key=n]")?.focus(),
+    }[event.key];
+    if (deed) { event.preventDefault(); deed(); return; }
+    if (event.key === "Enter" && here() && (event.target === document.body || here().contains(event.target)) && !event.target.closest("button, input")) {
+      event.preventDefault();
+      peek(here());
+    }
+  });
+
+  const box = $("[data-do=keys]");
+  if (box) box.checked = keysAreOn();
+  drawViews();
+  listen();
+})();

@@ -1,0 +1,72 @@
+"""Money as it is written, cells that no spreadsheet runs, segments of one claim only, and the vendored file as it came."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from services.dashboard.exports import cell
+from services.dashboard.rendering import STATIC, asset, dollars, money, query, short_dollars
+from services.dashboard.segments import segments_at
+
+ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260314*1253*^*00501*000000001*0*P*:~"
+FILE = (
+    f"{ISA}GS*HP*S*R*20260314*1253*1*X*005010X221A1~ST*835*0001~CLP*ONE*1*100*80*20~NM1*QC*1*FLINT*ADA~SVC*HC:99213*100*80~"
+    "CLP*TWO*1*50*50~NM1*QC*1*STONE*BEN~SE*6*0001~GE*1*1~IEA*1*000000001~"
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("cents", "told"), [(0, "0.00"), (5, "0.05"), (-118_00, "\u2212118.00"), (1_822_785, "18,227.85"), (None, "")]
+)
+def test_money_has_its_cents_and_a_real_minus_sign(cents: int | None, told: str) -> None:
+    assert money(cents) == told
+
+
+def test_a_large_sum_is_shortened_downwards_and_a_small_one_is_not() -> None:
+    assert short_dollars(4_459_163_199) == "$44.5M"
+    assert short_dollars(-12_345_678) == "\u2212$123.4k"
+    assert short_dollars(9_999_999) == dollars(9_999_999) == "$99,999.99"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
+def test_a_cell_that_a_spreadsheet_would_run_is_text(text: str) -> None:
+    assert cell(text) == f"'{text}"
+
+
+def test_a_cell_keeps_what_is_harmless() -> None:
+    assert [cell(value) for value in ("CO-45", -118, None, True, ["M127", "N4"])] == [
+        "CO-45",
+        "-118",
+        "",
+        "true",
+        "M127, N4",
+    ]
+
+
+def test_segments_end_where_the_next_patients_begin() -> None:
+    told = segments_at(FILE, "segment 4")
+    assert [text.split("*")[0] for _, text in told] == ["CLP", "NM1", "SVC"]
+    assert told[0] == (4, "CLP*ONE*1*100*80*20")
+    assert "STONE" not in str(told)
+
+
+@pytest.mark.parametrize("place", ["", "PID-3", "segment x", "segment 900"])
+def test_a_place_that_is_no_segment_shows_nothing(place: str) -> None:
+    assert segments_at(FILE, place) == []
+    assert segments_at(b"MSH|^~\\&|", "segment 1") == []
+
+
+def test_an_address_keeps_filters_and_drops_what_is_empty() -> None:
+    assert (
+        query("/claims", {"status": "held", "payer_id": "a b"}, status="", cursor="x")
+        == "/claims?payer_id=a+b&cursor=x"
+    )
+
+
+def test_the_script_of_others_is_the_one_that_was_published() -> None:
+    htmx = (STATIC / "vendor" / "htmx-2.0.11.min.js").read_bytes()
+    assert hashlib.sha256(htmx).hexdigest() == "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
+    assert (STATIC / "vendor" / "htmx-LICENSE.txt").is_file()
+    assert asset("vendor/htmx-2.0.11.min.js").startswith("/static/vendor/htmx-2.0.11.min.js?")
