@@ -18,6 +18,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from shared.runtime.arrays import integer_array, text_array, time_array
 from shared.runtime.projection import Change, Key, Put
 
 TENANT = "tenant"
@@ -97,12 +98,9 @@ class Fold:
 # --- SQL --------------------------------------------------------------------------------------------------------------
 
 
-def _text_array(value: Sequence[str] | None) -> str | None:
-    """The literal of a text[]; an array of arrays cannot travel as one parameter."""
-    if value is None:
-        return None
-    quoted = (item.replace("\\", "\\\\").replace('"', '\\"') for item in value)
-    return "{" + ",".join(f'"{item}"' for item in quoted) + "}"
+def _list_text(value: Sequence[str] | None) -> str | None:
+    """An array of arrays cannot travel as one parameter."""
+    return None if value is None else text_array(value)
 
 
 def _json_text(value: Any) -> str | None:
@@ -117,6 +115,9 @@ class ColumnShape:
     sql_type: str
     sent_as: str
     encode: Callable[[Any], Any] | None  # None: as it is
+    literal: Callable[[Sequence[Any]], str] | None = (
+        None  # of the whole array (see arrays.py); None: the driver's own array
+    )
 
     @classmethod
     def of(cls, column: sa.Column[Any]) -> ColumnShape:
@@ -124,11 +125,28 @@ class ColumnShape:
         if isinstance(column.type, sa.JSON):
             return cls(name=column.name, sql_type=sql_type, sent_as="TEXT", encode=_json_text)
         if isinstance(column.type, sa.ARRAY):
-            return cls(name=column.name, sql_type=sql_type, sent_as="TEXT", encode=_text_array)
-        return cls(name=column.name, sql_type=sql_type, sent_as=sql_type, encode=None)
+            return cls(name=column.name, sql_type=sql_type, sent_as="TEXT", encode=_list_text)
+        return cls(name=column.name, sql_type=sql_type, sent_as=sql_type, encode=None, literal=_literal_of(column.type))
 
     def encoded(self, values: Iterable[Any]) -> list[Any]:
         return list(values) if self.encode is None else [self.encode(value) for value in values]
+
+    def array(self, values: list[Any]) -> Any:
+        """What is sent for `parameter`."""
+        return self.encoded(values) if self.literal is None else self.literal(values)
+
+    def parameter(self, number: int) -> str:
+        return f"${number}::{self.sent_as}[]" if self.literal is None else f"${number}::text::{self.sent_as}[]"
+
+
+def _literal_of(kind: sa.types.TypeEngine[Any]) -> Callable[[Sequence[Any]], str] | None:
+    if isinstance(kind, sa.Text):
+        return text_array
+    if isinstance(kind, sa.Integer):
+        return integer_array
+    if isinstance(kind, sa.DateTime) and kind.timezone:
+        return time_array
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +183,19 @@ class TableWriter:
             keys = [key for key, _ in group]
             arrays = [
                 *self._key_arrays(keys),
-                *(self.shapes[name].encoded([row.values[name] for _, row in group]) for name in set_columns),
-                *([row.add[name] for _, row in group] for name in added_columns),
+                *(self.shapes[name].array([row.values[name] for _, row in group]) for name in set_columns),
+                *(self.shapes[name].array([row.add[name] for _, row in group]) for name in added_columns),
             ]
             yield Statement(_renamed(sql, self.table.name, name), (tenant, *arrays))
 
-    def _key_arrays(self, keys: Sequence[Key]) -> list[list[Any]]:
+    def _key_arrays(self, keys: Sequence[Key]) -> list[Any]:
         for key in keys:
             if len(key) != len(self.key):
                 raise ValueError(f"table {self.table.name}: a key has {len(self.key)} parts after the tenant")
-        return [self.shapes[name].encoded([key[index] for key in keys]) for index, name in enumerate(self.key)]
+        return [self.shapes[name].array([key[index] for key in keys]) for index, name in enumerate(self.key)]
 
     def _unnest(self, columns: Sequence[str]) -> str:
-        arrays = ", ".join(f"${n}::{self._shape(name).sent_as}[]" for n, name in enumerate(columns, start=2))
+        arrays = ", ".join(self._shape(name).parameter(n) for n, name in enumerate(columns, start=2))
         names = ", ".join(f"c{n}" for n in range(2, len(columns) + 2))
         return f"unnest({arrays}) AS u({names})"
 

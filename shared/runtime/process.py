@@ -1,9 +1,9 @@
 """How does a process run its event loop, and how often does it look for garbage?
 
 Almost everything here is let go of by counting references; the collector of cycles only has to find the few tasks and tracebacks that
-hold each other. With Python's defaults it looks at all objects of the process again and again while pages of thousands of events pass
-through: a quarter of the time in which an 835 is posted, measured, and pauses of 0.2 s. So what is there when the process begins its
-work is set aside for good, and new objects are looked at in larger lots.
+hold each other. With Python's defaults it looks at all objects of the process again and again while pages of thousands of events
+pass through: 4.4 of the 24.0 s of CPU of a bench that posts an 835 of 2,000 claims, in pauses of up to 0.2 s. So what is there when
+the process begins its work is set aside for good, and new objects are looked at in larger lots: 1.3 s.
 """
 
 from __future__ import annotations

@@ -7,26 +7,28 @@ told to whoever waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 from shared.events.envelope import Position, Stored
+from shared.runtime.arrays import integer_array, text_array, time_array
 from shared.runtime.command import BusinessKeyTaken, IdempotencyKeyReused
 from shared.runtime.store.append import Answer, Append, Appended, AppendResult, Head, StreamMoved
 from shared.runtime.store.hashing import event_hash
 
-# append_batch takes them in this order
-_ARRAYS = (
+# append_batch takes them in this order; `text::` goes as the text of an array (see arrays.py)
+_SENT_AS = (
     "text, timestamptz, text, boolean,"
-    " uuid[], bytea[], text[], int[], int[], bytea[], timestamptz[], timestamptz[], text[], text[], text[], text[], boolean[],"
-    " int[], text[], text[],"
-    " int[], uuid[], text[], bytea[], bytea[]"
+    " uuid[], bytea[], text::text[], text::int[], text::int[], bytea[], text::timestamptz[], text::timestamptz[],"
+    " text::text[], text::text[], text::text[], text::text[], boolean[],"
+    " text::int[], text::text[], text::text[],"
+    " text::int[], uuid[], text::text[], bytea[], bytea[]"
 )
-APPEND = f"select * from append_batch({', '.join(f'${n}::{name}' for n, name in enumerate(_ARRAYS.split(', '), 1))})"
+APPEND = f"select * from append_batch({', '.join(f'${n}::{name}' for n, name in enumerate(_SENT_AS.split(', '), 1))})"
 
 _DONE, _MOVED, _REPEAT, _OTHER_FINGERPRINT, _KEY_TAKEN, _AGAIN = range(6)
 
@@ -130,17 +132,17 @@ class Batch:
                 self.commands.append(command)
                 head = command.behind
             self._is_behind += [False, *[True] * (len(one.series) - 1)]
-        self.events = [
-            (index, event.event_id, event.type, event.data, link)
-            for index, command in enumerate(self.commands, start=1)
-            for event, link in zip(command.append.events, command.links, strict=True)
-        ]
         self.arguments = self._arguments()
 
+    @property
+    def events(self) -> int:
+        return sum(len(command.links) for command in self.commands)
+
     def _arguments(self) -> tuple[Any, ...]:
-        appends = [command.append for command in self.commands]
+        commands, stamp = self.commands, self._stamp
+        appends = [command.append for command in commands]
+        events = [event for append in appends for event in append.events]
         keys = [(index, *key) for index, append in enumerate(appends, start=1) for key in append.business_keys]
-        stamp = self._stamp
         return (
             appends[0].tenant,
             stamp,
@@ -148,19 +150,27 @@ class Batch:
             self._is_retry,
             [append.command_id for append in appends],
             [append.fingerprint for append in appends],
-            [append.stream for append in appends],
-            [command.head.version for command in self.commands],
-            [len(append.events) for append in appends],
-            [command.head.hash for command in self.commands],
-            [None if command.recorded_at is stamp else command.recorded_at for command in self.commands],
-            [append.occurred_at for append in appends],
-            [append.actor for append in appends],
-            [append.correlation_id for append in appends],
-            [append.causation_id for append in appends],
-            [append.traceparent for append in appends],
-            self._is_behind,
-            *_columns(keys, 3),
-            *_columns(self.events, 5),
+            text_array([append.stream for append in appends]),
+            integer_array([command.head.version for command in commands]),
+            integer_array([len(append.events) for append in appends]),
+            [command.head.hash for command in commands],
+            _if_any(
+                [None if command.recorded_at is stamp else command.recorded_at for command in commands], time_array
+            ),
+            _if_any([append.occurred_at for append in appends], time_array),
+            text_array([append.actor for append in appends]),
+            text_array([append.correlation_id for append in appends]),
+            _if_any([append.causation_id for append in appends], text_array),
+            _if_any([append.traceparent for append in appends], text_array),
+            self._is_behind if True in self._is_behind else None,
+            integer_array([index for index, _, _ in keys]),
+            text_array([kind for _, kind, _ in keys]),
+            text_array([value for _, _, value in keys]),
+            integer_array([index for index, append in enumerate(appends, start=1) for _ in append.events]),
+            [event.event_id for event in events],
+            text_array([event.type for event in events]),
+            [event.data for event in events],
+            [link for command in commands for link in command.links],
         )
 
     def settle(self, answer: Any) -> list[Waiting]:
@@ -196,8 +206,12 @@ class Batch:
         return settled
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+V = TypeVar("V")
+
+
+def _if_any(values: list[V | None], array: Callable[[list[V | None]], str]) -> str | None:
+    """Nothing at all stands for an array of nothing."""
+    return array(values) if any(value is not None for value in values) else None
 
 
 def _refusal(outcome: int, append: Append, repeat: Any, holder: Any) -> Settled:

@@ -257,7 +257,7 @@ class _Writer:
         while True:
             try:
                 statement = self._statement or await self._prepare()
-                with self._metrics.commit(len(formed.commands), len(formed.events)):
+                with self._metrics.commit(len(formed.commands), formed.events):
                     answer = await statement.fetchrow(*formed.arguments, timeout=_STATEMENT_SECONDS)
                 return formed.settle(answer)
             except _DRIVER_ERRORS as error:

@@ -21,7 +21,7 @@ create function append_batch(
   c_correlation  text[],
   c_causation    text[],
   c_traceparent  text[],
-  c_behind       boolean[],   -- follows the command before it in the batch, in the same stream
+  c_behind       boolean[],   -- follows the command before it in the batch, in the same stream; null: none does
   k_command      integer[],   -- index into c_…, from 1
   k_kind         text[],
   k_value        text[],
@@ -65,7 +65,7 @@ begin
     select c.n, s.last_epoch, s.last_tx, s.version = c.expected and s.last_hash = c.previous as is_there
       from unnest(c_stream, c_expected, c_previous, c_behind) with ordinality as c (stream, expected, previous, behind, n)
      cross join lateral (select * from streams x where x.tenant = p_tenant and x.stream = c.stream offset 0 for update) s
-     where not c.behind
+     where c.behind is not true
   loop
     is_seen[met.n] := true;
     if not met.is_there then
