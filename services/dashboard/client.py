@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 Token = Callable[[], Awaitable[str]]
+BLANK = "\x00"  # in a query: ask for the empty value itself; what is "" is left out
 
 
 class Refused(Exception):
@@ -82,6 +83,8 @@ class Services:
 
 
 def _written(value: Any) -> str:
+    if value == BLANK:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -14,7 +14,18 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
-from services.dashboard.pages import claims, entrance, live
+from services.dashboard.pages import (
+    claims,
+    collections,
+    denials,
+    entrance,
+    kpis,
+    live,
+    receivables,
+    remittances,
+    search,
+    system,
+)
 from services.dashboard.rendering import Templates
 from services.dashboard.security import PageHeaders
 from services.dashboard.sessions import Sessions
@@ -29,6 +40,13 @@ PAGES: Sequence[Page] = (
     *entrance.PAGES,
     *live.PAGES,
     *claims.PAGES,
+    *denials.PAGES,
+    *receivables.PAGES,
+    *remittances.PAGES,
+    *collections.PAGES,
+    *kpis.PAGES,
+    *system.PAGES,
+    *search.PAGES,
 )
 
 

@@ -21,7 +21,28 @@ class Place:
 NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
     (
         "Work",
-        (Place(title="Claims", path="/claims", action="claims:read-claims", key="c"),),
+        (
+            Place(title="Claims", path="/claims", action="claims:read-claims", key="c"),
+            Place(title="Denials", path="/denials", action="claims:read-denials", key="d"),
+            Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
+            Place(title="Collections", path="/collections", action="collections:read-worklists", key="l"),
+        ),
+    ),
+    (
+        "Insight",
+        (
+            Place(title="A/R aging", path="/receivables", action="payments:read-balances", key="a"),
+            Place(title="KPIs", path="/kpis", action="dashboard:read-kpis", key="k"),
+        ),
+    ),
+    (
+        "System",
+        (
+            Place(title="Event log", path="/system/events", action="events:read-events", key="e"),
+            Place(title="Projections", path="/system", action="ops:read-readers", key="s"),
+            Place(title="Parked and refused", path="/system/parked", action="ops:read-parked"),
+            Place(title="Audit", path="/system/audit", action="openings:read-openings"),
+        ),
     ),
 )
 
@@ -33,6 +54,15 @@ def navigation_of(session: Session) -> list[tuple[str, list[Place]]]:
 
 
 def home_of(session: Session) -> str:
-    """Where somebody begins: the first page that they may see."""
+    """Where somebody begins: the worklist of their desk, or the first page that they may see."""
+    desks = {
+        "denial-specialist": "/denials",
+        "poster": "/remittances",
+        "collector": "/collections",
+        "manager": "/receivables",
+    }
+    for role in sorted(session.roles):
+        if role.value in desks:
+            return desks[role.value]
     groups = navigation_of(session)
     return groups[0][1][0].path if groups else "/help"

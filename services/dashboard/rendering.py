@@ -20,9 +20,24 @@ MINUS = "\u2212"
 # What a word means for the eye; the word itself is always there.
 _TONES: Mapping[str, str] = {
     **dict.fromkeys(
-        ("posted", "accepted", "paid", "closed", "overturned", "completed", "kept", "running", "whole"), "good"
+        (
+            "posted",
+            "accepted",
+            "paid",
+            "closed",
+            "overturned",
+            "completed",
+            "kept",
+            "running",
+            "whole",
+            "met",
+            "approved",
+        ),
+        "good",
     ),
-    **dict.fromkeys(("held", "rejected", "denied", "written-off", "broken", "defaulted", "refused", "expired"), "bad"),
+    **dict.fromkeys(
+        ("held", "rejected", "denied", "written-off", "broken", "defaulted", "refused", "expired", "missed"), "bad"
+    ),
     **dict.fromkeys(("adjudicated", "appealed", "unapplied", "paused", "overdue", "behind", "final-notice"), "warn"),
     **dict.fromkeys(("released", "batched", "submitted", "open", "received", "statement", "reversal"), "info"),
 }

@@ -62,6 +62,9 @@ class Desk:
     templates: Templates
     settings: DashboardSettings
     counts: Counts
+    places: dict[tuple[str, ...], str] = field(
+        default_factory=dict
+    )  # how far logs were read, so that a visit begins near the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,11 @@ class Visit:
     async def do(self, path: str, body: Any = None) -> Any:
         """A command, under the key that was made when its form was drawn."""
         return await self.services.post(path, body, key=self.form["key"])
+
+    async def settled(self, path: str, after: str | None) -> None:
+        """Wait, for a moment, until a read shows what a command did. One that does not yet says on the page that it is behind."""
+        with contextlib.suppress(Refused, Silent):
+            await self.services.get(path, after=after)
 
     def show(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from shared.runtime.verify import check_store
 from shared.runtime.web import Caller, Cursor, Limit, Page, caller, idempotency_key
 
 _VERIFY_WAIT_SECONDS = 30.0
+_HEADS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +135,12 @@ def operations_router(operations: Operations) -> APIRouter:
     async def freshness(who: Annotated[Caller, Depends(caller("ops:read-freshness"))]) -> Freshness:
         """Whether what the read models show is all that there is."""
         heads: dict[Partition, Position] = {}
-        for service in {operations.service, *(name for each in operations.projections for name in each.reads)}:
-            heads |= await operations.covering(service, None)
+        try:
+            async with asyncio.timeout(_HEADS_SECONDS):
+                for service in {operations.service, *(name for each in operations.projections for name in each.reads)}:
+                    heads |= await operations.covering(service, None)
+        except TimeoutError:  # the relay has not published it: everything that reads is behind
+            return Freshness(head=str(START), behind={each.name: 1 for each in operations.projections})
         own = max((at for partition, at in heads.items() if partition.service == operations.service), default=START)
         return Freshness(head=str(own), behind=_behind(operations, heads, await operations.progress.statuses()))
 

@@ -93,6 +93,7 @@ def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggrega
     async def list_deposits(
         who: DepositReader,
         is_reconciled: bool | None = None,
+        remittance_id: Annotated[str | None, Query(max_length=80)] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         after: After = None,
@@ -102,7 +103,7 @@ def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggrega
         await reads.wait_for(reader, after)
         order = [asc(deposits.deposits.c.deposit_id)]
         async with reads.read(who.tenant) as connection:
-            statement = deposits.every(is_reconciled=is_reconciled)
+            statement = deposits.every(is_reconciled=is_reconciled, remittance_id=remittance_id)
             found = await page(connection, statement, order=order, limit=limit, cursor=cursor)
             return Page[DepositRow].of(found, await reads.positions(connection, reader))
 

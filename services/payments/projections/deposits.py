@@ -65,7 +65,9 @@ projection = Projection(
 # What is asked of the rows
 
 
-def every(*, is_reconciled: bool | None = None) -> sa.Select[Any]:
-    """Deposits, matched, unmatched or all; the caller orders and pages."""
+def every(*, is_reconciled: bool | None = None, remittance_id: str | None = None) -> sa.Select[Any]:
+    """Deposits, matched, unmatched or all, of one remittance or any; the caller orders and pages."""
     statement = sa.select(deposits)
+    if remittance_id is not None:
+        statement = statement.where(deposits.c.remittance_id == remittance_id)
     return statement if is_reconciled is None else statement.where(deposits.c.is_reconciled == is_reconciled)

@@ -1,0 +1,153 @@
+"""Remittances: does the payer's arithmetic hold, what was posted by itself, and what waits for a person?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from services.dashboard.exports import csv_file
+from services.dashboard.segments import segments_at
+from services.dashboard.visits import Page, Visit
+
+_ROWS = 50
+_STATUSES = ("received", "posted", "held", "dismissed")
+_QUEUES = {"held-claims": "/api/payments/queues/held", "unmatched": "/api/payments/queues/unmatched"}
+_COLUMNS = {
+    "remittance": "remittance_id",
+    "payer": "payer_name",
+    "trace_number": "trace_number",
+    "payment_on": "payment_on",
+    "method": "method",
+    "claims": "claims",
+    "payment_cents": "payment_cents",
+    "claims_cents": "claims_cents",
+    "provider_adjustments_cents": "provider_adjustments_cents",
+    "status": "status",
+    "received_at": "received_at",
+}
+
+
+def difference_cents(remittance: Mapping[str, Any]) -> int:
+    """What the payment is short of its own claims: sum of CLP04 - sum of PLB - payment (BPR02). Zero when the 835 balances."""
+    told: int = remittance["claims_cents"] - remittance["provider_adjustments_cents"] - remittance["payment_cents"]
+    return told
+
+
+async def worklist(visit: Visit) -> Response:
+    view, status, cursor = visit.asked("view"), visit.asked("status"), visit.asked("cursor")
+    base = {name: value for name, value in visit.request.query_params.items() if name != "cursor" and value}
+    if view in _QUEUES and visit.may("payments:read-worklists"):
+        found = await visit.get(_QUEUES[view], limit=_ROWS, cursor=cursor)
+        template = "remittances/queue.html"
+    else:
+        found = await visit.get("/api/payments/remittances", status=status, limit=_ROWS, cursor=cursor)
+        template = "remittances/list.html"
+    fresh = await visit.get_if("ops:read-freshness", "/api/payments/ops/freshness")
+    return visit.show(
+        template,
+        found=found,
+        base=base,
+        view=view,
+        wanted=status,
+        statuses=_STATUSES,
+        difference_cents=difference_cents,
+        behind=(fresh or {}).get("behind", {}).get("payments.remittances", 0),
+    )
+
+
+async def export(visit: Visit) -> Response:
+    return await csv_file(
+        visit, "remittances", "/api/payments/remittances", {"status": visit.asked("status")}, _COLUMNS
+    )
+
+
+async def remittance(visit: Visit) -> Response:
+    remittance_id = visit.path("remittance_id")
+    detail, deposits = await asyncio.gather(
+        visit.get(f"/api/payments/remittances/{remittance_id}", limit=500, cursor=visit.asked("cursor")),
+        visit.get_if("payments:read-deposits", "/api/payments/deposits", remittance_id=remittance_id),
+    )
+    outcome = visit.asked("outcome")
+    claims = [claim for claim in detail["claims"] if not outcome or claim["outcome"] == outcome]
+    outcomes = sorted({claim["outcome"] for claim in detail["claims"]})
+    return visit.show(
+        "remittances/remittance.html",
+        detail=detail,
+        claims=claims,
+        outcome=outcome,
+        outcomes=[(name, sum(1 for claim in detail["claims"] if claim["outcome"] == name)) for name in outcomes],
+        difference=difference_cents(detail["remittance"]),
+        deposit=next(iter((deposits or {}).get("items", [])), None),
+    )
+
+
+async def segment(visit: Visit) -> Response:
+    """The raw segments of one claim of an 835. Reading them is on the record."""
+    document = await visit.services.file(f"/documents/{visit.path('document_id')}", purpose="posting")
+    place = visit.form.get("place", "")
+    return visit.show("claims/_segments.html", segments=segments_at(document.content, place), place=place)
+
+
+async def _back(visit: Visit, after: str | None) -> Response:
+    remittance_id = visit.path("remittance_id")
+    await visit.settled(f"/api/payments/remittances/{remittance_id}", after)
+    return Response(headers={"HX-Redirect": f"/remittances/{remittance_id}"})
+
+
+async def dismiss(visit: Visit) -> Response:
+    path = f"/api/payments/remittances/{visit.path('remittance_id')}/dismiss"
+    return await _back(visit, (await visit.do(path, {"reason": visit.form.get("reason", "")}))["after"])
+
+
+async def unpost(visit: Visit) -> Response:
+    path = f"/api/payments/remittances/{visit.path('remittance_id')}/unpost"
+    return await _back(visit, (await visit.do(path))["after"])
+
+
+async def _claim(visit: Visit, deed: str, body: Any = None) -> Response:
+    path = f"/api/payments/remittances/{visit.path('remittance_id')}/claims/{visit.path('ordinal')}/{deed}"
+    return await _back(visit, (await visit.do(path, body))["after"])
+
+
+async def retry_claim(visit: Visit) -> Response:
+    return await _claim(visit, "retry")
+
+
+async def match_claim(visit: Visit) -> Response:
+    return await _claim(visit, "match", {"claim_id": visit.form.get("claim_id", "").upper()})
+
+
+async def unpost_claim(visit: Visit) -> Response:
+    return await _claim(visit, "unpost")
+
+
+_ONE = "/remittances/{remittance_id}"
+PAGES = (
+    Page(path="/remittances", action="payments:read-remittances", handler=worklist),
+    Page(path="/remittances/export", action="payments:read-remittances", handler=export),
+    Page(path=_ONE, action="payments:read-remittances", handler=remittance),
+    Page(path="/remittances/segments/{document_id}", action="documents:read-document", handler=segment, method="POST"),
+    Page(path=f"{_ONE}/dismiss", action="payments:release-remittance", handler=dismiss, method="POST"),
+    Page(path=f"{_ONE}/unpost", action="payments:reverse-remittance", handler=unpost, method="POST"),
+    Page(
+        path=f"{_ONE}/claims/{{ordinal:int}}/retry",
+        action="payments:release-remittance",
+        handler=retry_claim,
+        method="POST",
+    ),
+    Page(
+        path=f"{_ONE}/claims/{{ordinal:int}}/match",
+        action="payments:release-remittance",
+        handler=match_claim,
+        method="POST",
+    ),
+    Page(
+        path=f"{_ONE}/claims/{{ordinal:int}}/unpost",
+        action="payments:reverse-remittance",
+        handler=unpost_claim,
+        method="POST",
+    ),
+)
