@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import asyncpg
 from fastapi import FastAPI
 
-from shared.events.envelope import Stored
+from shared.events.envelope import Position, Stored
 from shared.events.registry import SERVICES
 from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.account import AccountEvidence
@@ -184,6 +184,9 @@ class Host:
             return False
         return bool(self._names)
 
+    async def _covering(self, service: str, position: Position | None) -> Mapping[Partition, Position]:
+        return await self._platform.feed.covering(service, position)
+
     async def _stored_stream(self, tenant: str, stream: str) -> Sequence[Stored]:
         return await self._store.stored_stream(tenant, stream)
 
@@ -203,7 +206,7 @@ class Host:
             reads=self._reads,
             is_quiet=self.is_quiet,
             is_caught_up=self.is_caught_up,
-            covering=self._platform.feed.covering,
+            covering=self._covering,
         )
         evidence = AccountEvidence(
             self.name,
