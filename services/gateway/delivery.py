@@ -24,6 +24,7 @@ from services.gateway.receipts import PartState
 from services.gateway.service_answers import remarks
 
 COMMITTED, REFUSED, WAITING = "committed", "refused", "waiting"
+FOUND = "found"  # committed without a command: it was there, and was to be left as it is
 _TRY_LATER = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})  # nothing that the sender could mend
 _CHANGED_MEANWHILE = "conflict"  # others wrote to the same patient or visit, more often than the service tries again
 _COMMITTED_BEFORE = "idempotency-key-reused"  # by an older release that read the message in other words
@@ -70,6 +71,8 @@ class Delivery:
         return tuple(states), tuple(notes)
 
     async def _send(self, tenant: str, receipt_id: UUID, ordinal: int, part: Part) -> tuple[PartState, Sequence[Note]]:
+        if part.unless_found and await self._is_there(tenant, part):
+            return replace(waiting(part), state=COMMITTED, code=FOUND), ()
         key = f"{receipt_id}.{ordinal}"
         content = part.content
         if part.completed_from:
@@ -96,6 +99,10 @@ class Delivery:
         if code == _COMMITTED_BEFORE:
             return told, ()
         return replace(told, state=REFUSED, code=code), _reasons(part, problem, code)
+
+    async def _is_there(self, tenant: str, part: Part) -> bool:
+        path = f"/api/{part.service}{part.unless_found}"
+        return (await self._request("GET", path, headers={"X-Ledgerline-Tenant": tenant})).is_success
 
     async def _completed(self, tenant: str, part: Part) -> dict[str, Any]:
         """The body, with what the message leaves out of the person as it is known."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from services.gateway.delivery import FOUND
 from services.gateway.desk import MessageDesk, Planner
 from services.gateway.fhir_answers import MEDIA_TYPE, RETRY_AFTER, connection_of, fault, fhir_answer
 from services.gateway.notes import Note
@@ -19,7 +20,7 @@ from services.gateway.receipts import Answer, Receipt, State
 from shared.codecs.fhir.findings import FhirError, IssueType
 from shared.codecs.fhir.outcome import operation_outcome
 from shared.codecs.fhir.parsing import parse_json
-from shared.codecs.fhir.reading import READERS
+from shared.codecs.fhir.reading import WRITTEN
 from shared.kernel.errors import DomainError
 from shared.runtime.availability import Unavailable
 from shared.runtime.clock import Clock
@@ -33,7 +34,18 @@ LogicalId = Annotated[str, Path(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
 ISSUES_MAX = 500
 _BODY = {"requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}}
 _FHIR_CODES = frozenset(IssueType)
-_WRITTEN = ("Patient", "Coverage", "Encounter", "Condition", "ChargeItem", "Claim")
+_READ: Mapping[str, tuple[str, ...]] = {
+    "Patient": ("read", "search-type"),
+    "Encounter": ("read",),
+    "Coverage": ("search-type",),
+}
+_SEARCHED: Mapping[str, Mapping[str, str]] = {
+    "Patient": {"name": "identifier", "type": "token", "documentation": "system|value, by POST to _search"},
+    "Coverage": {"name": "beneficiary", "type": "reference"},
+}
+_CONDITIONS = ("If-Match", "If-None-Exist", "If-None-Match", "If-Modified-Since")
+_NO_CONDITION = "no condition is taken on a single resource: leave the header out, or send a transaction whose entry has ifNoneExist"
+_NO_QUERY = "a conditional update is taken in a transaction, by one of the resource's own identifiers; here an update names an id"
 
 
 class Misdirected(DomainError):
@@ -79,6 +91,7 @@ def router(desk: MessageDesk, planner: Planner, clock: Clock) -> APIRouter:
         """Take in one resource. Safe to send again."""
         content = await request.body()
         try:
+            _refuse_unless(not any(name in request.headers for name in _CONDITIONS), _NO_CONDITION)
             resource = parse_json(content)
             _refuse_unless(resource.get("resourceType") == resource_type, f"this URL takes a {resource_type}")
         except FhirError as error:
@@ -92,6 +105,7 @@ def router(desk: MessageDesk, planner: Planner, clock: Clock) -> APIRouter:
         """Take in one resource as it stands now, under the sender's own id or ours."""
         content = await request.body()
         try:
+            _refuse_unless(not any(name in request.headers for name in _CONDITIONS), _NO_CONDITION)
             resource = parse_json(content)
             _refuse_unless(resource.get("resourceType") == resource_type, f"this URL takes a {resource_type}")
             _refuse_unless(resource.get("id") == logical_id, "the resource carries the id of the URL")
@@ -100,6 +114,11 @@ def router(desk: MessageDesk, planner: Planner, clock: Clock) -> APIRouter:
         except Misdirected as error:
             return fault(400, error.message, IssueType.STRUCTURE)
         return await take(who, content, resource, 200)
+
+    @routes.put("/{resource_type}", openapi_extra=_BODY)
+    async def update_by_condition(resource_type: TypeName, who: Submit) -> Response:
+        """Refused: an update by search is taken in a transaction only."""
+        return fault(400, _NO_QUERY, IssueType.NOT_SUPPORTED)
 
     return routes
 
@@ -137,9 +156,11 @@ def _response_bundle(receipt: Receipt, bundle: Mapping[str, Any], bundle_type: s
 def _response(receipt: Receipt, entry: str) -> dict[str, Any]:
     resource = f"{entry}.resource"
     notes = [note for note in receipt.notes if note.place == entry or note.place.startswith(f"{entry}.")]
-    made = next((part.made for part in receipt.parts if part.place == resource and part.made), "")
+    part = next((part for part in receipt.parts if part.place == resource and part.made), None)
+    made = part.made if part else ""
+    is_new = part is not None and part.code != FOUND
     is_faulty = any(note.severity == "error" for note in notes)
-    status = "422 Unprocessable Entity" if is_faulty else "201 Created" if made else "200 OK"
+    status = "422 Unprocessable Entity" if is_faulty else "201 Created" if is_new else "200 OK"
     response: dict[str, Any] = {"status": status}
     if made and not is_faulty:
         response["location"] = made
@@ -169,13 +190,12 @@ def _issue(note: Note) -> dict[str, Any]:
 def _capabilities(clock: Clock) -> dict[str, Any]:
     written: list[dict[str, Any]] = [
         {"type": each, "interaction": [{"code": "create"}, {"code": "update"}], "updateCreate": True}
-        for each in _WRITTEN
-        if each in READERS
+        for each in WRITTEN
     ]
     for each in written:
-        if each["type"] == "Coverage":
-            each["interaction"] = [*each["interaction"], {"code": "search-type"}]
-            each["searchParam"] = [{"name": "beneficiary", "type": "reference"}]
+        each["interaction"] += [{"code": code} for code in _READ.get(each["type"], ())]
+        if each["type"] in _SEARCHED:
+            each["searchParam"] = [_SEARCHED[each["type"]]]
     search = {"interaction": [{"code": "search-type"}], "searchParam": [{"name": "patient", "type": "reference"}]}
     read_only = [
         {"type": "ClaimResponse", **search},
@@ -195,7 +215,9 @@ def _capabilities(clock: Clock) -> dict[str, Any]:
                 "mode": "server",
                 "documentation": "Other resources are read where these refer to them, and otherwise passed over. "
                 "A transaction is refused as a whole when anything in it is wrong; its parts are then committed one by one, "
-                "and the same document again finishes what a service could not take.",
+                "and the same document again finishes what a service could not take. A conditional update, and of a Patient a conditional create, is taken in a "
+                "transaction or batch, by one of the resource's own identifiers. A patient is searched by POST to _search only. "
+                "A Procedure in CPT or HCPCS is charged by the price list unless a ChargeItem or a Claim charges it.",
                 "security": {"description": "Bearer tokens of the installation's issuer"},
                 "resource": [*written, *read_only],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],

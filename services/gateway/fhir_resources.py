@@ -1,7 +1,7 @@
-"""How do a coverage, a claim's answer and a balance look as FHIR R4 resources?
+"""How do a patient, a visit, a coverage, a claim's answer and a balance look as FHIR R4 resources?
 
 R4's Account has no balance, so it is told by the extension under which R5 has one. Amounts leave as decimals of exact cents.
-Sources: FHIR R4 Coverage, ClaimResponse, Account; FHIR R5 Account.balance; code systems as named below.
+Sources: FHIR R4 Patient, Encounter, Coverage, ClaimResponse, Account; FHIR R5 Account.balance; code systems as named below.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 
 import msgspec
 
+_ID_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_ACT_CODES = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_CLASSES = {"I": "IMP", "E": "EMER", "P": "PRENC"}
 _RELATIONSHIPS = {"18": "self", "01": "spouse", "19": "child"}
 _RELATIONSHIP_SYSTEM = "http://terminology.hl7.org/CodeSystem/subscriber-relationship"
 _TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/claim-type"
@@ -22,6 +25,70 @@ _BALANCE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Account.balanc
 _AGGREGATE_SYSTEM = "http://terminology.hl7.org/CodeSystem/account-aggregate"
 _OUTCOMES = {"adjudicated": "complete", "closed": "complete", "rejected": "error"}  # else it is still on its way
 _CLASS_SYSTEM = "http://terminology.hl7.org/CodeSystem/coverage-class"
+
+
+def patient_resource(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A patient as the eligibility service tells them; registrations that were merged into this one are linked."""
+    person, address = told["person"], told["person"].get("address") or {}
+    resource: dict[str, Any] = {
+        "resourceType": "Patient",
+        "id": told["patient_id"],
+        "identifier": [
+            {"type": {"coding": [{"system": _ID_TYPES, "code": "MR"}]}, "value": told["medical_record_number"]}
+        ],
+        "name": [
+            _said(
+                {
+                    "family": person["last"],
+                    "given": _filled(person, "first", "middle"),
+                    "suffix": _filled(person, "suffix"),
+                }
+            )
+        ],
+        "gender": {"M": "male", "F": "female"}.get(person.get("sex") or "", "unknown"),
+        "birthDate": person.get("birth_on"),
+        "address": [_said(_address(address))] if any(address.values()) else None,
+        "telecom": [
+            {"system": system, "value": person[field]}
+            for system, field in (("phone", "phone"), ("email", "email"))
+            if person.get(field)
+        ],
+        "link": [{"other": {"reference": f"Patient/{each}"}, "type": "replaces"} for each in told["also_known_as"]],
+    }
+    return _said(resource)
+
+
+def _address(address: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "line": _filled(address, "line_1", "line_2"),
+        "city": address.get("city"),
+        "state": address.get("state"),
+        "postalCode": address.get("postal_code"),
+        "country": address.get("country"),
+    }
+
+
+def _filled(told: Mapping[str, Any], *fields: str) -> list[str]:
+    return [told[field] for field in fields if told.get(field)]
+
+
+def _said(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not known: FHIR has no empty elements."""
+    return {name: value for name, value in resource.items() if value}
+
+
+def encounter_resource(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A visit as the charges service tells it. Billing does not know whether it is over, only whether it was cancelled."""
+    resource: dict[str, Any] = {
+        "resourceType": "Encounter",
+        "id": told["encounter_id"],
+        "status": "cancelled" if told["state"] == "cancelled" else "unknown",
+        "class": {"system": _ACT_CODES, "code": _CLASSES.get(told["visit_class"] or "", "AMB")},
+        "subject": {"reference": f"Patient/{told['patient_id']}"},
+        "period": {"start": told["service_on"]} if told["service_on"] else None,
+        "account": [{"reference": f"Account/{told['account_id']}"}] if told["account_id"] else None,
+    }
+    return _said(resource)
 
 
 def coverage_resources(patient: Mapping[str, Any], today: date) -> Sequence[dict[str, Any]]:

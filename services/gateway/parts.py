@@ -29,6 +29,7 @@ class Part:
     method: str = "POST"
     covers: tuple[str, ...] = ()  # further places of the message that this part is about
     made: str = ""  # what it makes, as FHIR names it: "Patient/…"
+    unless_found: str = ""  # nothing is to be done where this path of the service answers
     completed_from: str = ""  # what `person` leaves out is kept as this path of the service answers it
 
     @classmethod

@@ -108,6 +108,10 @@ class ChargeCaptured(Event, frozen=True, kw_only=True):
     national_drug_code: str = ""
     is_late: bool = False  # after the encounter's charges were released
     findings: tuple[Finding, ...] = ()  # what reading it already found
+    is_from_procedure: bool = (
+        False  # the sender said what was done, not what is charged: a charge of the same takes its place
+    )
+    replaces: tuple[str, ...] = ()  # charge ids of the procedures that this is the sender's own charge for
     source: DocumentReference | None = None
 
 

@@ -138,6 +138,8 @@ class ChargeBody(Body):
     place_of_service: Annotated[str, Field(max_length=2)] = ""
     national_drug_code: Annotated[str, Field(max_length=20)] = ""
     findings: Annotated[tuple[FindingBody, ...], Field(max_length=50)] = ()
+    is_from_procedure: bool = False
+    replaces: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
     source: SourceBody | None = None
 
 
@@ -150,6 +152,7 @@ class CreditBody(Body):
     units: Units = ""
     credited_cents: Cents | None = None
     reason: Text = "credited by the sender"
+    is_of_procedure: bool = False
     source: SourceBody | None = None
 
 

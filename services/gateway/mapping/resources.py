@@ -1,9 +1,9 @@
 """What does a FHIR R4 document ask of the services?
 
-Patients and coverages go to eligibility, encounters with their diagnoses and charges to charges. A Procedure is no charge until a rule
-says so, and what payers answered comes from their 835s: both are passed over, with the reason. A transaction is taken as a whole; in a
+Patients and coverages go to eligibility, encounters with their diagnoses, charges and procedures to charges. What payers answered comes
+from their 835s and is passed over, with the reason, like a procedure that is no charge (`procedures.py`). A transaction is taken as a whole; in a
 batch what is wrong is left out and named. Ids are computed from business identifiers; a sender's own id counts where there is none.
-Source: FHIR R4 (Patient, Coverage, Encounter, Condition, ChargeItem, Claim), domain-facts on charge facts.
+Source: FHIR R4 (Patient, Coverage, Encounter, Condition, Procedure, ChargeItem, Claim), domain-facts on charge facts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from services.gateway.mapping.charges import LINES_A_COMMAND_MAX, units_text
 from services.gateway.mapping.naming import Naming, text_or_none
+from services.gateway.mapping.procedures import procedure_code, procedure_diagnoses, reversal, why_not_charged
 from services.gateway.mapping.registration import CHILD, ELIGIBILITY, OTHER, SELF, SPOUSE, register_part
 from services.gateway.mapping.visits import CHARGES, REFERENCE_CHARACTERS, billable
 from services.gateway.notes import Note
@@ -219,7 +220,12 @@ class _Builder:
         part = register_part(patient_id, body, place=place)
         # A resource is whole: what is not there is not so. Only a name is never taken away.
         completed = part.completed_from if not told.get("last") else ""
-        return replace(part, completed_from=completed, made=self._named("Patient", person.origin, patient_id))
+        return replace(
+            part,
+            completed_from=completed,
+            unless_found=f"/patients/{patient_id}" if person.origin.is_only_if_none else "",
+            made=self._named("Patient", person.origin, patient_id),
+        )
 
     def _merges(self, person: Person) -> Iterator[Part]:
         own, place = self._person_id(person), person.origin.place
@@ -342,10 +348,10 @@ class _Builder:
         charged = frozenset(self._postings)
         for claim in self._of(ClaimView):
             self._claim(claim, charged)
+        for procedure in self._of(ProcedureView):
+            self._procedure(procedure)
         for view in self.views:
-            if isinstance(view, ProcedureView):
-                self._inform(view.origin.place, "a procedure is not a charge; charges come as ChargeItem or Claim")
-            elif isinstance(view, AccountView):
+            if isinstance(view, AccountView):
                 self._inform(view.origin.place, "accounts are kept here by visit")
             elif isinstance(view, Practitioner | Organization | Location):
                 self._inform(view.origin.place, "the practice's directory is set up by its own people")
@@ -415,6 +421,7 @@ class _Builder:
             "diagnoses": billable(view.diagnoses),
             "rendering_reference": _called(next(iter(view.performers), None)),
             "national_drug_code": drug.code[:20] if drug else None,
+            "replaces": [done for each in view.services if (done := self._charge_of_procedure(each))] or None,
             "source": self.naming.source(view.origin.place),
         }
         return _said(line)
@@ -427,6 +434,58 @@ class _Builder:
             "reason": "entered in error",
             "source": self.naming.source(view.origin.place),
         }
+
+    def _procedure(self, view: ProcedureView) -> None:
+        place = view.origin.place
+        if reason := why_not_charged(view):
+            self._inform(place, reason)
+            return
+        visit = self._by_place.get(view.encounter.place) if view.encounter else None
+        if isinstance(visit, EncounterView) and visit.status in NO_VISIT | NOT_A_VISIT_YET:
+            self._inform(place, f"its encounter is {visit.status}")
+            return
+        patient_id = self._patient(view.subject, f"{place}.subject")
+        encounter_id = self._visit(view.encounter, f"{place}.encounter")
+        if patient_id is None or encounter_id is None:
+            return
+        charge_id, source = self._procedure_charge_id(view), self.naming.source(place)
+        self._named("Procedure", view.origin, charge_id)
+        posting = self._postings.setdefault(encounter_id, _Posting(patient_id=patient_id))
+        posting.places.append(place)
+        if view.is_entered_in_error:
+            posting.credits.append(reversal(charge_id, self.naming.credit(OWN, charge_id), source))
+            return
+        reasons = (self._by_place.get(each.place) for each in view.reason_references)
+        conditions = [each for each in reasons if isinstance(each, DiagnosisView)]
+        line = {
+            "charge_id": charge_id,
+            "source_key": charge_id,
+            **_dates(view.performed),
+            **_coded(procedure_code(view)),
+            "diagnoses": procedure_diagnoses(view, conditions),
+            "rendering_reference": _called(next(iter(view.performers), None)),
+            "is_from_procedure": True,
+            "source": source,
+        }
+        posting.charges.append(_said(line))
+
+    def _procedure_charge_id(self, view: ProcedureView) -> str:
+        if number := next(iter(view.identifiers), None):
+            return self.naming.numbered("procedure", authority(number.system), number.number)
+        return self._own("Procedure", view.origin, lambda own, id_: self.naming.numbered("procedure", own, id_))
+
+    def _charge_of_procedure(self, reference: Reference) -> str | None:
+        """The charge id of a procedure that a charge is for, told here, before or after."""
+        target = self._by_place.get(reference.place)
+        if isinstance(target, ProcedureView):
+            return self._procedure_charge_id(target)
+        if reference.type not in ("", "Procedure"):
+            return None
+        if number := next(iter(reference.identifiers), None):
+            return self.naming.numbered("procedure", authority(number.system), number.number)
+        if found := self._outside("Procedure", reference):
+            return found
+        return self.naming.numbered("procedure", OWN, reference.id) if reference.id else None
 
     def _claim(self, claim: ClaimView, charged: frozenset[str]) -> None:
         place = claim.origin.place

@@ -21,6 +21,7 @@ from shared.codecs.fhir.clinical import (
     read_encounter,
     read_procedure,
 )
+from shared.codecs.fhir.conditions import is_only_if_none
 from shared.codecs.fhir.coverage import CoverageView, read_coverage
 from shared.codecs.fhir.element import Element
 from shared.codecs.fhir.findings import Finding, Findings, IssueType, Severity, shown
@@ -78,6 +79,7 @@ REASONS_TO_IGNORE = {
     "PractitionerRole": "read where something refers to it",
     "OperationOutcome": "an answer, not a record",
 }
+WRITTEN = ("Patient", "Coverage", "Encounter", "Condition", "Procedure", "ChargeItem", "Claim")  # others are read only
 BUNDLE_TYPES = ("transaction", "batch", "collection", "searchset")
 WRITING_METHODS = ("", "POST", "PUT")
 
@@ -121,6 +123,7 @@ class _Entry:
     resource: Element
     full_url: str
     method: str
+    is_only_if_none: bool = False  # leave what is there as it is
 
 
 def read(data: bytes, limits: Limits = LIMITS) -> Document:
@@ -163,7 +166,9 @@ def _entry(entry: Element, findings: Findings) -> _Entry | None:
     if resource is None or not resource.text("resourceType"):
         findings.error(entry.at("resource"), "an entry holds a resource with its resourceType", IssueType.REQUIRED)
         return None
-    return _Entry(resource, entry.text("fullUrl"), method)
+    # What is only read, or passed over, is written under no condition.
+    is_written = resource.text("resourceType") in WRITTEN
+    return _Entry(resource, entry.text("fullUrl"), method, is_written and is_only_if_none(entry, findings))
 
 
 def _document(bundle_type: str, entries: list[_Entry], findings: Findings) -> Document:
@@ -187,7 +192,9 @@ def _view(entry: _Entry, resource_type: str, references: References, findings: F
     if not validate(entry.resource.content, resource_type, entry.resource.place, findings):
         return None
     own = Findings()
-    view = READERS[resource_type](ResourceReader(entry.resource, references, own, entry.full_url, entry.method))
+    view = READERS[resource_type](
+        ResourceReader(entry.resource, references, own, entry.full_url, entry.method, entry.is_only_if_none)
+    )
     has_error = False
     for finding in own.found:
         has_error = has_error or finding.severity is Severity.ERROR

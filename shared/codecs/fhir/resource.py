@@ -34,6 +34,7 @@ class Origin:
     full_url: str  # of the entry
     method: str  # of Bundle.entry.request: POST, PUT; empty outside a transaction or batch
     updated_at: Moment | None  # meta.lastUpdated
+    is_only_if_none: bool = False  # Bundle.entry.request.ifNoneExist: leave what is there as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class ResourceReader:
     findings: Findings
     full_url: str = ""
     method: str = ""
+    is_only_if_none: bool = False
 
     def origin(self) -> Origin:
         meta = self.root.child("meta")
@@ -55,6 +57,7 @@ class ResourceReader:
             full_url=self.full_url,
             method=self.method,
             updated_at=moment_of(meta, "lastUpdated", self.findings) if meta else None,
+            is_only_if_none=self.is_only_if_none,
         )
 
     def identifiers(self) -> tuple[Identifier, ...]:

@@ -66,6 +66,19 @@ CHARGE: dict[str, Any] = {
 }
 
 
+PROCEDURE: dict[str, Any] = {
+    "resourceType": "Procedure",
+    "id": "pro-1",
+    "status": "completed",
+    "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "36415"}]},
+    "subject": {"reference": "Patient/pat-1"},
+    "encounter": {"reference": "Encounter/enc-1"},
+    "performedDateTime": "2026-03-02T10:40:00Z",
+    "performer": [{"actor": {"identifier": {"value": "ADAMS1"}}}],
+    "reasonReference": [{"reference": "Condition/con-1"}],
+}
+
+
 def bundle(*resources: dict[str, Any], kind: str = "transaction") -> dict[str, Any]:
     entries = [
         {"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
@@ -230,6 +243,7 @@ async def test_the_capability_statement_is_valid_and_names_what_is_here(make_edg
         "Coverage",
         "Encounter",
         "Condition",
+        "Procedure",
         "ChargeItem",
         "Claim",
         "ClaimResponse",
@@ -340,6 +354,137 @@ async def test_a_claim_charges_its_items_and_points_to_its_diagnoses(make_edge: 
     assert answer.status_code == 200, answer.text
     [posted] = edge.services.bodies("/charges")
     assert (posted["charges"][0]["charged_cents"], posted["charges"][0]["diagnoses"]) == (9950, ("E119",))
+
+
+async def test_a_procedure_is_charged_as_it_was_done_and_names_no_price(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        answer = await post(client, bundle(PATIENT, ENCOUNTER, CONDITION, PROCEDURE))
+    assert answer.status_code == 200, answer.text
+    [posted] = edge.services.bodies("/charges")
+    [line] = posted["charges"]
+    assert (line["code"], line["service_on"], line["charged_cents"]) == ("36415", date(2026, 3, 2), None)
+    assert (line["is_from_procedure"], line["rendering_reference"]) == (True, "ADAMS1")
+    assert line["diagnoses"] == ("E119",)
+
+
+@pytest.mark.parametrize("apart", ["together", "procedure first", "charge first"])
+async def test_a_charge_names_the_procedure_that_it_is_for_in_one_document_or_in_two(
+    make_edge: MakeEdge, apart: str
+) -> None:
+    edge = make_edge()
+    charge = {**CHARGE, "service": [{"reference": "Procedure/pro-1"}]}
+    documents = {
+        "together": [bundle(PATIENT, ENCOUNTER, PROCEDURE, charge)],
+        "procedure first": [bundle(PATIENT, ENCOUNTER, PROCEDURE), bundle(charge)],
+        "charge first": [bundle(PATIENT, ENCOUNTER, charge), bundle(PROCEDURE)],
+    }[apart]
+    async with edge.http() as client:
+        for document in documents:
+            answer = await post(client, document)
+            assert answer.status_code == 200, answer.text
+    lines = [line for body in edge.services.bodies("/charges") for line in body["charges"]]
+    [done] = [line for line in lines if line["is_from_procedure"]]
+    [charged] = [line for line in lines if not line["is_from_procedure"]]
+    assert charged["replaces"] == (done["charge_id"],)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"status": "in-progress"}, "only a completed procedure"),
+        (
+            {"code": {"coding": [{"system": "http://snomed.info/sct", "code": "73761001"}]}},
+            "without a CPT or HCPCS code",
+        ),
+        ({"encounter": None}, "names no encounter"),
+        ({"performedDateTime": None}, "names no day"),
+    ],
+)
+async def test_a_procedure_that_is_no_charge_is_passed_over_with_the_reason(
+    make_edge: MakeEdge, change: dict[str, Any], rule: str
+) -> None:
+    edge = make_edge()
+    procedure = {name: value for name, value in {**PROCEDURE, **change}.items() if value is not None}
+    async with edge.http() as client:
+        answer = await post(client, bundle(PATIENT, ENCOUNTER, procedure))
+    assert answer.status_code == 200, answer.text
+    assert rule in str(answer.json()["entry"][2]["response"]["outcome"])
+    assert edge.services.bodies("/charges") == []
+
+
+async def test_a_procedure_of_a_visit_that_nobody_knows_is_refused_by_name(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        await post(client, PATIENT, "/fhir/Patient")
+        answer = await post(client, PROCEDURE, "/fhir/Procedure")
+    assert answer.status_code == 422
+    assert issues(answer)[0]["expression"] == ["Procedure.encounter"]
+
+
+def with_request(resource: dict[str, Any], **request: str) -> dict[str, Any]:
+    told = bundle(resource)
+    told["entry"][0]["request"] |= request
+    return told
+
+
+OWN_NUMBER = "identifier=urn:oid:1.2.3|MRN-1"
+
+
+async def test_a_patient_that_is_there_is_not_overwritten_by_a_create_if_there_is_none(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    renamed = {**PATIENT, "name": [{"family": "Other"}]}
+    create = {"method": "POST", "url": "Patient"}
+    async with edge.http() as client:
+        first = await post(client, with_request(PATIENT, ifNoneExist=OWN_NUMBER, **create))
+        again = await post(client, with_request(renamed, ifNoneExist=OWN_NUMBER.replace("|", "%7C"), **create))
+    responses = [answer.json()["entry"][0]["response"] for answer in (first, again)]
+    assert [each["status"] for each in responses] == ["201 Created", "200 OK"]
+    assert responses[0]["location"] == responses[1]["location"]
+    [registered] = edge.services.bodies("/patients")
+    assert registered["person"]["last"] == "Everywoman"
+
+
+async def test_an_update_by_the_resources_own_identifier_is_taken(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        answer = await post(client, with_request(PATIENT, url=f"Patient?{OWN_NUMBER}"))
+    assert answer.status_code == 200, answer.text
+    assert len(edge.services.bodies("/patients")) == 1
+
+
+@pytest.mark.parametrize(
+    ("resource", "request_", "place", "rule"),
+    [
+        (PATIENT, {"url": "Patient?name=Everywoman"}, "url", "one of the resource's own identifiers"),
+        (PATIENT, {"url": "Patient?identifier=urn:oid:1.2.3|MRN-2"}, "url", "one of the resource's own identifiers"),
+        (PATIENT, {"method": "POST", "ifNoneExist": "birthdate=1980-04-01"}, "ifNoneExist", "own identifiers"),
+        (COVERAGE, {"method": "POST", "ifNoneExist": "identifier=a|b"}, "ifNoneExist", "for Patient only"),
+        (PATIENT, {"ifMatch": 'W/"3"'}, "ifMatch", "no version"),
+    ],
+)
+async def test_a_condition_that_is_not_honoured_is_refused_by_its_rule(
+    make_edge: MakeEdge, resource: dict[str, Any], request_: dict[str, str], place: str, rule: str
+) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        answer = await post(client, with_request(resource, **request_))
+    assert answer.status_code == 422
+    assert issues(answer)[0]["expression"] == [f"Bundle.entry[0].request.{place}"]
+    assert (issues(answer)[0]["code"], rule in issues(answer)[0]["diagnostics"]) == ("not-supported", True)
+    assert "MRN-2" not in answer.text and "1980" not in answer.text
+    assert edge.services.commands == []
+
+
+async def test_conditions_on_a_single_resource_are_refused_by_their_rule(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        created = await client.post("/fhir/Patient", json=PATIENT, headers={"If-None-Exist": OWN_NUMBER})
+        updated = await client.put("/fhir/Patient?identifier=a|b", json=PATIENT)
+        matched = await client.put("/fhir/Patient/pat-1", json=PATIENT, headers={"If-Match": 'W/"1"'})
+    assert [created.status_code, updated.status_code, matched.status_code] == [400, 400, 400]
+    assert "transaction" in issues(created)[0]["diagnostics"] and "transaction" in issues(updated)[0]["diagnostics"]
+    assert edge.services.commands == []
 
 
 async def test_every_sample_document_ends_accepted_held_refused_or_ignored_with_a_reason(

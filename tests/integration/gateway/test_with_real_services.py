@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.encounter import Encounter as FhirEncounter
+from fhir.resources.R4B.patient import Patient as FhirPatient
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -25,7 +27,7 @@ from shared.testing.hosting import TENANT, Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
 from shared.testing.stores import PASSWORD
 from tests.integration.gateway.conftest import Edge, MemoryDocuments, StandIns, own_database
-from tests.integration.gateway.test_fhir import CHARGE, CONDITION, COVERAGE, ENCOUNTER, PATIENT, bundle, post
+from tests.integration.gateway.test_fhir import CHARGE, CONDITION, COVERAGE, ENCOUNTER, PATIENT, PROCEDURE, bundle, post
 from tests.integration.gateway.test_messages_over_mllp import code, rules
 from tests.unit.gateway.messages import A04, A40, DFT, with_control_id
 
@@ -130,11 +132,56 @@ async def test_a_fhir_transaction_is_committed_by_the_services_and_coverage_read
                 taken_back = await post(http, bundle(PATIENT, ENCOUNTER, {**CHARGE, "status": "entered-in-error"}))
                 assert taken_back.status_code == 200, taken_back.text
                 found = await http.get("/fhir/Coverage", params={"beneficiary": "Patient/pat-1"})
-            await running.settle()
+                patient = await http.get("/fhir/Patient/pat-1")
+                form = {"Content-Type": "application/x-www-form-urlencoded"}
+                searched = await http.post(
+                    "/fhir/Patient/_search", content="identifier=urn:oid:1.2.3|MRN-1", headers=form
+                )
+                by_url = await http.get("/fhir/Patient", params={"identifier": "urn:oid:1.2.3|MRN-1"})
+                await running.settle()
+                visit = await http.get("/fhir/Encounter/enc-1")
+                nobody = await http.get("/fhir/Encounter/enc-2")
         finally:
             await edge.parts.close()
             await client.aclose()
+        FhirPatient.model_validate_json(patient.content)
+        FhirEncounter.model_validate_json(visit.content)
+        assert (patient.json()["name"][0]["family"], patient.json()["identifier"][0]["value"]) == (
+            "Everywoman",
+            "MRN-1",
+        )
+        assert [each["resource"] for each in searched.json()["entry"]] == [patient.json()]
+        assert (by_url.status_code, "_search" in by_url.text, nobody.status_code) == (400, True, 404)
+        assert visit.json()["subject"]["reference"] == f"Patient/{patient.json()['id']}"
+        assert (visit.json()["class"]["code"], visit.json()["period"]["start"]) == ("AMB", "2026-03-02")
         Bundle.model_validate_json(found.content)
         assert [entry["resource"]["subscriberId"] for entry in found.json()["entry"]] == ["MEMBER1"]
         assert len(await running.events("charges", "ChargeCaptured", "ChargeCredited")) == 2
         assert await running.events("charges", "DiagnosesCoded")
+
+
+@pytest.mark.parametrize("charge_is_first", [True, False])
+async def test_a_procedure_and_the_charge_for_it_are_one_charge_in_either_order(
+    postgres_server: PostgresServer, tmp_path: Path, charge_is_first: bool
+) -> None:
+    builds = {"charges": charges_service.build, "eligibility": eligibility_service.build}
+    told = [{**CHARGE, "service": [{"reference": "Procedure/pro-1"}]}, PROCEDURE]
+    async with own_database(postgres_server) as name, hosted(postgres_server, builds, tmp_path) as running:
+        edge, client = await _edge(postgres_server, name, running)
+        try:
+            async with edge.http() as http:
+                first = await post(http, bundle(PATIENT, ENCOUNTER, CONDITION))
+                for resource in told if charge_is_first else reversed(told):
+                    answer = await post(http, resource, f"/fhir/{resource['resourceType']}")
+                    assert answer.is_success, answer.text
+            await running.settle()
+        finally:
+            await edge.parts.close()
+            await client.aclose()
+        visit = first.json()["entry"][1]["response"]["location"].removeprefix("Encounter/")
+        lines = (await running.ask("GET", f"/api/charges/encounters/{visit}"))["lines"]
+        report = await running.ask("GET", "/api/charges/ops/verify")
+        credited = await running.events("charges", "ChargeCredited")
+    captured = {line["code"]: line["charged_cents"] for line in lines}
+    done = {} if charge_is_first else {"36415": None}
+    assert (captured, len(credited), report["ok"]) == ({"99213": 12000, **done}, len(done), True)

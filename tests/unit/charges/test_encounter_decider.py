@@ -3,7 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,6 +110,75 @@ def test_units_credited_one_after_another_leave_exactly_nothing(units: int, cent
     state = spec.when(post(charge(units=str(units), charged_cents=cents)), post(credits=(*credits, rest))).state
     left = state.charges["charge-1"]
     assert (left.units_left, left.cents_left) == (Decimal(0), 0)
+
+
+# --- procedures --------------------------------------------------------------------------------------------------------
+
+
+def done(number: int = 7, **changes: Any) -> Any:
+    """A procedure as an EHR tells it: what, when, by whom, and no price."""
+    return charge(number, charged_cents=None, is_from_procedure=True, **changes)
+
+
+def lines_of(*commands: Any) -> list[tuple[str, int]]:
+    released = spec.when(*commands, review()).events[-1]
+    assert isinstance(released, ChargesReleased), released
+    return [(line.charge_id, line.charged_cents) for line in released.lines]
+
+
+def test_a_procedure_without_a_charge_is_charged_by_the_price_list() -> None:
+    assert lines_of(post(done(code="99213"))) == [("charge-7", 120_00)]
+
+
+def test_a_procedure_that_the_price_list_does_not_know_is_held_for_its_price() -> None:
+    held = spec.when(post(done(code="45378")), review()).only(ChargesHeld)
+    assert held.reason == "no-price"
+
+
+@pytest.mark.parametrize("charge_is_first", [True, False])
+@pytest.mark.parametrize("own", [{"replaces": ("charge-7",), "code": "36415"}, {"code": "99213"}])
+def test_a_charge_for_a_procedure_is_charged_once_whichever_comes_first(
+    charge_is_first: bool, own: dict[str, Any]
+) -> None:
+    told = [post(charge(1, charged_cents=90_00, **own)), post(done(code="99213"))]
+    assert lines_of(*(told if charge_is_first else reversed(told))) == [("charge-1", 90_00)]
+    together = replace(told[0], charges=(*told[1].charges, *told[0].charges))
+    assert lines_of(together) == [("charge-1", 90_00)]
+
+
+def test_a_charge_that_comes_after_the_procedure_was_billed_restates_the_release() -> None:
+    own = post(charge(1, code="99213", charged_cents=90_00))
+    released = [
+        (each.release, each.charged_cents)
+        for each in spec.when(post(done(code="99213")), review(), own, review()).events
+        if isinstance(each, ChargesReleased)
+    ]
+    assert released == [(1, 120_00), (2, 90_00)]
+
+
+def test_a_procedure_beside_the_visits_own_charges_is_held_until_a_person_says_which() -> None:
+    both = (post(charge(1, code="99214")), post(done(code="99213")))
+    held = spec.when(*both, review()).only(ChargesHeld)
+    assert (held.reason, [finding.rule for finding in held.findings]) == ("edits-failed", ["CHG-502"])
+    override = OverrideEdit(encounter_id=VISIT, rule="CHG-502", reason="both were done")
+    decided = spec.when(*both, review(), override, review())
+    assert len(decided.only(ChargesReleased).lines) == 2
+    credit = post(credits=(Credit(source_key="person|1", charge_id="charge-7"),))
+    assert len(spec.when(*both, review(), credit, review()).only(ChargesReleased).lines) == 1
+
+
+def test_a_procedure_entered_in_error_is_taken_back_and_nothing_else_is() -> None:
+    wrong = Credit(source_key="ehr|c7", charge_id="charge-7", is_of_procedure=True)
+    state = spec.when(post(done(code="99213")), post(credits=(wrong,))).state
+    assert state.charges["charge-7"].units_left == 0
+    own = post(charge(1, code="99213"))
+    spec.when(own, post(credits=(wrong,))).then_kinds(EncounterOpened, ChargeCaptured)
+
+
+def test_a_charge_that_was_credited_before_it_had_a_price_gets_none() -> None:
+    taken_back = post(credits=(Credit(source_key="ehr|c7", charge_id="charge-7"),))
+    events = spec.when(post(done(code="99213")), taken_back, post(charge(1)), review()).events
+    assert not [each for each in events if isinstance(each, ChargePriced)]
 
 
 # --- review: release ----------------------------------------------------------------------------------------------------

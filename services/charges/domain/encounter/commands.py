@@ -52,6 +52,8 @@ class Charge:
     place_of_service: str = ""
     national_drug_code: str = ""
     findings: tuple[Finding, ...] = ()
+    is_from_procedure: bool = False  # what was done; what is charged for it, if anything, comes apart
+    replaces: tuple[str, ...] = ()  # charge ids of the procedures that this charge is for
     source: DocumentReference | None = None
 
 
@@ -67,6 +69,7 @@ class Credit:
     units: str = ""  # empty: all that is left
     credited_cents: int | None = None  # absent: in proportion to the units
     reason: str = "credited by the sender"
+    is_of_procedure: bool = False  # of what may never have been charged: then there is nothing to take back
     source: DocumentReference | None = None
 
 

@@ -31,7 +31,7 @@ from services.charges.domain.encounter.edits import (
     rendering_reference,
     units_text,
 )
-from services.charges.domain.encounter.state import CapturedCharge, Encounter, EncounterEvent, evolve
+from services.charges.domain.encounter.state import CapturedCharge, Encounter, EncounterEvent, evolve, is_charge_for
 from services.charges.domain.errors import (
     ChargeChanged,
     ChargeUnknown,
@@ -186,14 +186,34 @@ def _capture(charge: Charge, encounter_id: str, encounter: Encounter) -> Sequenc
         national_drug_code=charge.national_drug_code,
         is_late=encounter.released is not None,
         findings=charge.findings,
+        is_from_procedure=charge.is_from_procedure,
+        replaces=charge.replaces,
         source=charge.source,
     )
     if charge.source_key not in encounter.source_keys:
-        return [captured]
+        return [] if encounter.has_charge_for(captured) else [*_taking_its_place(captured, encounter), captured]
     known = encounter.charges.get(charge.charge_id)
     if known is not None and _content(known.captured) != _content(captured):
         raise ChargeChanged("the same transaction id with another content", charge=charge.charge_id)
     return []  # Senders repeat messages. The same charge twice is no news.
+
+
+def _taking_its_place(captured: ChargeCaptured, encounter: Encounter) -> list[EncounterEvent]:
+    """A procedure stands as a charge only until the sender says what is charged for it."""
+    return [
+        ChargeCredited(
+            encounter_id=captured.encounter_id,
+            charge_id=procedure.captured.charge_id,
+            source_key=f"{captured.source_key}|replaces|{procedure.captured.charge_id}",
+            units=units_text(procedure.units_left),
+            credited_cents=procedure.cents_left,
+            reason="the sender's own charge takes its place",
+            is_late=encounter.released is not None,
+            source=captured.source,
+        )
+        for procedure in encounter.charges.values()
+        if is_charge_for(captured, procedure)
+    ]
 
 
 def _content(charge: ChargeCaptured) -> tuple[object, ...]:
@@ -204,6 +224,8 @@ def _credit(credit: Credit, encounter_id: str, encounter: Encounter) -> Sequence
     if credit.source_key in encounter.source_keys:
         return []
     charge = _credited_charge(credit, encounter)
+    if credit.is_of_procedure and (charge is None or charge.units_left == 0):
+        return []
     if charge is None:
         raise ChargeUnknown("the credit names no charge of this visit", encounter=encounter_id, code=credit.code)
     units = Decimal(credit.units) if credit.units else charge.units_left
@@ -293,6 +315,8 @@ def _nothing_left(encounter: Encounter) -> list[EncounterEvent]:
 def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
     events: list[EncounterEvent] = []
     for charge in encounter.charges.values():
+        if charge.units_left == 0:
+            continue
         found = command.knowledge.price(charge.captured.code, charge.captured.service_on)
         if found is None or (charge.charged_cents is not None and charge.procedure_code != charge.captured.code):
             continue

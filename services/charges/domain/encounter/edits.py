@@ -61,6 +61,7 @@ def failed_edits(encounter: Encounter, knowledge: Knowledge, today: date) -> lis
     for charge in lines:
         found += _of_line(charge, encounter, knowledge, today)
     found += _duplicates(lines)
+    found += _procedures(lines)
     return [finding for finding in found if finding.rule not in encounter.overridden]
 
 
@@ -208,6 +209,21 @@ def _duplicates(lines: list[CapturedCharge]) -> Iterator[Finding]:
                 fix="credit one of them, or say with a modifier why it is not a duplicate",
             )
         seen.add(key)
+
+
+def _procedures(lines: list[CapturedCharge]) -> Iterator[Finding]:
+    """Where the sender charges a visit by itself, a procedure that no charge is for may be missing, or in another charge."""
+    if all(charge.captured.is_from_procedure for charge in lines):
+        return
+    for charge in lines:
+        if charge.captured.is_from_procedure:
+            yield Finding(
+                rule="CHG-502",
+                place=f"charge {charge.captured.charge_id}",
+                value=charge.procedure_code,
+                message="a procedure was done that no charge of the visit is for",
+                fix="credit it when another charge covers it, else override this edit",
+            )
 
 
 def units_text(units: Decimal) -> str:

@@ -67,6 +67,7 @@ class Encounter:
     is_cancelled: bool = False
     charges: dict[str, CapturedCharge] = field(default_factory=dict)  # by charge id, in the order captured
     source_keys: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()  # charge ids of procedures that the sender charged by itself
     diagnoses: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()  # rules
     failed: frozenset[str] = frozenset()  # rules of the last failed edits
@@ -77,9 +78,27 @@ class Encounter:
     def release(self) -> int:
         return self.released.release if self.released else 0
 
+    def has_charge_for(self, procedure: ChargeCaptured) -> bool:
+        """Whether what was done is charged already."""
+        if not procedure.is_from_procedure:
+            return False
+        said = CapturedCharge(captured=procedure, procedure_code=procedure.code, charged_cents=None)
+        return procedure.charge_id in self.replaced or any(
+            is_charge_for(charge.captured, said) for charge in self.charges.values() if charge.units_left > 0
+        )
+
     def state_with(self, events: Iterable[EncounterEvent]) -> Encounter:
         """This encounter once these events have happened too."""
         return reduce(evolve, events, self)
+
+
+def is_charge_for(charge: ChargeCaptured, procedure: CapturedCharge) -> bool:
+    """Whether a charge of the sender's is for this procedure: it names it, or has its code and day."""
+    done = procedure.captured
+    if charge.is_from_procedure or not done.is_from_procedure or procedure.units_left == 0:
+        return False
+    is_same = charge.service_on == done.service_on and charge.code in (done.code, procedure.procedure_code)
+    return is_same or done.charge_id in charge.replaces
 
 
 def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
@@ -107,6 +126,7 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
                 state,
                 charges={**state.charges, event.charge_id: charge},
                 source_keys=state.source_keys | {event.source_key},
+                replaced=state.replaced.union(event.replaces),
             )
         case ChargePriced():
             priced = replace(
