@@ -150,3 +150,7 @@ def owed(events: Iterable[Any]) -> dict[str, int]:
         for name, cents in balances(events).items()
         if name.startswith("receivable:")
     }
+
+
+INSURED = (post_charges(100_00), note_payers(AETNA))
+TWICE_INSURED = (post_charges(100_00), note_payers(AETNA, MEDIGAP))

@@ -1,4 +1,4 @@
-"""What does a payer's answer, a patient's payment or a person's decision do to one claim's account?
+"""What does a payer's answer do to one claim's account? What patients pay and people decide is in `decisions.py`.
 
 Sources: ASC X12N 005010X221A1 (835), balancing and reversal; domain-facts sections 2, 3, 6, 7; the posting matrix of
 `matrix.py`. Pure: no clock, no I/O. Every event's postings sum to zero, so charge = paid + adjusted + owed, always.
@@ -6,17 +6,17 @@ Sources: ASC X12N 005010X221A1 (835), balancing and reversal; domain-facts secti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Literal, assert_never
 
 import msgspec
 
 from services.payments.domain import ledger
+from services.payments.domain.claim_account import decisions
 from services.payments.domain.claim_account.adjudication import Effect, doubts_about, effects_of
 from services.payments.domain.claim_account.answer import (
     FORWARDED,
-    NO_ANSWER,
     PROCESSED_AS,
     REVERSAL,
     WITHOUT_MONEY,
@@ -43,29 +43,15 @@ from services.payments.domain.claim_account.commands import (
     ReverseClaimPayment,
 )
 from services.payments.domain.claim_account.matrix import PostingMatrix
-from services.payments.domain.claim_account.state import AdjustmentAsked, ClaimAccount, PostedAnswer, evolve
+from services.payments.domain.claim_account.state import ClaimAccount, PostedAnswer, evolve
+from services.payments.domain.claim_account.transfers import all_moved, transfer, transfer_all
 from services.payments.domain.errors import (
-    AccountUnknown,
-    AdjustmentAlreadyDecided,
-    AdjustmentNotApproved,
-    AdjustmentUnknown,
     AnswerNotHeld,
     AnswerNotPosted,
     AnswerNotWaiting,
     AnswerStillHeld,
-    ExceedsBalance,
-    ExceedsCredit,
-    NotAnAmount,
-    NothingToPlace,
-    NotWithAgency,
-    SamePerson,
 )
 from shared.events.payments import (
-    AccountMovedToAgency,
-    AccountReturnedFromAgency,
-    AdjustmentApproved,
-    AdjustmentRequested,
-    AdjustmentReversed,
     ChargesPosted,
     ClaimAccountEvent,
     ClaimAnswer,
@@ -76,13 +62,9 @@ from shared.events.payments import (
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     PayersKnown,
-    PaymentApplied,
-    PaymentNotTaken,
-    RefundIssued,
     RemittanceClaimHeld,
-    ResponsibilityTransferred,
 )
-from shared.events.values import DocumentReference, Finding, Posting
+from shared.events.values import DocumentReference, Finding
 from shared.kernel.decider import Decider
 from shared.kernel.identifiers import account_of_claim
 
@@ -102,19 +84,19 @@ def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[Clai
         case ReverseClaimPayment():
             return _unpost(command, account)
         case ApplyPatientPayment():
-            return _apply_patient_payment(command, account)
+            return decisions.apply_patient_payment(command, account)
         case RequestAdjustment():
-            return _request_adjustment(command, account)
+            return decisions.request_adjustment(command, account)
         case ApproveAdjustment():
-            return _approve_adjustment(command, account)
+            return decisions.approve_adjustment(command, account)
         case ReverseAdjustment():
-            return _reverse_adjustment(command, account)
+            return decisions.reverse_adjustment(command, account)
         case IssueRefund():
-            return _issue_refund(command, account)
+            return decisions.issue_refund(command, account)
         case MoveToAgency():
-            return _move_to_agency(command, account)
+            return decisions.move_to_agency(command, account)
         case ReturnFromAgency():
-            return _return_from_agency(command, account)
+            return decisions.return_from_agency(command, account)
         case _:
             assert_never(command)
 
@@ -140,7 +122,7 @@ def _post_charges(command: PostCharges, account: ClaimAccount) -> list[ClaimAcco
     )
     story = _Story(account).then([posted])
     if story.account.is_self_pay:
-        story.then(_transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.posted_on))
+        story.then(transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.posted_on))
     for answer in account.waiting:
         story.then(_take(answer, story.account, command.matrix, cash=ledger.UNAPPLIED))
     return story.events
@@ -155,13 +137,13 @@ def _note_payers(command: NotePayers, account: ClaimAccount) -> list[ClaimAccoun
         account_id=command.account_id,
         patient_id=command.patient_id,
         payers=payers,
-        postings=_all_moved(account, _movable_without_reason(account) - {first}, first),
+        postings=all_moved(account, _movable_without_reason(account) - {first}, first),
     )
     story = _Story(account).then([known])
     if not payers:
-        story.then(_transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.noted_on))
+        story.then(transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.noted_on))
     elif account.is_self_pay and not account.answers:
-        story.then(_transfer_all(story.account, ledger.PATIENT, first, "coverage-found", command.noted_on))
+        story.then(transfer_all(story.account, ledger.PATIENT, first, "coverage-found", command.noted_on))
     return story.events
 
 
@@ -244,9 +226,9 @@ def _who_answered(answer: ClaimAnswer, account: ClaimAccount) -> tuple[int, list
 def _drawn_to(rank: int, answer: ClaimAnswer, account: ClaimAccount) -> Iterator[ClaimAccountEvent]:
     """A payer answers for what nobody, or by mistake the patient, was said to owe: the amount is that payer's first."""
     reason = "answered-by-payer"
-    yield from _transfer_all(account, ledger.UNASSIGNED, ledger.payer(rank), reason, answer.payment_on)
+    yield from transfer_all(account, ledger.UNASSIGNED, ledger.payer(rank), reason, answer.payment_on)
     if account.is_self_pay and not account.answers:
-        yield from _transfer_all(account, ledger.PATIENT, ledger.payer(rank), reason, answer.payment_on)
+        yield from transfer_all(account, ledger.PATIENT, ledger.payer(rank), reason, answer.payment_on)
 
 
 def _posted(
@@ -303,7 +285,7 @@ def _shares(
             for line_id, cents in effect.by_line.items():
                 lines[line_id] = lines.get(line_id, 0) + cents
     for reason, by_line in by_reason.items():
-        yield from _transfer(account, by_line, from_party, to_party, reason, answer.payment_on, key_of(answer))
+        yield from transfer(account, by_line, from_party, to_party, reason, answer.payment_on, key_of(answer))
 
 
 _PATIENT_REASONS = {"PR-1": "deductible", "PR-2": "coinsurance", "PR-3": "copay"}
@@ -483,226 +465,7 @@ def _taken_back(
 def _transfers_back(original: PostedAnswer, account: ClaimAccount, on: date) -> Iterator[ClaimAccountEvent]:
     for share in original.transfers:
         by_line = ledger.by_line(share.postings, (ledger.receivable(share.to_party),))
-        yield from _transfer(account, by_line, share.to_party, share.from_party, "reversed", on, original.key)
-
-
-# Moving what is owed
-
-
-def _transfer_all(
-    account: ClaimAccount, from_party: str, to_party: str, reason: str, since_on: date
-) -> Iterator[ClaimAccountEvent]:
-    """Everything that a party owes, and its credits the other way."""
-    yield from _transfer(account, account.owed_by_line(from_party), from_party, to_party, reason, since_on)
-
-
-def _transfer(
-    account: ClaimAccount,
-    by_line: Mapping[str, int],
-    from_party: str,
-    to_party: str,
-    reason: str,
-    since_on: date,
-    of_answer: AnswerKey = NO_ANSWER,
-) -> Iterator[ClaimAccountEvent]:
-    """One event for what is positive, and one the other way round for what is negative."""
-    given = {line_id: cents for line_id, cents in by_line.items() if cents > 0}
-    returned = {line_id: -cents for line_id, cents in by_line.items() if cents < 0}
-    for lines, giver, taker in ((given, from_party, to_party), (returned, to_party, from_party)):
-        if lines:
-            yield ResponsibilityTransferred(
-                account_id=account.account_id,
-                patient_id=account.patient_id,
-                from_party=giver,
-                to_party=taker,
-                amount_cents=sum(lines.values()),
-                reason=reason,
-                since_on=since_on,
-                remittance_id=of_answer.remittance_id,
-                ordinal=of_answer.ordinal,
-                postings=ledger.moved_by_line(lines, debit=ledger.receivable(taker), credit=ledger.receivable(giver)),
-            )
-
-
-def _all_moved(account: ClaimAccount, from_parties: Iterable[str], to_party: str) -> tuple[Posting, ...]:
-    return tuple(
-        leg
-        for party in sorted(from_parties)
-        for leg in ledger.moved_by_line(
-            account.owed_by_line(party), debit=ledger.receivable(to_party), credit=ledger.receivable(party)
-        )
-    )
-
-
-# A patient's money
-
-
-def _apply_patient_payment(command: ApplyPatientPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    if (command.payment_id, command.allocation) in account.taken_allocations:
-        return []
-    of_patient = _taken_from(account, ledger.PATIENT, command.amount_cents)
-    of_agency = _taken_from(account, ledger.AGENCY, command.amount_cents - sum(of_patient.values()))
-    taken = sum(of_patient.values()) + sum(of_agency.values())
-    whose = {
-        "account_id": command.account_id,
-        "patient_id": command.patient_id,
-        "payment_id": command.payment_id,
-    }
-    events: list[ClaimAccountEvent] = []
-    if taken:
-        legs = [(ledger.PATIENT, of_patient), (ledger.AGENCY, of_agency)]
-        postings = tuple(
-            leg
-            for party, by_line in legs
-            for leg in ledger.moved_by_line(by_line, debit=ledger.ALLOCATED, credit=ledger.receivable(party))
-        )
-        applied = PaymentApplied(**whose, allocation=command.allocation, amount_cents=taken, postings=postings)
-        events.append(applied)
-    if rest := command.amount_cents - taken:
-        events.append(PaymentNotTaken(**whose, allocation=command.allocation, amount_cents=rest))
-    return events
-
-
-def _taken_from(account: ClaimAccount, party: str, amount_cents: int) -> dict[str, int]:
-    """As much of an amount as the party owes, line by line in their order; a credit on one line is not taken from."""
-    room = {line_id: cents for line_id, cents in account.owed_by_line(party).items() if cents > 0}
-    owed = max(0, account.owed_by(party))
-    return ledger.spread(min(amount_cents, owed), room) if owed else {}
-
-
-# Decisions of people
-
-
-def _request_adjustment(command: RequestAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    _must_have_charges(account)
-    if command.adjustment_id in account.adjustments:
-        return []
-    _must_owe(account, command.party, command.amount_cents)
-    return [
-        AdjustmentRequested(
-            account_id=command.account_id,
-            adjustment_id=command.adjustment_id,
-            party=command.party,
-            reason=command.reason,
-            amount_cents=command.amount_cents,
-            requested_by=command.requested_by,
-        )
-    ]
-
-
-def _approve_adjustment(command: ApproveAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    adjustment = _adjustment(account, command.adjustment_id)
-    asked = adjustment.asked
-    if adjustment.status != "requested":
-        raise AdjustmentAlreadyDecided("this adjustment is decided", adjustment_id=asked.adjustment_id)
-    if command.approved_by == asked.requested_by:
-        raise SamePerson("an adjustment needs a second person", adjustment_id=asked.adjustment_id)
-    _must_owe(account, asked.party, asked.amount_cents)
-    taken = _taken_from(account, asked.party, asked.amount_cents)
-    return [
-        AdjustmentApproved(
-            account_id=asked.account_id,
-            adjustment_id=asked.adjustment_id,
-            party=asked.party,
-            reason=asked.reason,
-            amount_cents=asked.amount_cents,
-            approved_by=command.approved_by,
-            postings=ledger.moved_by_line(
-                taken, debit=ledger.written_off(asked.reason), credit=ledger.receivable(asked.party)
-            ),
-        )
-    ]
-
-
-def _reverse_adjustment(command: ReverseAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    adjustment = _adjustment(account, command.adjustment_id)
-    asked = adjustment.asked
-    if adjustment.status != "approved":
-        raise AdjustmentNotApproved("only an approved adjustment is taken back", adjustment_id=asked.adjustment_id)
-    return [
-        AdjustmentReversed(
-            account_id=asked.account_id,
-            adjustment_id=asked.adjustment_id,
-            party=asked.party,
-            reason=asked.reason,
-            amount_cents=asked.amount_cents,
-            reversed_by=command.reversed_by,
-            postings=ledger.mirrored(adjustment.postings),
-        )
-    ]
-
-
-def _issue_refund(command: IssueRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    _must_have_charges(account)
-    if command.refund_id in account.refunds:
-        return []
-    credit = -account.owed_by(command.to_party)
-    if command.amount_cents <= 0:
-        raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
-    if command.amount_cents > credit:
-        raise ExceedsCredit("more than was paid too much", credit_cents=max(0, credit))
-    credits = {line_id: -cents for line_id, cents in account.owed_by_line(command.to_party).items() if cents < 0}
-    return [
-        RefundIssued(
-            account_id=command.account_id,
-            refund_id=command.refund_id,
-            to_party=command.to_party,
-            amount_cents=command.amount_cents,
-            postings=ledger.moved_by_line(
-                ledger.spread(command.amount_cents, credits),
-                debit=ledger.receivable(command.to_party),
-                credit=ledger.REFUNDS,
-            ),
-        )
-    ]
-
-
-def _move_to_agency(command: MoveToAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    if account.placement_id == command.placement_id:
-        return []
-    amount = account.owed_by(ledger.PATIENT)
-    if amount <= 0:
-        raise NothingToPlace("the patient owes nothing on this account", account_id=command.account_id)
-    return [
-        AccountMovedToAgency(
-            account_id=command.account_id,
-            placement_id=command.placement_id,
-            amount_cents=amount,
-            postings=_all_moved(account, [ledger.PATIENT], ledger.AGENCY),
-        )
-    ]
-
-
-def _return_from_agency(command: ReturnFromAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    if account.placement_id != command.placement_id:
-        raise NotWithAgency("the account is not placed under this number", placement_id=command.placement_id)
-    return [
-        AccountReturnedFromAgency(
-            account_id=command.account_id,
-            placement_id=command.placement_id,
-            amount_cents=account.owed_by(ledger.AGENCY),
-            postings=_all_moved(account, [ledger.AGENCY], ledger.PATIENT),
-        )
-    ]
-
-
-def _must_have_charges(account: ClaimAccount) -> None:
-    if not account.has_charges:
-        raise AccountUnknown("no charges were posted to this account")
-
-
-def _must_owe(account: ClaimAccount, party: str, amount_cents: int) -> None:
-    if amount_cents <= 0:
-        raise NotAnAmount("an adjustment is a positive amount", amount_cents=amount_cents)
-    owed = account.owed_by(party)
-    if amount_cents > owed:
-        raise ExceedsBalance("more than the party owes", party=party, owed_cents=owed, amount_cents=amount_cents)
-
-
-def _adjustment(account: ClaimAccount, adjustment_id: str) -> AdjustmentAsked:
-    if adjustment_id not in account.adjustments:
-        raise AdjustmentUnknown("nobody asked for this adjustment", adjustment_id=adjustment_id)
-    return account.adjustments[adjustment_id]
+        yield from transfer(account, by_line, share.to_party, share.from_party, "reversed", on, original.key)
 
 
 class _Story:

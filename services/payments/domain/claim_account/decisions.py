@@ -1,0 +1,213 @@
+"""What do a patient's payment and a person's decision do to one claim's account?
+
+Adjustments need a second person, a refund needs a credit, and what goes to an agency comes back as it is left there.
+Pure, like `decider.py`; every event's postings sum to zero.
+"""
+
+from __future__ import annotations
+
+from services.payments.domain import ledger
+from services.payments.domain.claim_account.commands import (
+    ApplyPatientPayment,
+    ApproveAdjustment,
+    IssueRefund,
+    MoveToAgency,
+    RequestAdjustment,
+    ReturnFromAgency,
+    ReverseAdjustment,
+)
+from services.payments.domain.claim_account.state import AdjustmentAsked, ClaimAccount
+from services.payments.domain.claim_account.transfers import all_moved
+from services.payments.domain.errors import (
+    AccountUnknown,
+    AdjustmentAlreadyDecided,
+    AdjustmentNotApproved,
+    AdjustmentUnknown,
+    ExceedsBalance,
+    ExceedsCredit,
+    NotAnAmount,
+    NothingToPlace,
+    NotWithAgency,
+    SamePerson,
+)
+from shared.events.payments import (
+    AccountMovedToAgency,
+    AccountReturnedFromAgency,
+    AdjustmentApproved,
+    AdjustmentRequested,
+    AdjustmentReversed,
+    ClaimAccountEvent,
+    PaymentApplied,
+    PaymentNotTaken,
+    RefundIssued,
+)
+
+# A patient's money
+
+
+def apply_patient_payment(command: ApplyPatientPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if (command.payment_id, command.allocation) in account.taken_allocations:
+        return []
+    of_patient = _taken_from(account, ledger.PATIENT, command.amount_cents)
+    of_agency = _taken_from(account, ledger.AGENCY, command.amount_cents - sum(of_patient.values()))
+    taken = sum(of_patient.values()) + sum(of_agency.values())
+    whose = {
+        "account_id": command.account_id,
+        "patient_id": command.patient_id,
+        "payment_id": command.payment_id,
+    }
+    events: list[ClaimAccountEvent] = []
+    if taken:
+        legs = [(ledger.PATIENT, of_patient), (ledger.AGENCY, of_agency)]
+        postings = tuple(
+            leg
+            for party, by_line in legs
+            for leg in ledger.moved_by_line(by_line, debit=ledger.ALLOCATED, credit=ledger.receivable(party))
+        )
+        applied = PaymentApplied(**whose, allocation=command.allocation, amount_cents=taken, postings=postings)
+        events.append(applied)
+    if rest := command.amount_cents - taken:
+        events.append(PaymentNotTaken(**whose, allocation=command.allocation, amount_cents=rest))
+    return events
+
+
+def _taken_from(account: ClaimAccount, party: str, amount_cents: int) -> dict[str, int]:
+    """As much of an amount as the party owes, line by line in their order; a credit on one line is not taken from."""
+    room = {line_id: cents for line_id, cents in account.owed_by_line(party).items() if cents > 0}
+    owed = max(0, account.owed_by(party))
+    return ledger.spread(min(amount_cents, owed), room) if owed else {}
+
+
+# Decisions of people
+
+
+def request_adjustment(command: RequestAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    _must_have_charges(account)
+    if command.adjustment_id in account.adjustments:
+        return []
+    _must_owe(account, command.party, command.amount_cents)
+    return [
+        AdjustmentRequested(
+            account_id=command.account_id,
+            adjustment_id=command.adjustment_id,
+            party=command.party,
+            reason=command.reason,
+            amount_cents=command.amount_cents,
+            requested_by=command.requested_by,
+        )
+    ]
+
+
+def approve_adjustment(command: ApproveAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    adjustment = _adjustment(account, command.adjustment_id)
+    asked = adjustment.asked
+    if adjustment.status != "requested":
+        raise AdjustmentAlreadyDecided("this adjustment is decided", adjustment_id=asked.adjustment_id)
+    if command.approved_by == asked.requested_by:
+        raise SamePerson("an adjustment needs a second person", adjustment_id=asked.adjustment_id)
+    _must_owe(account, asked.party, asked.amount_cents)
+    taken = _taken_from(account, asked.party, asked.amount_cents)
+    return [
+        AdjustmentApproved(
+            account_id=asked.account_id,
+            adjustment_id=asked.adjustment_id,
+            party=asked.party,
+            reason=asked.reason,
+            amount_cents=asked.amount_cents,
+            approved_by=command.approved_by,
+            postings=ledger.moved_by_line(
+                taken, debit=ledger.written_off(asked.reason), credit=ledger.receivable(asked.party)
+            ),
+        )
+    ]
+
+
+def reverse_adjustment(command: ReverseAdjustment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    adjustment = _adjustment(account, command.adjustment_id)
+    asked = adjustment.asked
+    if adjustment.status != "approved":
+        raise AdjustmentNotApproved("only an approved adjustment is taken back", adjustment_id=asked.adjustment_id)
+    return [
+        AdjustmentReversed(
+            account_id=asked.account_id,
+            adjustment_id=asked.adjustment_id,
+            party=asked.party,
+            reason=asked.reason,
+            amount_cents=asked.amount_cents,
+            reversed_by=command.reversed_by,
+            postings=ledger.mirrored(adjustment.postings),
+        )
+    ]
+
+
+def issue_refund(command: IssueRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    _must_have_charges(account)
+    if command.refund_id in account.refunds:
+        return []
+    credit = -account.owed_by(command.to_party)
+    if command.amount_cents <= 0:
+        raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
+    if command.amount_cents > credit:
+        raise ExceedsCredit("more than was paid too much", credit_cents=max(0, credit))
+    credits = {line_id: -cents for line_id, cents in account.owed_by_line(command.to_party).items() if cents < 0}
+    return [
+        RefundIssued(
+            account_id=command.account_id,
+            refund_id=command.refund_id,
+            to_party=command.to_party,
+            amount_cents=command.amount_cents,
+            postings=ledger.moved_by_line(
+                ledger.spread(command.amount_cents, credits),
+                debit=ledger.receivable(command.to_party),
+                credit=ledger.REFUNDS,
+            ),
+        )
+    ]
+
+
+def move_to_agency(command: MoveToAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if account.placement_id == command.placement_id:
+        return []
+    amount = account.owed_by(ledger.PATIENT)
+    if amount <= 0:
+        raise NothingToPlace("the patient owes nothing on this account", account_id=command.account_id)
+    return [
+        AccountMovedToAgency(
+            account_id=command.account_id,
+            placement_id=command.placement_id,
+            amount_cents=amount,
+            postings=all_moved(account, [ledger.PATIENT], ledger.AGENCY),
+        )
+    ]
+
+
+def return_from_agency(command: ReturnFromAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if account.placement_id != command.placement_id:
+        raise NotWithAgency("the account is not placed under this number", placement_id=command.placement_id)
+    return [
+        AccountReturnedFromAgency(
+            account_id=command.account_id,
+            placement_id=command.placement_id,
+            amount_cents=account.owed_by(ledger.AGENCY),
+            postings=all_moved(account, [ledger.AGENCY], ledger.PATIENT),
+        )
+    ]
+
+
+def _must_have_charges(account: ClaimAccount) -> None:
+    if not account.has_charges:
+        raise AccountUnknown("no charges were posted to this account")
+
+
+def _must_owe(account: ClaimAccount, party: str, amount_cents: int) -> None:
+    if amount_cents <= 0:
+        raise NotAnAmount("an adjustment is a positive amount", amount_cents=amount_cents)
+    owed = account.owed_by(party)
+    if amount_cents > owed:
+        raise ExceedsBalance("more than the party owes", party=party, owed_cents=owed, amount_cents=amount_cents)
+
+
+def _adjustment(account: ClaimAccount, adjustment_id: str) -> AdjustmentAsked:
+    if adjustment_id not in account.adjustments:
+        raise AdjustmentUnknown("nobody asked for this adjustment", adjustment_id=adjustment_id)
+    return account.adjustments[adjustment_id]
