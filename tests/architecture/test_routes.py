@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deploy.schemas.openapi import edge
 from shared.events.registry import SERVICES
 from shared.runtime.identity.roles import ACTIONS, ROLES_OF, Role
 from shared.runtime.web.application import actions_of
-from tests.architecture.checkout import host
+from tests.architecture.checkout import host, sources
 
 OF_EVERY_SERVICE = {"ops", "events", "evidence"}
 
@@ -46,6 +48,16 @@ def test_whoever_may_only_read_can_change_nothing_at_the_front() -> None:
         if action is not None:
             is_reading = action.partition(":")[2].startswith("read-")
             assert is_reading == (method == "GET" or path.endswith("/_search")), f"{method} {path}"
+
+
+# Of programs that come with releases of their own.
+NOT_YET_USED = {"dashboard:read-pages", "dashboard:read-kpis", "evidence:read-account"}
+
+
+def test_every_right_that_a_role_has_is_one_that_something_asks_for() -> None:
+    table = Path("shared/runtime/identity/roles.py")
+    asked = "\n".join(text for path, text in sources().items() if path != table)
+    assert {action for action in ACTIONS if f'"{action}"' not in asked} <= NOT_YET_USED
 
 
 def test_an_auditor_reads_everything_and_does_nothing() -> None:
