@@ -232,6 +232,7 @@ _BESIDE_SETTINGS = [
     "| `LEDGERLINE_SANDBOX_SFTP_PORT`, `LEDGERLINE_SANDBOX_HTTP_PORT`, `LEDGERLINE_SANDBOX_SEED` | the sandbox | its ports, and the seed of its answers |",
     "| `LEDGERLINE_TEST_PG_URL`, `LEDGERLINE_TEST_KAFKA`, `LEDGERLINE_TEST_INFRA`, `LEDGERLINE_REQUIRE_KAFKA` | tests | servers to test against instead of those that tests start |",
     "| `LEDGERLINE_TEST_LONG` | tests | `1`: the long form of tests that have one |",
+    "| `LEDGERLINE_TEST_API_SEED`, `LEDGERLINE_TEST_API_EXAMPLES` | tests | seed and number of the requests that `make test-api` makes up |",
     "| `LEDGERLINE_E2E_SEED`, `LEDGERLINE_E2E_KILL_SEED` | tests | seeds of the played practice and of the kills, to see a failure again |",
     "| `LEDGERLINE_TAMPERS`, `LEDGERLINE_TAMPER_SEED` | tests | how many single bytes of evidence packs and of stored events are changed, and the seed of which |",
     "| `LEDGERLINE_SAMPLES` | tests | folder of sample files from elsewhere; empty: these tests are skipped |",

@@ -14,7 +14,16 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.gateway.delivery import FOUND
 from services.gateway.desk import MessageDesk, Planner
-from services.gateway.fhir_answers import MEDIA_TYPE, RETRY_AFTER, connection_of, fault, fhir_answer
+from services.gateway.fhir_answers import (
+    CREATED,
+    FHIR_RESPONSES,
+    MEDIA_TYPE,
+    RETRY_AFTER,
+    FhirResponse,
+    connection_of,
+    fault,
+    fhir_answer,
+)
 from services.gateway.notes import Note
 from services.gateway.receipts import Answer, Receipt, State
 from shared.codecs.fhir.findings import FhirError, IssueType
@@ -55,7 +64,7 @@ class Misdirected(DomainError):
 
 
 def router(desk: MessageDesk, planner: Planner, clock: Clock) -> APIRouter:
-    routes = APIRouter(prefix="/fhir", tags=["fhir"])
+    routes = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse, responses=FHIR_RESPONSES)
 
     async def take(who: Caller, content: bytes, resource: Mapping[str, Any], created: int) -> Response:
         try:
@@ -86,7 +95,7 @@ def router(desk: MessageDesk, planner: Planner, clock: Clock) -> APIRouter:
             return fault(400, error.message, IssueType.STRUCTURE)
         return await take(who, content, bundle, 201)
 
-    @routes.post("/{resource_type}", openapi_extra=_BODY)
+    @routes.post("/{resource_type}", openapi_extra=_BODY, responses=CREATED)
     async def create(resource_type: TypeName, request: Request, who: Submit) -> Response:
         """Take in one resource. Safe to send again."""
         content = await request.body()

@@ -14,13 +14,26 @@ from services.gateway.fhir_resources import fhir_json
 from shared.codecs.fhir.findings import IssueType
 from shared.codecs.fhir.outcome import failure
 from shared.runtime.web import Caller
+from shared.runtime.web.problems import RESPONSES
 
 MEDIA_TYPE = "application/fhir+json"
 RETRY_AFTER = {"Retry-After": "5"}
 
+_RESOURCE = {"schema": {"type": "object", "required": ["resourceType"]}}
+# What was looked at as FHIR is answered as FHIR; what was refused before (token, rights, limits) as every service refuses it.
+FHIR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {**described, "content": {**described["content"], MEDIA_TYPE: _RESOURCE}}
+    for status, described in RESPONSES.items()
+}
+CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "Created", "content": {MEDIA_TYPE: _RESOURCE}}}
+
+
+class FhirResponse(Response):
+    media_type = MEDIA_TYPE
+
 
 def fhir_answer(status: int, resource: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(fhir_json(resource), status, dict(headers or {}), media_type=MEDIA_TYPE)
+    return FhirResponse(fhir_json(resource), status, dict(headers or {}))
 
 
 def fault(status: int, rule: str, code: IssueType) -> Response:

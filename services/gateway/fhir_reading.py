@@ -14,7 +14,14 @@ from urllib.parse import parse_qs
 import httpx
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.gateway.fhir_answers import connection_of, fault, fhir_answer, searchset
+from services.gateway.fhir_answers import (
+    FHIR_RESPONSES,
+    FhirResponse,
+    connection_of,
+    fault,
+    fhir_answer,
+    searchset,
+)
 from services.gateway.fhir_resources import (
     account,
     claim_response,
@@ -53,7 +60,7 @@ class _Refused(Exception):
 
 
 def router(receipts: Receipts, client: httpx.AsyncClient, clock: Clock) -> APIRouter:
-    routes = APIRouter(prefix="/fhir", tags=["fhir"])
+    routes = APIRouter(prefix="/fhir", tags=["fhir"], default_response_class=FhirResponse, responses=FHIR_RESPONSES)
 
     async def ours(who: Caller, type_: str, told: str) -> str:
         known = await receipts.known(who.tenant, connection_of(who), [(type_, told)])

@@ -301,11 +301,24 @@ def local_token(settings: Settings, roles: list[Role], tenant: str, *, subject: 
     )
 
 
+# Problems are those that are found before the issuer is asked, such as too many requests.
+_TOKEN_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": description,
+        "content": {
+            "application/json": {"schema": {"type": "object", "required": ["error"]}},
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+        },
+    }
+    for status, description in ((400, "Refused"), (401, "No such client"), (429, "Too many attempts"))
+}
+
+
 def issuer_router(issuer: LocalIssuer) -> APIRouter:
     """The endpoints of the issuer, for the root of the embedded host."""
     router = APIRouter(tags=["issuer"])
 
-    @router.post("/oauth/token")
+    @router.post("/oauth/token", responses=_TOKEN_RESPONSES)
     async def token(
         grant_type: Annotated[str, Form(max_length=64)],
         username: Annotated[str, Form(max_length=64)] = "",

@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 BEGIN = """
-import select, sys
+import select, sys, time
 from shared.runtime.native.processes import end_with_the_parent
+select.select([0], [], [])  # the parent's byte is there
 end_with_the_parent()
-while not select.select([0], [], [], 0)[0]: pass  # the parent's byte is there
-while select.select([0], [], [], 0)[0]: pass  # the leash took it, and reads on
+while select.select([0], [], [], 0)[0]: time.sleep(0.001)  # until the leash took it, and reads on
 """
 
 
