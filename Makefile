@@ -11,6 +11,7 @@ PARALLEL := -n 2 --dist loadfile
 
 
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean test-tamper
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-api test-retries test-e2e check lint format types schemas migrate bench logs kafka-jars clean
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -50,6 +51,12 @@ test-integration: setup ## a real PostgreSQL and a real Kafka
 
 test-matrix: setup ## every operation x role x tenant x object: 20,000 wrong requests, none succeeds
 	LEDGERLINE_TEST_LONG=1 $(PYTEST) -s tests/integration/security/test_matrix.py
+
+test-api: setup ## made-up requests to every operation: no 5xx, no answer that its description does not name
+	$(PYTEST) -s tests/integration/security/described_api.py
+
+test-retries: setup ## 1,000 writes, each sent 20 times at once: one effect each
+	LEDGERLINE_TEST_LONG=1 $(PYTEST) -s tests/integration/security/test_idempotency.py
 
 test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
 	$(PYTEST) tests/e2e

@@ -45,7 +45,7 @@ class Hosted:
     hosts: Mapping[str, Host]
     http: httpx.AsyncClient  # paths begin with /api/<service>; acts as administrator of TENANT
 
-    async def settle(self, seconds: float = 20.0) -> None:
+    async def settle(self, seconds: float = 60.0) -> None:
         """Wait until every service is quiet twice in a row. Raises TimeoutError."""
         give_up, quiet = time.monotonic() + seconds, 0
         while quiet < 2:
