@@ -42,6 +42,8 @@ user_app = typer.Typer(no_args_is_help=True, help="Users of the local issuer.")
 client_app = typer.Typer(
     no_args_is_help=True, help="Programs that get tokens with a key of their own (SMART Backend Services)."
 )
+heads_app = typer.Typer(no_args_is_help=True, help="Signed heads of the log.")
+app.add_typer(heads_app, name="heads")
 app.add_typer(x12_app, name="x12")
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(user_app, name="user")
@@ -353,6 +355,32 @@ def rebuild(
 
 def _all_projections(client: Client) -> list[str]:
     return [name for service in SERVICES for name in client.get(f"/api/{service}/ops/projections")]
+
+
+# --- heads ------------------------------------------------------------------------------------------------------------
+
+
+@heads_app.command("rotate-key")
+def heads_rotate_key() -> None:
+    """Sign the heads from now on with a new key. Old heads stay believed; the new key is vouched for by the one before."""
+    from shared.runtime.evidence.keys import NoSigningKey, rotate_key
+
+    try:
+        _out.print(f"heads are signed with key {rotate_key(home())} from the next one on")
+    except NoSigningKey as error:
+        _err.print(str(error), highlight=False)
+        raise typer.Exit(1) from None
+
+
+@heads_app.command("continue")
+def heads_continue(
+    service: str,
+    because: Annotated[str, typer.Option(help="Stays in the signed head for ever: no personal data.")],
+) -> None:
+    """After a restore to an earlier moment: give up the heads behind it, by name, and go on from the last one that holds."""
+    with _connected() as client:
+        answer = client.post(f"/api/{service}/ops/heads/continue", {"because": because})
+    _out.print(f"head {answer['head']} of {service} goes on from head {answer['continues']}, {answer['size']} events")
 
 
 # --- tenants and users ------------------------------------------------------------------------------------------------

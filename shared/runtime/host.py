@@ -199,6 +199,7 @@ class Host:
             projections=self.projections,
             open_store=self._open_store,
             signed_heads=lambda: HeadsCheck(self.name, pool=self._pool, place=self.place),
+            continue_heads=self.sealer.continue_after_restore,
             codec=self._codec,
             progress=self.progress,
             desk=self._desk,

@@ -12,9 +12,11 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from shared.events.envelope import START, Position
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import Conflict, NotFound
 from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.check import HeadsCheck
+from shared.runtime.evidence.heads import Head
+from shared.runtime.evidence.sealer import HeadsDisagree
 from shared.runtime.feed import Feed, Partition
 from shared.runtime.invariants import CheckResult, note
 from shared.runtime.parked import ParkedDesk
@@ -40,6 +42,7 @@ class Operations:
     projections: Sequence[Projection]
     open_store: Callable[[], Feed]  # the service's own store, whichever feed others read, as it lies there now
     signed_heads: Callable[[], HeadsCheck]
+    continue_heads: Callable[[str], Awaitable[Head]]
     codec: EventCodec
     progress: Progress
     desk: ParkedDesk
@@ -105,6 +108,18 @@ class RebuildResult(BaseModel):
     events: int
     rows: int
     differences: int | None  # between the rows that served and the new ones; null when there was nothing to compare
+
+
+class ContinueBody(BaseModel):
+    because: str = Field(
+        min_length=3, max_length=200, description="Stays in the signed head for ever: no personal data."
+    )
+
+
+class Continued(BaseModel):
+    head: int
+    continues: int  # the head that it goes on from; 0: the empty log
+    size: int
 
 
 class Verification(BaseModel):
@@ -219,6 +234,19 @@ def operations_router(operations: Operations) -> APIRouter:
         return Verification(
             ok=not any(result.violations for result in results), checks=[asdict(result) for result in results]
         )
+
+    @router.post("/heads/continue")
+    async def continue_heads(
+        body: ContinueBody,
+        who: Annotated[Caller, Depends(caller("ops:continue-heads"))],
+        key: Annotated[str, Depends(idempotency_key)],
+    ) -> Continued:
+        """After a restore to an earlier moment: give up the heads behind it, in a signed head that says who and why."""
+        try:
+            head = await operations.continue_heads(f"{body.because} ({who.actor})")
+        except HeadsDisagree as error:
+            raise Conflict(str(error)) from None
+        return Continued(head=head.number, continues=head.continues or 0, size=head.size)
 
     return router
 

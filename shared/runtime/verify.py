@@ -2,7 +2,7 @@
 
 One pass over a service's store as it lies there: versions gapless from 1, every hash recomputed and chained, no command and no
 business key twice; and each event shown to the service's own invariants. Read models are compared with a fresh fold by `rebuild.py`.
-Memory: one hash a stream, and what the invariants keep.
+Events are streamed; what must be remembered of every stream and id spills to disk, so memory is what the service's invariants keep.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.feed import Feed
 from shared.runtime.invariants import CheckResult, Invariant, note
+from shared.runtime.remembered import Remembered
 from shared.runtime.store.hashing import FIRST, hash_of
 
 PAGE_EVENTS = 2_000
@@ -25,16 +26,18 @@ class VersionsGapless:
 
     def __init__(self) -> None:
         self._result = CheckResult(name="stream versions are gapless")
-        self._versions: dict[str, int] = {}
+        self._versions = Remembered()
 
     def see(self, stored: Stored) -> None:
         self._result.checked += 1
-        expected = self._versions.get(stored.key, 0) + 1
+        key = stored.key.encode()
+        expected = int(self._versions.get(key) or 0) + 1
         if stored.version != expected:
             note(self._result, where_of(stored), f"version {expected}", f"version {stored.version}")
-        self._versions[stored.key] = stored.version
+        self._versions.put(key, b"%d" % stored.version)
 
     def result(self) -> CheckResult:
+        self._versions.close()
         return self._result
 
 
@@ -43,17 +46,19 @@ class HashChain:
 
     def __init__(self) -> None:
         self._result = CheckResult(name="hash chains recompute")
-        self._last: dict[str, bytes] = {}
+        self._last = Remembered()
 
     def see(self, stored: Stored) -> None:
         self._result.checked += 1
-        if stored.previous_hash != self._last.get(stored.key, FIRST):
+        key = stored.key.encode()
+        if stored.previous_hash != (self._last.get(key) or FIRST):
             note(self._result, where_of(stored), "the hash of the event before", "another")
         if stored.hash != hash_of(stored):
             note(self._result, where_of(stored), "the hash of its own envelope and bytes", "another")
-        self._last[stored.key] = stored.hash
+        self._last.put(key, stored.hash)
 
     def result(self) -> CheckResult:
+        self._last.close()
         return self._result
 
 
@@ -62,16 +67,17 @@ class EventIdsUnique:
 
     def __init__(self) -> None:
         self._result = CheckResult(name="event ids are unique")
-        self._seen: set[tuple[str, bytes]] = set()
+        self._seen = Remembered()
 
     def see(self, stored: Stored) -> None:
         self._result.checked += 1
-        identity = (stored.tenant, stored.event_id.bytes)
-        if identity in self._seen:
+        identity = stored.event_id.bytes + stored.tenant.encode()
+        if self._seen.get(identity) is not None:
             note(self._result, where_of(stored), "an id of its own", "the id of an earlier event")
-        self._seen.add(identity)
+        self._seen.put(identity)
 
     def result(self) -> CheckResult:
+        self._seen.close()
         return self._result
 
 

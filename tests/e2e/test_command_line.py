@@ -126,7 +126,7 @@ def test_everything_about_an_account_is_one_file_that_proves_itself_offline(
     assert subprocess.run(alone, capture_output=True, text=True, check=True).stdout.startswith("PROVEN")
     assert file.stat().st_mode & 0o777 == 0o600
     assert "there already" in ledgerline.run("evidence", account, "-o", str(file), code=1)
-    assert "not-found" in ledgerline.run("evidence", "0" * 16, "-o", str(tmp_path / "none.zip"), code=1)
+    assert "no service has recorded" in ledgerline.run("evidence", "0" * 16, "-o", str(tmp_path / "none.zip"), code=1)
     assert "malformed" in ledgerline.run("evidence", "nobody", "-o", str(tmp_path / "none.zip"), code=1)
     opened = ledgerline.run("evidence", account, "-o", str(tmp_path / "opened.zip"), "--open", "audit")
     assert "personal values are shown in clear, as the service says for audit" in opened

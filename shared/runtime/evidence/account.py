@@ -203,7 +203,7 @@ async def _told(stored: Stored, proofs: Proofs) -> dict[str, Any]:
 def _sealed_values(value: Any, path: str = "$") -> Iterator[tuple[str, Sealed[Any]]]:
     """The sealed values in an event's JSON, and where."""
     if isinstance(value, Mapping):
-        if value.keys() == {"subject", "field", "token"}:
+        if set(value) == {"subject", "field", "token"}:
             yield path, Sealed(value["subject"], value["field"], value["token"])
             return
         for name, inner in value.items():

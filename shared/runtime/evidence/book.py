@@ -49,6 +49,14 @@ async def heads_after(connection: asyncpg.Connection, number: int, limit: int) -
     return [(row["number"], SignedHead(row["body"], row["signature"])) for row in rows]
 
 
+async def continuing_heads(connection: asyncpg.Connection) -> Sequence[SignedHead]:
+    """Heads that say that they do not go on from the one before them."""
+    rows = await connection.fetch(
+        "select body, signature from heads where position($1::bytea in body) > 0 order by number", b'"continues":'
+    )
+    return [SignedHead(row["body"], row["signature"]) for row in rows]
+
+
 async def last_copied(connection: asyncpg.Connection) -> int:
     """The newest head that is known to be kept in the second place; 0: none."""
     return int(await connection.fetchval("select coalesce(max(number), 0) from head_copies"))

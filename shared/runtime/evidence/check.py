@@ -59,7 +59,9 @@ class HeadsCheck:
         self._last_copied = 0
         self._number = 0  # of the head that is at hand
         self._page: dict[int, SignedHead] = {}
-        self._before: tuple[Head, SignedHead] | None = None
+        self._before: Head | None = None  # the last one that was not given up
+        self._digest = ""  # of the last one
+        self._restores: list[Head] = []  # heads that give up those before them
         self._expected: _Expected | None = None
         self._line: Listed | None = None
         self._tree = Tree()
@@ -74,7 +76,9 @@ class HeadsCheck:
         async with self._pool.acquire() as connection:
             last = await book.last_number(connection)
             self._last_copied = await book.last_copied(connection)
+            continuing = await book.continuing_heads(connection)
         self._certificates = await self._place.keys()
+        self._restores = list(filter(None, map(self._restore, continuing)))
         self._last_number = max(in_place, last)
         await self._next_head()
 
@@ -107,12 +111,13 @@ class HeadsCheck:
             self._finish_head(self._expected)
             await self._next_head()
         if self._gone_count > gone_before and self._before is not None:
-            last, _ = self._before
+            last = self._before
             where = f"{self._service}: the end of the log"
             expected = f"{last.size} events up to {last.position}, as head {last.number} says"
             note(self._events, where, expected, f"it was cut: the last event is at {self._ends_at}")
         await self._name_gone()
-        return self._heads, self._events
+        told = [f"head {head.number} goes on from head {head.continues}: {head.because}" for head in self._restores]
+        return self._heads, self._events, *(CheckResult(name=f"restored: {text}", checked=1) for text in told)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -196,11 +201,14 @@ class HeadsCheck:
             self._compare_places(in_database, kept)
             for signed in filter(None, (kept.signed if kept else None, in_database)):
                 if (head := self._judged(signed)) is not None:
+                    self._digest = signed.digest
+                    if self._is_given_up(head):
+                        break
                     listing = kept.lines() if kept is not None and kept.signed == signed else None
                     if listing is not None and kept is not None and sha256(kept.listing).hexdigest() != head.listing:
                         note(self._heads, self._head(head.number), "its listing in the second place", "a changed one")
                         listing = None
-                    self._before = head, signed
+                    self._before = head
                     self._expected = _Expected(head=head, listing=listing)
                     if listing is not None:
                         self._take_line()
@@ -246,13 +254,27 @@ class HeadsCheck:
         if (head.service, head.number) != (self._service, self._number):
             note(self._heads, where, "this head", f"head {head.number} of {head.service}")
             return None
-        before, digest = (None, "") if self._before is None else (self._before[0], self._before[1].digest)
-        if self._number > 1 and head.previous != digest:
-            note(self._heads, where, f"to name the head before it, {digest[:16]}…", f"{head.previous[:16]}…")
-        if before is not None and (head.size <= before.size or position <= Position.parse(before.position)):
+        if self._number > 1 and head.previous != self._digest:
+            note(self._heads, where, f"to name the head before it, {self._digest[:16]}…", f"{head.previous[:16]}…")
+        before = self._before
+        if before is None or self._is_given_up(head) or head in self._restores:
+            return head
+        if head.size <= before.size or position <= Position.parse(before.position):
             found = f"{head.size} events up to {head.position}"
             note(self._heads, where, f"more than {before.size} events up to {before.position}", found)
         return head
+
+    def _is_given_up(self, head: Head) -> bool:
+        return any((each.continues or 0) < head.number < each.number for each in self._restores)
+
+    def _restore(self, signed: SignedHead) -> Head | None:
+        """A head that gives up those before it, when it is signed by a key that is believed."""
+        try:
+            head = signed.read()
+        except Unreadable:
+            return None
+        is_one = head.service == self._service and head.continues is not None
+        return head if is_one and PublicKeys(self._certificates, head.key).is_signed(signed, head.key) else None
 
     def _head(self, number: int) -> str:
         return f"{self._service}: head {number}"

@@ -96,6 +96,47 @@ class Sealer:
                 await self._keep(connection, head.number, kept)
                 return kept.listing.count(b"\n")
 
+    async def continue_after_restore(self, because: str) -> Head:
+        """Go on from the last head of a database that was restored to an earlier moment.
+
+        The heads that only the second place has are given up, by a signed head that says so and why; nothing is taken away.
+        Raises HeadsDisagree when there is nothing to give up, or the log does not have the root of its own last head.
+        """
+        keys = load_signing_keys(self._settings)
+        async with self._one, self._pool.acquire() as connection:
+            async with connection.transaction():
+                await book.alone(connection)
+                live = await book.last_head(connection)
+                tree = await self._tree_behind(connection, live)
+                given_up = await self._take_over(connection, 0 if live is None else _read(live).number)
+                kept = await self._next(connection, keys, live, tree, given_up=given_up, because=because)
+            assert kept is not None
+            self._known = kept.signed, tree
+            head = kept.signed.read()
+            await self._keep(connection, head.number, kept)
+            return head
+
+    async def _take_over(self, connection: asyncpg.Connection, number: int) -> SignedHead:
+        """Write the heads behind a number that only the second place has into the database. Returns the last."""
+        if (last := await self._place.last(self._service)) <= number:
+            raise HeadsDisagree(f"the second place has no head of {self._service} that the database does not have")
+        taken: SignedHead | None = None
+        for each in range(number + 1, last + 1):
+            content = await self._place.read(self._service, each)
+            if content is None:
+                raise HeadsDisagree(f"head {each} of {self._service} is missing in the second place")
+            taken = Kept.of_content(content).signed
+            head = _read(taken)
+            keys = PublicKeys(await self._place.keys(), head.key)
+            if (head.service, head.number) != (self._service, each) or not keys.is_signed(taken, head.key):
+                raise HeadsDisagree(
+                    f"head {each} of {self._service} in the second place is signed by no key that is believed"
+                )
+            await book.write_head(connection, each, taken)
+            await book.note_copy(connection, each)
+        assert taken is not None
+        return taken
+
     async def _last(self, connection: asyncpg.Connection) -> tuple[SignedHead | None, Tree]:
         """The last head and the tree behind it, after making sure that both places have it."""
         last = await book.last_head(connection)
@@ -139,10 +180,21 @@ class Sealer:
             raise HeadsDisagree(f"head {head.number} of {self._service} is signed by no key that is believed")
 
     async def _next(
-        self, connection: asyncpg.Connection, keys: SigningKeys, before: SignedHead | None, tree: Tree
+        self,
+        connection: asyncpg.Connection,
+        keys: SigningKeys,
+        live: SignedHead | None,
+        tree: Tree,
+        *,
+        given_up: SignedHead | None = None,
+        because: str | None = None,
     ) -> Kept | None:
-        """The next head, written in this transaction; None when nothing was recorded. The tree moves on with it."""
-        previous = None if before is None else _read(before)
+        """The next head behind `live`, written in this transaction; None when nothing was recorded. The tree moves on with it.
+
+        `given_up`: the last head of those that a restore made void; then there is a head in any case.
+        """
+        previous = None if live is None else _read(live)
+        before = given_up or live
         taken: list[tuple[Stored, bytes]] = []
         tiles: list[tuple[Tile, Position]] = []
         after = START if previous is None else Position.parse(previous.position)
@@ -152,19 +204,21 @@ class Sealer:
             taken.append((stored, leaf))
             if len(taken) == EVENTS_A_HEAD:
                 break
-        if not taken:
+        if not taken and given_up is None:
             return None
         listing = listing_of(taken)
         head = Head(
             service=self._service,
-            number=1 if previous is None else previous.number + 1,
+            number=1 if before is None else _read(before).number + 1,
             size=tree.size,
             root=tree.root().hex(),
-            position=str(taken[-1][0].position),
+            position=str(taken[-1][0].position if taken else after),
             listing=sha256(listing).hexdigest(),
             previous="" if before is None else before.digest,
             made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             key=keys.newest,
+            continues=None if given_up is None else 0 if previous is None else previous.number,
+            because=because,
         )
         body = encoded(head)
         signed = SignedHead(body, keys.sign(HEAD_PREFIX, body))
@@ -185,10 +239,13 @@ class Sealer:
     async def _listed_again(self, connection: asyncpg.Connection, number: int) -> Kept:
         """What must be kept of a head that is in the database only. Raises HeadsDisagree when the log has changed since."""
         signed = await book.head(connection, number)
-        before = await book.head(connection, number - 1)
-        if signed is None or (before is None and number > 1):
-            raise HeadsDisagree(f"the database misses a head of {self._service} up to {number}")
+        if signed is None:
+            raise HeadsDisagree(f"the database misses head {number} of {self._service}")
         head = _read(signed)
+        goes_on_from = number - 1 if head.continues is None else head.continues
+        before = await book.head(connection, goes_on_from)
+        if before is None and goes_on_from > 0:
+            raise HeadsDisagree(f"the database misses head {goes_on_from} of {self._service}")
         after = START if before is None else Position.parse(_read(before).position)
         events = [stored async for stored in self._events(after, Position.parse(head.position))]
         kept = Kept(signed, listing_of((stored, event_leaf(stored)) for stored in events))

@@ -229,11 +229,15 @@ class Document:
             yield "no event was ever recorded"
             return
         head = self.head
-        yield f"{len(self.events)} events are in the log as they are here, under head {head['number']}"
-        yield f"  over {head['size']} events, made {head['made_at']}, signed with key {head['key']}"
-        yield f"  {self.whole} streams are whole, each event following from the one before it"
+        yield f"in the log as they are here, under head {head['number']}: {_counted(len(self.events), 'event')}"
+        yield f"  the head: over {_counted(head['size'], 'event')}, made {head['made_at']}, signed with key {head['key']}"
+        yield f"  whole, each event following from the one before it: {_counted(self.whole, 'stream')}"
         if self.said["opened"]:
             yield f"  {len(self.said['opened'])} personal values are shown in clear, as the service says for {self.said['purpose']}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _json(text: bytes) -> Any:

@@ -123,13 +123,14 @@ _TABLE: Mapping[str, str] = {
     "ops:replay-parked": "operator",
     "ops:rebuild-projection": "operator",
     "ops:read-invariants": "operator manager",
+    "ops:continue-heads": "operator",
     "ops:drive-clock": "operator",
     "ops:read-refused": "operator biller poster collector manager",
 }
 
 # Of every tenant at once: what they answer, or do, is not one tenant's alone.
 OF_THE_INSTALLATION = frozenset(
-    {"ops:rebuild-projection", "ops:read-invariants", "ops:drive-clock", "ops:read-metrics"}
+    {"ops:rebuild-projection", "ops:read-invariants", "ops:continue-heads", "ops:drive-clock", "ops:read-metrics"}
 )
 
 

@@ -19,6 +19,7 @@ from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.evidence.places import FolderPlace, HeadPlace
 from shared.runtime.evidence.sealer import Sealer
+from shared.runtime.invariants import CheckResult
 from shared.runtime.postgres_feed import PostgresFeed
 from shared.runtime.settings import Settings
 from shared.runtime.store.append import Appended, Head
@@ -76,14 +77,21 @@ class SealedLog:
         assert isinstance(done, Appended)
         self.heads_of[key] = done.head
 
-    async def findings(self, place: HeadPlace | None = None) -> dict[str, list[str]]:
-        """What verification names, as "where: expected …, found …", by check."""
+    async def verified(self, place: HeadPlace | None = None) -> Sequence[CheckResult]:
+        """As `ledgerline verify` asks for it."""
         feed = self.feed()
         try:
             heads = HeadsCheck(SERVICE, pool=self.pool, place=place or self.place)
-            results = await check_store(feed, SERVICE, EventCodec(), [], heads)
+            return await check_store(feed, SERVICE, EventCodec(), [], heads)
         finally:
             await feed.close()
+
+    async def checks(self) -> set[str]:
+        return {result.name for result in await self.verified()}
+
+    async def findings(self, place: HeadPlace | None = None) -> dict[str, list[str]]:
+        """What verification names, as "where: expected …, found …", by check."""
+        results = await self.verified(place)
         return {
             result.name: [f"{v.where}: expected {v.expected}, found {v.found}" for v in result.violations]
             for result in results

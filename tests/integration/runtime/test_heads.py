@@ -21,7 +21,7 @@ from shared.runtime.settings import Settings
 from shared.testing.infrastructure import FreshDatabase, PostgresServer
 from shared.testing.stores import service_database
 from tests.integration.runtime.promises import SERVICE
-from tests.integration.runtime.sealed_log import LONG, A, Attacker, B, SealedLog, fill, opened_log
+from tests.integration.runtime.sealed_log import LONG, A, Attacker, B, C, SealedLog, fill, opened_log
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -204,6 +204,51 @@ async def test_a_key_that_the_one_before_did_not_vouch_for_is_not_believed(log: 
     async with log.sealer() as sealer:
         await sealer.seal()
     assert "a key that is believed" in str(await log.findings())
+
+
+async def cut_back(log: SealedLog, number: int) -> None:
+    """As a restore to the moment of a head leaves the database."""
+    last = (await heads(log))[number - 1].read()
+    async with Attacker.of(log) as attacker:
+        for event in (await log.events())[last.size :]:
+            await attacker.remove(event)
+        for stream in (A, B, C):
+            await attacker.chain_again(stream)
+        await attacker.connection.execute("delete from head_copies where number > $1", number)
+        await attacker.connection.execute("delete from heads where number > $1", number)
+
+
+async def test_after_a_restore_heads_go_on_when_somebody_says_so_and_the_log_tells_it_for_ever(log: SealedLog) -> None:
+    await fill(log)
+    await cut_back(log, 2)
+    with pytest.raises(HeadsDisagree, match="second place has head 3"):
+        await log.seal()
+    async with log.sealer() as sealer:
+        head = await sealer.continue_after_restore("disk lost, restored to noon")
+        assert (head.number, head.continues, head.size) == (4, 2, 276)
+    assert await log.findings() == {}
+    log.heads_of.clear()
+    await log.record("guarantor-account/new", 3)
+    assert await log.seal() == 3, "another process goes on"
+    assert [each.read().number for each in await heads(log)] == [1, 2, 3, 4, 5]
+    assert await log.findings() == {}
+    assert "restored: head 4 goes on from head 2: disk lost, restored to noon" in await log.checks()
+    async with Attacker.of(log) as attacker:
+        await attacker.change(await log.event(A, 2), "actor", "user:nobody")
+    assert "changed" in str(await log.findings())
+
+
+async def test_heads_are_given_up_only_where_some_are_ahead_and_the_log_holds(log: SealedLog) -> None:
+    await fill(log)
+    async with log.sealer() as sealer:
+        with pytest.raises(HeadsDisagree, match="no head"):
+            await sealer.continue_after_restore("nothing was lost")
+    await cut_back(log, 2)
+    async with Attacker.of(log) as attacker:
+        await attacker.change(await log.event(A, 2), "actor", "user:nobody")
+    async with log.sealer() as sealer:
+        with pytest.raises(HeadsDisagree, match="does not have the root"):
+            await sealer.continue_after_restore("covering up")
 
 
 async def test_the_role_of_the_application_adds_heads_and_changes_none(log: SealedLog) -> None:

@@ -338,6 +338,22 @@ async def test_a_head_of_another_chain_is_named(log: SealedLog) -> None:
     assert named(found, f"{SERVICE}: head 4", "more than 280 events")
 
 
+async def test_a_restore_that_nobody_with_the_key_acknowledged_is_no_excuse(log: SealedLog) -> None:
+    tail = (await log.events())[-4:]
+    keys = SigningKeys([bytes(32)])
+    async with Attacker.of(log) as attacker:
+        last = await book.last_head(attacker.connection)
+        assert last is not None
+        head = replace(last.read(), number=4, previous=last.digest, continues=2, because="restored", key=keys.newest)
+        await attacker.remove(*tail)
+        signed = SignedHead(encoded(head), keys.sign(HEAD_PREFIX, encoded(head)))
+        await book.write_head(attacker.connection, 4, signed)
+        await book.note_copy(attacker.connection, 4)
+    found = await log.findings()
+    assert named(found[EVENTS_CHECK], "the end of the log", "it was cut")
+    assert named(found[HEADS_CHECK], f"{SERVICE}: head 4", "a key that is believed")
+
+
 async def test_another_folder_in_place_of_the_second_place_is_named(log: SealedLog, tmp_path: Path) -> None:
     found = await log.findings(FolderPlace(tmp_path / "empty"))
     assert len([finding for finding in found[HEADS_CHECK] if "in the second place, found missing" in finding]) == 3
