@@ -12,6 +12,7 @@ PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean test-tamper
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-api test-retries test-e2e check lint format types schemas migrate bench logs kafka-jars clean
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench validate fuzz logs kafka-jars clean
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -88,6 +89,18 @@ migrate: setup ## bring the databases of the running system to this version
 
 bench: setup ## speed as ratios, each beside its yardstick in the same run
 	$(BIN)/python -m tests.benchmarks
+
+validate: setup ## a thousand claims and a hundred 999s that we write, read by another validator (minutes)
+	$(BIN)/python -m tests.validation
+
+FUZZ := .deploy/fuzz
+FUZZ_SECONDS ?= 600
+
+fuzz: setup ## damaged X12 of every set for FUZZ_SECONDS (600): nothing raises, nothing is slow
+	@test -x $(FUZZ)/venv/bin/python || $(PYTHON) -m venv $(FUZZ)/venv
+	@$(FUZZ)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock
+	$(BIN)/python -m tests.fuzz.corpus $(FUZZ)/corpus
+	$(FUZZ)/venv/bin/python -m tests.fuzz $(FUZZ)/corpus $(FUZZ_SECONDS)
 
 logs: setup ## follow the logs of the running system
 	$(BIN)/ledgerline logs

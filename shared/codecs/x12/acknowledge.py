@@ -92,18 +92,21 @@ class _Interchange(Struct, kw_only=True):
 
 
 def reply_envelope(sent: Envelope, *, written_at: datetime, number: int) -> Envelope:
-    """The way back: sender and receiver change places. `number` is of our interchange, never used before."""
+    """The way back: sender and receiver change places. `number` is of our interchange, never used before.
+
+    What does not fit into ISA, since the file that came was damaged, is cut: an answer can always be written."""
     return replace(
         sent,
-        sender_id=sent.receiver_id,
-        receiver_id=sent.sender_id,
-        sender_qualifier=sent.receiver_qualifier,
-        receiver_qualifier=sent.sender_qualifier,
-        application_sender=sent.application_receiver,
-        application_receiver=sent.application_sender,
+        sender_id=sent.receiver_id[:15],
+        receiver_id=sent.sender_id[:15],
+        sender_qualifier=sent.receiver_qualifier[:2],
+        receiver_qualifier=sent.sender_qualifier[:2],
+        application_sender=sent.application_receiver[:15],
+        application_receiver=sent.application_sender[:15],
+        usage=sent.usage[:1],
         written_at=written_at,
-        interchange_control_number=f"{number:09d}",
-        group_control_number=str(number),
+        interchange_control_number=f"{number % 1_000_000_000:09d}",
+        group_control_number=str(number % 1_000_000_000),
         is_acknowledgement_requested=False,
     )
 

@@ -108,6 +108,8 @@ def _plain_struct(value: Struct) -> dict[str, Any]:
             plain |= {"control_number": value.control_number, "remark_codes": list(value.remark_codes)}
         case ClaimPayment():
             plain["remark_codes"] = list(value.remark_codes)
+        case ServicesReview():
+            plain |= {"decisions": _plain(value.decisions), "trace_numbers": list(value.trace_numbers)}
     return plain
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from shared.codecs.x12.envelope import Envelope
@@ -92,6 +92,14 @@ class SegmentWriter:
 
     def _joined(self, parts: Sequence[str], separator: str) -> str:
         return separator.join([self.clean(part) for part in parts]).rstrip(separator)
+
+
+def write_segments(segments: Iterable[Segment]) -> Iterator[bytes]:
+    """Segments that were read, byte for byte as they were sent, each on a line of its own with the terminator of its
+    interchange. Other decoration is not kept; reading it gives the same segments again."""
+    for segment in segments:
+        terminator = segment.dialect.terminator
+        yield segment.raw + terminator.encode("latin-1") + (b"" if terminator in "\r\n" else b"\n")
 
 
 def write_set(writer: SegmentWriter, set_id: str, control_number: str, guide: str, body: Sequence[str]) -> list[str]:

@@ -97,3 +97,11 @@ def test_what_we_answer_is_sound_itself_and_reads_back() -> None:
     (again,) = read_999(written)
     assert again.sets == answers.groups[0].sets
     assert check(write_ta1(answers.interchanges)) == []
+
+
+def test_a_file_whose_sender_does_not_fit_is_answered_too() -> None:
+    damaged = CLAIMS.replace(b"*ZZ*CLINIC01       *", b"*ZZPPP*CLINIC01 OF THE RIVER SIDE*", 1)
+    answers = answered(damaged)
+    assert answers.interchanges[0].envelope.receiver_id == "CLINIC01 OF THE"
+    assert write_999(answers.groups).startswith(b"ISA*00*")
+    assert write_ta1(answers.interchanges).startswith(b"ISA*00*")

@@ -128,14 +128,9 @@ def test_a_set_without_words_keeps_its_segments() -> None:
 
 
 def test_an_authorisation_is_read_with_its_number() -> None:
-    reviewed = (
-        CLAIMS[:106]
-        + b"\nGS*HI*A*B*20260110*0800*42*X*005010X217~\nST*278*0001*005010X217~\nBHT*0007*11*A1*20260110*0800*18~\n"
-        + b"HL*1**20*1~\nTRN*2*TRACE1*9CLINIC01~\nHCR*A1*AUTH77~\nSE*6*0001~\nGE*1*42~\nIEA*1*000000042~\n"
-    )
-    (transaction,) = json_document(reviewed)["transactions"]
+    (transaction,) = json_document(REVIEW_RESPONSE)["transactions"]
     assert transaction["decisions"][0]["authorization_number"] == "AUTH77"
-    assert transaction["trace_numbers"] == ["TRACE1"]
+    assert transaction["trace_numbers"] == ["REVIEW-1", "REVIEW-1-1"]
 
 
 @given(st.data())

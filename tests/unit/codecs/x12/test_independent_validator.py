@@ -2,19 +2,28 @@
 
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
+from shared.codecs.x12.acknowledge import answers_to
 from shared.codecs.x12.acknowledgement_999 import read_999, write_999
+from shared.codecs.x12.claim_837i import write_837i
 from shared.codecs.x12.claim_837p import ClaimBatch, OtherCoverage, read_837p, write_837p
 from shared.codecs.x12.claim_acknowledgement_277ca import read_277ca, write_277ca
 from shared.codecs.x12.elements import Address, Adjustment, Dated, Party, Reference
 from shared.codecs.x12.remittance_835 import read_835, write_835
 from tests.unit.codecs.x12 import test_acknowledgements
 from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE
+from tests.unit.codecs.x12.generated import (
+    INSTITUTIONAL_KINDS,
+    PROFESSIONAL_KINDS,
+    institutional_batch,
+    professional_batch,
+)
+from tests.unit.codecs.x12.test_faults import faults_of
 
 pyx12_params = pytest.importorskip("pyx12.params")
 pyx12_document = pytest.importorskip("pyx12.x12n_document")
@@ -97,3 +106,21 @@ def test_it_accepts_our_999_and_our_277ca() -> None:
     ):
         accepted, said = verdict(written)
         assert accepted, said
+
+
+def test_it_accepts_generated_claims_of_every_kind() -> None:
+    """A few of each; `make validate` does a thousand."""
+    professional = professional_batch(11, len(PROFESSIONAL_KINDS))
+    institutional = institutional_batch(11, len(INSTITUTIONAL_KINDS))
+    for written in (write_837p([professional]), write_837i([institutional])):
+        accepted, said = verdict(written)
+        assert accepted, said
+
+
+@pytest.mark.parametrize("kind", ["837P", "835"])
+def test_it_accepts_the_999_that_answers_a_damaged_file(kind: str) -> None:
+    faults = list(faults_of(kind))
+    for fault in faults[:: len(faults) // 4]:
+        answers = answers_to(fault.data, written_at=datetime(2026, 2, 1, 9, 0, tzinfo=UTC), number=900)
+        accepted, said = verdict(write_999(answers.groups))
+        assert accepted, f"{fault.name}\n{said}"
