@@ -12,9 +12,10 @@ def main(corpus: Path, seconds: int) -> int:
     for folder in folders:
         share = max(seconds // len(folders), 1)
         command = [sys.executable, "-m", "tests.fuzz.target", str(folder), str(share)]
+        folder.with_suffix(".report").unlink(missing_ok=True)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = next((line for line in reversed(done.stdout.splitlines()) if line.startswith("{")), "{}")
-        seen = json.loads(told)
+        report = folder.with_suffix(".report")
+        seen = json.loads(report.read_text()) if report.exists() else {}
         inputs += seen.get("inputs", 0)
         failed += done.returncode != 0
         slowest = seen.get("slowest", 0.0)

@@ -97,18 +97,23 @@ def reply_envelope(sent: Envelope, *, written_at: datetime, number: int) -> Enve
     What does not fit into ISA, since the file that came was damaged, is cut: an answer can always be written."""
     return replace(
         sent,
-        sender_id=sent.receiver_id[:15],
-        receiver_id=sent.sender_id[:15],
-        sender_qualifier=sent.receiver_qualifier[:2],
-        receiver_qualifier=sent.sender_qualifier[:2],
-        application_sender=sent.application_receiver[:15],
-        application_receiver=sent.application_sender[:15],
-        usage=sent.usage[:1],
+        sender_id=_fitting(sent.receiver_id, 15),
+        receiver_id=_fitting(sent.sender_id, 15),
+        sender_qualifier=_fitting(sent.receiver_qualifier, 2),
+        receiver_qualifier=_fitting(sent.sender_qualifier, 2),
+        application_sender=_fitting(sent.application_receiver, 15),
+        application_receiver=_fitting(sent.application_sender, 15),
+        usage=_fitting(sent.usage, 1),
         written_at=written_at,
         interchange_control_number=f"{number % 1_000_000_000:09d}",
         group_control_number=str(number % 1_000_000_000),
         is_acknowledgement_requested=False,
     )
+
+
+def _fitting(text: str, length: int) -> str:
+    """ASCII before it is cut: a letter that is folded may become two."""
+    return text.encode("ascii", "replace").decode("ascii")[:length]
 
 
 def answers_to(

@@ -160,7 +160,7 @@ class _SetCheck:
     def take(self, run: list[Segment]) -> None:
         if self.pending is not None:
             self.pending += run
-            if self.opened.kind == "278" and len(self.pending) < 2 and run[-1].elements[0] != "SE":
+            if run and self.opened.kind == "278" and len(self.pending) < 2 and run[-1].elements[0] != "SE":
                 return
             run, self.pending = self.pending, None
             is_response = any(segment.elements[0] == "BHT" and segment[2] == "11" for segment in run[:2])
@@ -208,11 +208,11 @@ def _document_check(opened: SetHeader, problems: Problems) -> _Words:
         case "835":
             return _RemittanceWords(opened, problems)
         case "837P":
-            return _ClaimWords(ClaimReader(opened, claim_837p.read_claim, problems, 0), problems)
+            return _ClaimWords(ClaimReader(opened, claim_837p.read_claim, problems, len(problems)), problems)
         case "837I":
-            return _ClaimWords(ClaimReader(opened, claim_837i.read_claim, problems, 0), problems)
+            return _ClaimWords(ClaimReader(opened, claim_837i.read_claim, problems, len(problems)), problems)
         case "837D":
-            return _ClaimWords(ClaimReader(opened, claim_837d.read_claim, problems, 0), problems)
+            return _ClaimWords(ClaimReader(opened, claim_837d.read_claim, problems, len(problems)), problems)
         case _:
             return _WholeWords(opened, problems)
 
@@ -240,7 +240,7 @@ class _RemittanceWords:
     """An 835, claim by claim; the payment is balanced at its end."""
 
     def __init__(self, opened: SetHeader, problems: Problems) -> None:
-        self.reader = RemittanceReader(opened, problems, 0)
+        self.reader = RemittanceReader(opened, problems, len(problems))
         self.problems = problems
         self.header: RemittanceHeader | None = None
         self.paid_cents = 0

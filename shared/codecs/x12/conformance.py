@@ -7,6 +7,7 @@ the loop it stands in and the code that a 999 would give it. One bad segment is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from shared.codecs.x12.element_rules import ElementRules
 from shared.codecs.x12.guides.dictionary import SEGMENTS
@@ -50,7 +51,7 @@ class Conformance:
         self.rules = ElementRules(problems)
         self.stack: list[_Open] = []
         self.is_lost = False  # inside a loop that the guide does not have here
-        self.ids = frozenset(use.id for use in segments_of(guide))
+        self.ids = _ids_of(guide)
 
     @property
     def loop(self) -> str:
@@ -206,6 +207,11 @@ class Conformance:
             else:
                 rule, loop, expected = "the guide requires this segment", opened.use.id, names
             self.problems.missing(latest, use.id, rule, expected=expected, loop=loop, segment_code=_MISSING)
+
+
+@cache
+def _ids_of(guide: LoopUse) -> frozenset[str]:
+    return frozenset(use.id for use in segments_of(guide))
 
 
 def _is_named(use: SegmentUse, segment: Segment) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from shared.codecs.x12.values import NotADay, NotAnAmount, to_cents, to_day, to_quantity
@@ -46,11 +47,16 @@ class X12Error:
     @property
     def rule_id(self) -> str:
         """Stable kebab id of the rule."""
-        return "".join(c if c.isalnum() else "-" for c in self.rule.lower()).strip("-").replace("--", "-")
+        return _slug(self.rule)
 
     @property
     def message(self) -> str:
         return f"{self.rule}; expected {self.expected}" if self.expected else self.rule
+
+
+@lru_cache(maxsize=1_024)
+def _slug(rule: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in rule.lower()).strip("-").replace("--", "-")
 
 
 class Positioned(Protocol):

@@ -103,5 +103,7 @@ def test_a_file_whose_sender_does_not_fit_is_answered_too() -> None:
     damaged = CLAIMS.replace(b"*ZZ*CLINIC01       *", b"*ZZPPP*CLINIC01 OF THE RIVER SIDE*", 1)
     answers = answered(damaged)
     assert answers.interchanges[0].envelope.receiver_id == "CLINIC01 OF THE"
+    folded = answered(CLAIMS.replace(b"*CLINIC01       *", "*CLINIC01ßßßßßßß*".encode("latin-1"), 1))
+    assert write_ta1(folded.interchanges).startswith(b"ISA*00*")
     assert write_999(answers.groups).startswith(b"ISA*00*")
     assert write_ta1(answers.interchanges).startswith(b"ISA*00*")

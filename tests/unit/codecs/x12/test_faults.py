@@ -6,6 +6,7 @@ import pytest
 from msgspec import Struct
 
 from shared.codecs.x12.check import check
+from shared.codecs.x12.problems import FOUND_CHARACTERS_MAX, Problems
 from tests.unit.codecs.x12.examples import REVIEW_REQUEST, REVIEW_RESPONSE
 from tests.unit.codecs.x12.test_check import SOUND
 
@@ -116,3 +117,34 @@ def _is_found(fault: Fault) -> bool:
     return any(
         finding.severity == "error" and finding.element.split("-")[0] == fault.element for finding in check(fault.data)
     )
+
+
+def deep(levels: int) -> bytes:
+    """A claim file with so many levels below one another."""
+    data = FILES["837P"]
+    start, end = data.index(b"HL*1*"), data.index(b"SE*59")
+    nested = b"".join(b"HL*%d*%d*22*1~\n" % (number, number - 1) for number in range(2, levels))
+    return data[:start] + b"HL*1**20*1~\n" + nested + data[end:]
+
+
+HOSTILE = {
+    "no terminator": b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *260110*0800*^*00501*000000042*1*T*:~"
+    + b"GS*HC*"
+    + b"A" * 3_000_000,
+    "one long segment": FILES["837P"].replace(b"REF*G1*AUTH77~", b"REF*G1*" + b"9" * 3_000_000 + b"~"),
+    "many elements": FILES["835"].replace(b"LX*1~", b"LX" + b"*1" * 200_000 + b"~"),
+    "many components": FILES["835"].replace(b"SVC*HC:99214:25*", b"SVC*HC" + b":1" * 200_000 + b"*"),
+    "deep levels": deep(3_000),
+    "a review that ends at once": REVIEW_REQUEST[: REVIEW_REQUEST.index(b"BHT")],
+    "binary": bytes(range(256)) * 4_000,
+    "only headers": FILES["837P"][:107] * 1_000,
+    "only sets": FILES["835"][:107] + b"GS*HP*AA*BB*20260101*0101*1*X*005010X221A1~" + b"ST*835*0001~" * 3_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_ends_in_findings_within_bounds(name: str) -> None:
+    findings = check(HOSTILE[name])
+    assert any(finding.severity == "error" for finding in findings)
+    assert len(findings) <= Problems.limit
+    assert all(len(finding.found) <= FOUND_CHARACTERS_MAX and len(finding.message) <= 500 for finding in findings)
