@@ -13,6 +13,7 @@ PARALLEL := -n 2 --dist loadfile
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean test-tamper
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-api test-retries test-e2e check lint format types schemas migrate bench logs kafka-jars clean
 .PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench validate fuzz logs kafka-jars clean
+.PHONY: help setup browser up down demo test test-unit test-contracts test-integration test-ui test-e2e check lint format types schemas migrate bench logs kafka-jars clean
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -25,6 +26,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 setup: $(STAMP) ## make the environment at .venv from the lock
+
+browser: ## install Chromium for the tests of pages, where this machine lets us (Debian, as root)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && for try in 1 2 3; do apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium fonts-dejavu-core >/dev/null && break; done; } \
+	  || echo "no Chromium here: the tests of pages are skipped, or fail with LEDGERLINE_REQUIRE_BROWSER=1"
 
 up: setup ## start the whole system on this machine (postgres feed)
 	$(BIN)/ledgerline up
@@ -39,7 +45,7 @@ kafka-jars: setup ## fetch Apache Kafka through Maven
 	@$(BIN)/python -m shared.runtime.native.kafka deploy/kafka/pom.xml .deploy/kafka
 
 test: setup lint types ## everything that CI runs
-	$(PYTEST) $(PARALLEL) tests
+	$(PYTEST) $(PARALLEL) tests --ignore=tests/ui
 
 test-unit: setup ## rules, codecs, folds: no I/O
 	$(PYTEST) tests/unit tests/architecture
@@ -58,6 +64,9 @@ test-api: setup ## made-up requests to every operation: no 5xx, no answer that i
 
 test-retries: setup ## 1,000 writes, each sent 20 times at once: one effect each
 	LEDGERLINE_TEST_LONG=1 $(PYTEST) -s tests/integration/security/test_idempotency.py
+
+test-ui: setup browser ## the pages in a real Chromium over a system that played some days; pictures in build/pictures
+	$(PYTEST) tests/ui
 
 test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
 	$(PYTEST) tests/e2e

@@ -40,11 +40,11 @@ class Played:
 
 
 @contextlib.contextmanager
-def started(feed: Literal["postgres", "kafka"]) -> Iterator[tuple[Path, State]]:
+def started(feed: Literal["postgres", "kafka"], *, days: int = DAYS) -> Iterator[tuple[Path, State]]:
     """A system on ports of its own, which ends with the block whatever happens in it."""
     home = Path(tempfile.mkdtemp(prefix="ledgerline-e2e-"))
     home.chmod(0o755)  # the database user passes through
-    first_day = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=DAYS + 1)
+    first_day = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
     state = machine.choose(home, feed=feed, brokers=1, port=free_block(), clock_from=first_day)
     try:
         machine.start(home, state, progress=lambda text: None)

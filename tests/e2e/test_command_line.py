@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy.client import Client
 from deploy.demo import messages
 from deploy.demo.population import invent
 from deploy.state import load
+from services.dashboard.main import PAGES
 from shared.runtime.evidence.account import PROGRAM
+from shared.runtime.identity.directory import Directory
 from tests.e2e.machine import free_block
 
 PRACTICE = "deploy/practices/river-clinic.yaml"
@@ -170,6 +173,22 @@ def test_a_truncated_message_is_refused_and_the_one_beside_it_is_taken(ledgerlin
 def test_a_token_of_nobody_is_refused(ledgerline: CommandLine) -> None:
     stranger = CommandLine(ledgerline.home, ledgerline.port, {"LEDGERLINE_TOKEN": "e30.e30.e30"})
     assert "invalid-token" in stranger.run("balances", code=1)
+
+
+def test_every_page_of_the_dashboard_is_served_to_somebody_who_logged_in(ledgerline: CommandLine) -> None:
+    """The pages without an id in their path, as the roles that see most of them; each speaks to the running services."""
+    [login] = [login for login in Directory(ledgerline.home).demo_logins() if login.user == "admin"]
+    paths = [page.path for page in PAGES if page.method == "GET" and "{" not in page.path and not page.is_background]
+    with httpx.Client(base_url=f"http://127.0.0.1:{ledgerline.port}", timeout=60) as browser:
+        assert browser.get("/claims").headers["location"] == "/login?next=%2Fclaims"
+        answer = browser.post("/login", data={"user": login.user, "password": login.password})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        served = {path: browser.get(path).status_code for path in paths if path != "/"}
+        assert {path: status for path, status in served.items() if status != 200} == {}
+        assert "<h1>Accounts receivable</h1>" in browser.get("/receivables?basis=bill&as_of=2026-01-31").text
+        assert browser.get("/receivables/export").text.startswith("\ufeffaccount,party,age")
+        # What is not a page is still the front door's own.
+        assert browser.get("/openings").headers["content-type"] == "application/problem+json"
 
 
 def test_x12_check_needs_no_system_and_names_the_rule(tmp_path: Path) -> None:

@@ -122,10 +122,12 @@ async def assign_many(visit: Visit) -> Response:
 
 
 async def _assigned(visit: Visit, denial_id: str) -> str:
+    path = f"/api/claims/denials/{denial_id}"
     try:
-        await visit.services.post(f"/api/claims/denials/{denial_id}/assign", {}, key=f"{visit.form['key']}-{denial_id}")
+        done = await visit.services.post(f"{path}/assign", {}, key=f"{visit.form['key']}-{denial_id}")
     except Refused as refused:
         return f"{refused.code}: {refused.detail}"
+    await visit.settled(path, done["after"])
     return ""
 
 

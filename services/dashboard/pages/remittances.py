@@ -30,8 +30,13 @@ _COLUMNS = {
 }
 
 
-def difference_cents(remittance: Mapping[str, Any]) -> int:
-    """What the payment is short of its own claims: sum of CLP04 - sum of PLB - payment (BPR02). Zero when the 835 balances."""
+def difference_cents(remittance: Mapping[str, Any]) -> int | None:
+    """What the payment is short of its own claims: sum of CLP04 - sum of PLB - payment (BPR02). Zero when the 835 balances.
+
+    None for one that was held: nothing of it was taken in, so its claims have no sum here; its findings say what is wrong.
+    """
+    if remittance["status"] in ("held", "dismissed"):
+        return None
     told: int = remittance["claims_cents"] - remittance["provider_adjustments_cents"] - remittance["payment_cents"]
     return told
 

@@ -145,7 +145,7 @@ async def _readers(visit: Visit, service: str) -> list[dict[str, Any]]:
         )
     except Silent:
         return []
-    fresh = fresh or {"head": "", "behind": {}}
+    fresh = fresh or dict[str, Any](head="", behind={})
     return [
         {
             **reader,

@@ -1,0 +1,223 @@
+"""What people do with the pages, in a real browser over the real system."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.ui.conftest import System, an_835
+
+
+def cents(text: str | None) -> int:
+    """1,234.56 or $1,234.56 as cents; empty is nothing."""
+    told = re.sub(r"[$,\s]", "", text or "").replace("\u2212", "-")
+    return round(float(told) * 100) if told else 0
+
+
+def test_a_denial_is_worked_with_the_keyboard_alone(system: System, people: Any) -> None:
+    page: Page = people("denial-specialist").page
+    expect(page).to_have_url(re.compile("/denials"))
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator(".bulk .n")).to_have_text("2")
+    page.keyboard.press("a")
+    expect(page.locator("#messages")).to_contain_text("2 of 2 assigned to you.")
+    expect(page.locator("#rows tr", has_text="denial-specialist")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#peek h2")).to_be_visible()
+    page.keyboard.press("n")
+    page.keyboard.type("Called; the authorisation is on file under another number.")
+    page.keyboard.press("Tab")  # reference
+    page.keyboard.press("Tab")  # date: month, day, year, its button
+    page.locator("#peek button", has_text="Save the note").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("Noted.")
+    worked = page.locator("#peek h2").inner_text()
+    [row] = [each for each in system.client.get("/api/claims/denials")["items"] if each["claim_id"] == worked]
+    assert row["last_outcome"] == "other"
+    page.keyboard.press("Escape")
+    expect(page.locator("#peek")).to_be_hidden()
+
+
+def test_what_the_service_refuses_is_told_and_what_was_typed_stays(system: System, people: Any) -> None:
+    first, second = people("denial-specialist").page, people("manager")
+    other = second.go("/denials")
+    row = other.locator("#rows tr").last
+    denial = row.get_attribute("id")
+    row.locator("td.num").first.click()
+    expect(other.locator("#peek textarea")).to_be_visible()
+    other.locator("#peek textarea").fill("Half a sentence")
+    first.locator(f"#{denial} td.num").first.click()
+    first.locator("#peek select[name=outcome]").last.select_option("not-workable")
+    first.locator("#peek button", has_text=re.compile("^Resolve$")).click()
+    expect(first.locator("#toast")).to_contain_text("Resolved.")
+    other.locator("#peek button", has_text="Save the note").click()
+    expect(other.locator("#messages")).to_contain_text("Refused")
+    assert other.locator("#peek textarea").input_value() == "Half a sentence"
+
+
+def test_the_money_of_a_claim_as_of_an_event_is_the_sum_of_its_postings_so_far(system: System, people: Any) -> None:
+    paid = next(
+        claim
+        for claim in system.client.get("/api/claims/claims", status="closed", limit=100)["items"]
+        if claim["paid_cents"]
+    )
+    account = system.client.get(f"/api/payments/accounts/{paid['account_id']}")
+    page = people("biller").go(f"/claims/{paid['claim_id']}?v=1")
+    expect(page.locator(".chip", has_text="hash chain verified")).to_be_visible()
+    last = int(page.locator("#as-of").get_attribute("max") or "0")
+    seen = []
+    for at in range(1, last + 1):
+        expect(page.locator("#state h2").first).to_contain_text(f"As of event {at} of {last}")
+        seen.append(cents(page.locator("#state .card-value").first.inner_text()))
+        assert page.locator(".timeline li.future").count() == last - at
+        page.keyboard.press("]")
+    changes = [
+        cents(page.locator(f"#e{at} .cents").text_content()) if page.locator(f"#e{at} .cents").count() else 0
+        for at in range(1, last + 1)
+    ]
+    assert seen == [sum(changes[:at]) for at in range(1, last + 1)]
+    assert seen[-1] == account["account"]["owed_cents"]
+    total = page.locator("#money tfoot td")
+    assert cents(total.nth(0).inner_text()) == account["account"]["charged_cents"]
+    assert f"?v={last}" in page.url
+
+
+def test_every_figure_of_the_aging_is_the_sum_of_the_list_that_it_opens(system: System, people: Any) -> None:
+    person = people("manager")
+    checked = 0
+    for basis in ("responsibility", "service", "bill"):
+        page = person.go(f"/receivables?basis={basis}")
+        links = page.locator("#aging tbody a")
+        figures = [
+            (links.nth(at).get_attribute("href"), cents(links.nth(at).inner_text())) for at in range(links.count())
+        ]
+        total = cents(page.locator("#aging tfoot td").last.inner_text())
+        assert sum(figure for _, figure in figures) == total
+        for href, figure in figures:
+            opened = person.go(href)
+            rows = opened.locator("main table tbody td:last-child")
+            assert sum(cents(text) for text in rows.all_inner_texts()) == figure
+            checked += 1
+    assert checked >= 3
+
+
+def test_a_balance_opens_into_the_events_that_make_it(system: System, people: Any) -> None:
+    account = system.denied[0]["account_id"]
+    page = people("biller").go(f"/accounts/{account}")
+    figure = page.locator("#parties tbody a").first
+    owed = cents(figure.inner_text())
+    figure.click()
+    amounts = [cents(text) for text in page.locator("#postings tbody td.num:nth-last-child(2)").all_inner_texts()]
+    assert amounts and sum(amounts) == owed
+    assert cents(page.locator("#postings tbody td.num:last-child").last.inner_text()) == owed
+
+
+def test_a_held_remittance_shows_what_it_is_short_of_and_can_be_dismissed(system: System, people: Any) -> None:
+    page = people("poster").go(f"/remittances/{system.held_remittance_id}")
+    expect(page.locator("#proof .card", has_text="Difference")).to_contain_text("does not balance")
+    [remittance] = [
+        each
+        for each in system.client.get("/api/payments/remittances", status="held", limit=100)["items"]
+        if each["remittance_id"] == system.held_remittance_id
+    ]
+    for finding in remittance["findings"]:
+        expect(page.locator("main")).to_contain_text(finding["message"])
+    page.fill("form[hx-post$='/dismiss'] [name=reason]", "payer-sent-another")
+    page.click("form[hx-post$='/dismiss'] button")
+    expect(page.locator(".title .chip")).to_have_text("dismissed")
+
+
+def test_news_is_announced_and_moves_no_row_until_it_is_asked_for(system: System, people: Any) -> None:
+    page = people("manager").go("/claims")
+    expect(page.locator("#live")).to_contain_text("live · event")
+    rows = page.locator("#rows tr").all_inner_texts()
+    claim = system.client.get("/api/claims/claims", status="accepted", limit=1)["items"][0]
+    system.deny(claim)
+    expect(page.locator("#news button")).to_be_visible()
+    assert page.locator("#rows tr").all_inner_texts() == rows
+    page.click("#news button")
+    expect(page.locator("#rows tr", has_text=claim["claim_id"])).to_contain_text("adjudicated")
+
+
+def test_the_log_grows_before_the_eyes_and_doubles_nothing(system: System, people: Any) -> None:
+    page = people("manager").go("/system/events?service=payments&types=payments.RemittanceHeld.v1")
+    expect(page.locator("#live")).to_contain_text("live · event")
+    before = page.locator("#tail tr").count()
+    for more in (1, 2):
+        body = f"CLP*{system.denied[0]['claim_id']}*1*100*80**12*X~CAS*CO*45*20~"
+        system.send_835(an_835(body, "90"))
+        expect(page.locator("#tail tr")).to_have_count(before + more)
+    positions = page.locator("#tail tr td:first-child").all_inner_texts()
+    assert len(set(positions)) == len(positions)
+
+
+def test_a_locked_page_keeps_what_was_typed(system: System, people: Any) -> None:
+    person = people("denial-specialist")
+    page = person.go("/denials")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.locator("#peek textarea").fill("Not saved yet")
+    page.locator("details.user summary").click()
+    page.locator("[data-do=lock]").click()
+    expect(page.locator("#lock")).to_be_visible()
+    page.fill("#lock [name=password]", "not the password")
+    page.click("#lock button")
+    expect(page.locator("#lock-message")).to_contain_text("not the password")
+    page.fill("#lock [name=password]", system.password("denial-specialist"))
+    page.click("#lock button")
+    expect(page.locator("#lock")).to_be_hidden()
+    assert page.locator("#peek textarea").input_value() == "Not saved yet"
+
+
+def test_an_opened_name_is_on_the_record_and_in_no_address_and_no_log(system: System, people: Any) -> None:
+    claim = system.denied[1]
+    person = people("biller")
+    page = person.go(f"/claims/{claim['claim_id']}")
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.locator("button", has_text="Open name").click()
+    expect(page.locator(".name strong")).to_be_visible()
+    last_name = page.locator(".name strong").inner_text().split(",")[0]
+    openings = system.client.get("/openings", subject=claim["patient_id"], actor="user:biller")["items"]
+    assert "billing" in {opening["purpose"] for opening in openings}
+    assert addresses and not any(last_name.lower() in address.lower() for address in addresses)
+    logs = "".join(path.read_text(errors="replace") for path in (system.home / "logs").glob("*.log"))
+    assert f'"{last_name.lower()}' not in logs.lower()
+
+
+def test_a_search_leads_to_the_claim_and_leaves_no_trace_in_the_address(system: System, people: Any) -> None:
+    claim_id = system.denied[2]["claim_id"]
+    page = people("biller").go("/claims")
+    page.keyboard.press("/")
+    page.keyboard.type(claim_id.lower())
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{system.url}/claims/{claim_id}")
+    page.keyboard.press("/")
+    page.keyboard.type("NOBODY HAS THIS")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Nothing has this number.")
+    assert page.url == f"{system.url}/search"
+
+
+def test_an_export_has_the_rows_of_the_list(system: System, people: Any) -> None:
+    page = people("manager").go("/claims?view=all")
+    with page.expect_download() as download:
+        page.locator("a", has_text="CSV").click()
+    lines = download.value.path().read_text("utf-8-sig").splitlines()
+    count = sum(each["claims"] for each in system.client.get("/api/claims/claims/summary")["items"])
+    assert len(lines) == count + 1
+    assert lines[0].startswith("claim,account,status")
+
+
+def test_a_statement_opens_as_a_pdf(system: System, people: Any) -> None:
+    statement = system.client.get("/api/collections/statements", limit=1)["items"][0]
+    person = people("collector")
+    answer = person.page.request.get(f"{system.url}/collections/statements/{statement['statement_id']}")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.body().startswith(b"%PDF-")
