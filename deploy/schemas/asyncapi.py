@@ -16,6 +16,7 @@ from deploy.schemas.events import Schema, types_of
 from shared.events.envelope import START, Stored
 from shared.events.registry import SERVICES
 from shared.runtime.broker import Broker
+from shared.runtime.feed import Kept
 from shared.runtime.host import VERSION
 from shared.runtime.records import headers_of
 
@@ -37,11 +38,12 @@ _HEADERS: dict[str, str] = {
     "ce_hash": "32 raw bytes: SHA-256 over the previous hash, the envelope and the value",
     "ce_position": "epoch.tx.pos in the store: the order of the service's log, the same in every copy",
     "ce_generation": "how often the log was written to its topic from the start; a higher one replaced the topic",
+    "ce_kept": "epoch=position for each restore to an earlier moment, by commas: up to where the log before is kept; may be absent",
     "content-type": "application/json",
     "ce_causationid": "the event or request that led to it; may be absent",
     "traceparent": "W3C trace context; may be absent",
 }
-_OPTIONAL = frozenset({"ce_causationid", "traceparent"})
+_OPTIONAL = frozenset({"ce_causationid", "ce_kept", "traceparent"})
 
 
 def asyncapi_document() -> Schema:
@@ -96,7 +98,7 @@ def _message(service: str, name: str, about: str | None) -> Schema:
 
 
 def _envelope() -> Schema:
-    names = [name for name, _ in headers_of(_EXAMPLE, 1)]
+    names = [name for name, _ in headers_of(_EXAMPLE, 1, [Kept(1, START)])]
     return {
         "contentType": "application/json",
         "headers": {

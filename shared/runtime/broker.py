@@ -6,6 +6,7 @@ holds within a key, and a key's partition must not move). Beside it a small comp
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 
+_GONE_SECONDS = 30.0  # how long a topic may take to be deleted
 FETCH_BYTES_MAX = 8 << 20  # of one partition at once
 
 
@@ -96,6 +98,20 @@ class Broker:
             return events.name in made
         finally:
             await admin.close()
+
+    async def replace_topics(self, service: str) -> None:
+        """Delete the topics of a service and make them anew, empty."""
+        names = {self.events_topic(service), self.watermarks_topic(service)}
+        admin = AIOKafkaAdminClient(**self._connection())
+        await admin.start()
+        try:
+            await admin.delete_topics(sorted(names & set(await admin.list_topics())))
+            async with asyncio.timeout(_GONE_SECONDS):
+                while names & set(await admin.list_topics()):  # noqa: ASYNC110  only asking tells
+                    await asyncio.sleep(0.1)
+        finally:
+            await admin.close()
+        await self.ensure_topics(service)
 
     async def partition_numbers(self, service: str) -> list[int]:
         """The partitions of a service's topic, in order."""

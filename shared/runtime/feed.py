@@ -6,12 +6,13 @@ feed has one partition a service, the kafka feed those of its topic. A cursor is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from shared.events.envelope import Position, Stored
+from shared.kernel.errors import DomainError
 
 
 class Partition(NamedTuple):
@@ -30,11 +31,63 @@ class Page:
     watermark: datetime | None  # at the head: everything recorded up to then is in what has been read
 
 
+class EventsGivenUp(DomainError):
+    """The log was put back to an earlier moment than the cursor's: events that were read behind `kept` are no longer in it.
+
+    Nothing that is in the log now was passed over, and `cursor` goes on with the first event since.
+    """
+
+    code = "events-given-up"
+
+    def __init__(self, partition: Partition, *, kept: Position, cursor: str) -> None:
+        super().__init__(
+            "the log was restored to an earlier moment: events behind the position that is kept are no longer in it; "
+            "drop what came of them and go on from the cursor of this answer",
+            service=partition.service,
+            partition=partition.number,
+            kept=str(kept),
+            cursor=cursor,
+        )
+        self.partition = partition
+        self.kept = kept
+        self.cursor = cursor
+
+
+class AnotherLog(DomainError):
+    """The cursor is of an epoch that this log never had: it was taken from another copy of it."""
+
+    code = "another-log"
+
+
+class Kept(NamedTuple):
+    """When `epoch` began, the log of those before ended at `position`."""
+
+    epoch: int
+    position: Position
+
+
+EPOCHS = "select epoch, kept_epoch, kept_tx, kept_pos from epochs order by epoch"
+
+
+def epochs_in(rows: Iterable[Any]) -> tuple[Kept, ...]:
+    """What a store answers to EPOCHS."""
+    return tuple(Kept(row["epoch"], Position(row["kept_epoch"], row["kept_tx"], row["kept_pos"])) for row in rows)
+
+
+def kept_of(position: Position, epochs: Iterable[Kept]) -> Position | None:
+    """Up to where a log is still as it was for a reader at `position`; None when all of it is."""
+    ends = [kept.position for kept in epochs if kept.epoch > position.epoch]
+    return min(ends) if ends and min(ends) < position else None
+
+
 class Feed(Protocol):
     async def partitions(self, service: str) -> Sequence[Partition]: ...
 
     async def read(self, partition: Partition, cursor: str | None, limit: int, wait_seconds: float = 0.0) -> Page:
-        """Up to `limit` events behind the cursor (None: from the start), waiting for the first at most so long."""
+        """Up to `limit` events behind the cursor (None: from the start), waiting for the first at most so long.
+
+        Raises EventsGivenUp, AnotherLog for a cursor that a restore left behind, ValueError for one that is none.
+        """
         ...
 
     async def covering(self, service: str, position: Position | None) -> Mapping[Partition, Position]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -164,6 +164,11 @@ class Held:
         """Make sure that nobody has taken over so far. Raises Fenced."""
         async with self._pool.acquire() as connection:
             self.state = msgspec.json.decode(await self._move(connection, self.place))
+
+    async def ask(self, question: str) -> Sequence[asyncpg.Record]:
+        """Read something of the database in which the lease lies."""
+        rows: Sequence[asyncpg.Record] = await self._pool.fetch(question)
+        return rows
 
     async def count_attempt(self, event_id: UUID) -> int:
         """Note, durably and before it is made, that an event is tried on its own. Returns which attempt it is."""

@@ -6,6 +6,8 @@ twice is read once.
 
 A topic that was deleted and written again has other offsets. The reader notices, by an end before its offset or by a record of a
 later generation, and starts at the beginning; what it has applied it passes over, so nothing is lost and nothing applied twice.
+
+A log that was restored to an earlier moment is told by its records (`ce_kept`): a reader that was further is told once.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.broker import Broker
-from shared.runtime.feed import Page, Partition
+from shared.runtime.feed import EventsGivenUp, Page, Partition, kept_of
 from shared.runtime.kafka_log import Behind, LogRecord, PartitionLog, Tail
 
 StoreHead: TypeAlias = Callable[[str], Awaitable[Position | None]]
@@ -123,6 +125,10 @@ class KafkaFeed:
                 if at.offset > 0:
                     return _page(Cursor(generation, record.offset, position), events, is_head=False)
                 generation = record.generation
+            if record.stored.position.epoch > position.epoch and (kept := kept_of(position, record.epochs)) is not None:
+                if events:
+                    return _page(Cursor(generation, record.offset, position), events, is_head=False)
+                raise EventsGivenUp(partition, kept=kept, cursor=str(Cursor(generation, record.offset, kept)))
             if record.stored.position > position:
                 events.append(record.stored)
                 position = record.stored.position

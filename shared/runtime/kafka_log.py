@@ -24,8 +24,8 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.broker import Broker
-from shared.runtime.feed import Partition
-from shared.runtime.records import generation_of, stored_of
+from shared.runtime.feed import Kept, Partition
+from shared.runtime.records import epochs_of, generation_of, stored_of
 
 KEPT_RECORDS = 2_000  # of each partition
 READ_SECONDS = 10.0  # how long a page further back may take to come
@@ -40,6 +40,7 @@ class LogRecord(NamedTuple):
     offset: int
     generation: int
     stored: Stored
+    epochs: tuple[Kept, ...] = ()  # that restores began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,10 @@ def log_records(service: str, records: Iterable[Any]) -> list[LogRecord]:
     found = []
     for record in records:
         try:
-            found.append(LogRecord(record.offset, generation_of(record.headers), stored_of(service, record)))
+            headers = record.headers
+            found.append(
+                LogRecord(record.offset, generation_of(headers), stored_of(service, record), epochs_of(headers))
+            )
         except (KeyError, ValueError, UnicodeDecodeError):
             _log.error("record is not an event", extra={"service": service, "partition": record.partition})
     return found
@@ -173,8 +177,8 @@ class Tail:
             consumer.assign([said])
             self._watermark_offsets[said] = max(0, (await consumer.end_offsets([said]))[said] - _BACK)
         for partition in partitions:
-            offset, last = found[partition.number]
-            self._logs[self.place(partition)] = PartitionLog(service, offset, last)
+            last = found[partition.number]
+            self._logs[self.place(partition)] = PartitionLog(service, last.offset, last.position)
         self._watermarks[service] = deque(maxlen=_KEPT_WATERMARKS)
         self._services[said.topic] = service
         await self._assign()
@@ -307,10 +311,18 @@ class _Borrowed:
 # --- the last record of each partition --------------------------------------------------------------------------------
 
 
+class Last(NamedTuple):
+    """The last record of a partition; where there is none, the partition's end, START and 0."""
+
+    offset: int
+    position: Position
+    generation: int
+
+
 async def last_records(
     consumer: AIOKafkaConsumer, broker: Broker, service: str, numbers: Sequence[int]
-) -> Mapping[int, tuple[int, Position]]:
-    """By partition: the offset of its last record and the event's position; its end and START where there is none."""
+) -> Mapping[int, Last]:
+    """By partition."""
     places = [TopicPartition(broker.events_topic(service), number) for number in numbers]
     consumer.assign(places)
     ends = await consumer.end_offsets(places)
@@ -320,22 +332,14 @@ async def last_records(
     }
 
 
-async def last_position(consumer: AIOKafkaConsumer, broker: Broker, service: str, numbers: Sequence[int]) -> Position:
-    """Of the last event in a service's topic; START when it is empty."""
-    found = await last_records(consumer, broker, service, numbers)
-    return max((position for _, position in found.values()), default=START)
-
-
-async def _last_record(
-    consumer: AIOKafkaConsumer, service: str, place: TopicPartition, start: int, end: int
-) -> tuple[int, Position]:
+async def _last_record(consumer: AIOKafkaConsumer, service: str, place: TopicPartition, start: int, end: int) -> Last:
     reader, back = _Borrowed(consumer), _BACK
     while start < end:
         offset = max(start, end - back)
         records, _ = await reader.read(place, offset, back, end)
         if events := log_records(service, records):
-            return events[-1].offset, events[-1].stored.position
+            return Last(events[-1].offset, events[-1].stored.position, events[-1].generation)
         if offset == start:
             break
         back *= 8
-    return end, START
+    return Last(end, START, 0)

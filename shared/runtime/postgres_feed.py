@@ -30,7 +30,7 @@ import asyncpg
 
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.clock import Clock
-from shared.runtime.feed import Page, Partition
+from shared.runtime.feed import EPOCHS, AnotherLog, EventsGivenUp, Kept, Page, Partition, epochs_in, kept_of
 from shared.runtime.store.rows import COLUMNS, prepare_connection, stored_events
 
 _STAMP_AGE_MAX = timedelta(seconds=5)  # as in append_batch
@@ -129,6 +129,7 @@ class _StoreReader:
         self._one_reading = asyncio.Lock()
         self._writers = _Writers()
         self._latest: _Head | None = None
+        self._epochs: tuple[Kept, ...] = ()  # those that restores began
         self._next_poll: asyncio.Task[_Head] | None = None
         self._reading: asyncio.Task[_Head] | None = None
         self._pages: dict[Position, _Fetching] = {}  # by what they come after, the latest used last
@@ -136,14 +137,23 @@ class _StoreReader:
 
     async def read(self, after: Position, limit: int, wait_seconds: float) -> Page:
         if self._latest is not None and self._latest.last > after:  # catching up needs no new reading for every page
+            self._refuse_what_was_given_up(after, self._latest)
             return _page(after, await self._events(after, self._latest, limit), head=None)
         give_up_at = asyncio.get_running_loop().time() + wait_seconds
         head = await self._fresh_head()
+        self._refuse_what_was_given_up(after, head)
         while head.last <= after and asyncio.get_running_loop().time() < give_up_at:
             head = await self._wait_for_poll()
         events = await self._events(after, head, limit) if head.last > after else []
         reached = events[-1].position if events else after
         return _page(after, events, head=head if reached >= head.last else None)
+
+    def _refuse_what_was_given_up(self, after: Position, head: _Head) -> None:
+        if after.epoch > head.epoch:
+            raise AnotherLog("the cursor is of another copy of this log", service=self._service)
+        kept = kept_of(after, self._epochs)
+        if kept is not None:
+            raise EventsGivenUp(Partition(self._service, 0), kept=kept, cursor=str(kept))
 
     async def last(self) -> Position | None:
         """Of the last event that is committed, also above the horizon."""
@@ -232,6 +242,9 @@ class _StoreReader:
                 last=START if row["last_tx"] is None else Position(row["last_epoch"], row["last_tx"], row["last_pos"]),
                 watermark=self._watermark(business_now, row),
             )
+            if head.epoch > 0 and (not self._epochs or self._epochs[-1].epoch != head.epoch):
+                self._epochs = epochs_in(await pool.fetch(EPOCHS))
+                self._pages.clear()  # they may hold what was given up
             latest = self._latest
             if latest is not None and head.epoch == latest.epoch and head.horizon < latest.horizon <= row["next_tx"]:
                 # A transaction that was known to write no events ends and is counted again for a moment. What could be

@@ -23,3 +23,8 @@ PRODUCERS = Counter("ledgerline_relay_producers", "Producers started by the rela
 REPUBLISHED = Counter(
     "ledgerline_relay_republished", "Times that a log was written to Kafka from the start", ["service"]
 )
+GIVEN_UP = Counter(
+    "ledgerline_reader_given_up",
+    "Times that a reader found that a log was restored to an earlier moment than its own position",
+    ["reader", "service"],
+)

@@ -25,7 +25,7 @@ from shared.runtime import reader_metrics
 from shared.runtime.codec import EventCodec, UnknownEventType
 from shared.runtime.command import Commands
 from shared.runtime.faults import Pause, is_worth_retrying
-from shared.runtime.feed import Feed, Page, Partition
+from shared.runtime.feed import EventsGivenUp, Feed, Page, Partition
 from shared.runtime.held import Held, Keeper, Place
 from shared.runtime.leases import Fenced
 from shared.runtime.policy import Policy, Timers
@@ -162,7 +162,16 @@ class Reader:
 
     async def _read(self, held: Held, cursor: str | None, wait_seconds: float) -> Found:
         limit = held.page_events(self._page_events)
-        page = await self._feed.read(self.partition, cursor, limit, wait_seconds=wait_seconds)
+        try:
+            page = await self._feed.read(self.partition, cursor, limit, wait_seconds=wait_seconds)
+        except EventsGivenUp as cut:
+            # Only where the store of another service was put back and this one's was not. No event that there is now was missed.
+            reader_metrics.GIVEN_UP.labels(self.name, self.partition.service).inc()
+            _log.error(
+                "the log was restored to an earlier moment: rebuild what was made of events that it gave up",
+                extra={"reader": self.name, "partition": str(self.partition), "position": str(cut.kept)},
+            )
+            page = await self._feed.read(self.partition, cut.cursor, limit)
         return Found(page=page, wanted=self._selection.wanted(page.events))
 
     async def _take(self, held: Held, found: Found) -> None:

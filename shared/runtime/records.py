@@ -7,6 +7,9 @@ times and hashes only.
 `ce_generation` counts how often the log was written to its topic from the start. A reader that meets a later generation than
 the one it began under knows that the topic was replaced beneath it.
 
+`ce_kept` is there once the log was restored to an earlier moment: `epoch=position` for each restore, by commas. Who stands behind such
+a position in an earlier epoch has read events that are no longer in the log.
+
 Source: CloudEvents 1.0, Kafka protocol binding, section 3.2 (binary content mode).
 """
 
@@ -14,22 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from shared.events.envelope import Position, Stored
+from shared.runtime.feed import Kept
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 GENERATION = "ce_generation"
+KEPT = "ce_kept"
 
 
 def key_of(stored: Stored) -> bytes:
     return stored.key.encode()
 
 
-def headers_of(stored: Stored, generation: int) -> list[tuple[str, bytes]]:
-    """The envelope of an event."""
+def headers_of(stored: Stored, generation: int, epochs: Sequence[Kept] = ()) -> list[tuple[str, bytes]]:
+    """The envelope of an event. `epochs`: those that restores began."""
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(stored.event_id).encode()),
@@ -54,7 +60,21 @@ def headers_of(stored: Stored, generation: int) -> list[tuple[str, bytes]]:
         headers.append(("ce_causationid", stored.causation_id.encode()))
     if stored.traceparent is not None:
         headers.append(("traceparent", stored.traceparent.encode()))
+    if epochs:
+        headers.append((KEPT, ",".join(f"{kept.epoch}={kept.position}" for kept in epochs).encode()))
     return headers
+
+
+def epochs_of(headers: Headers) -> tuple[Kept, ...]:
+    """The epochs that restores began, as a record says."""
+    told = next((value for name, value in headers if name == KEPT), None)
+    return () if told is None else _epochs(told)
+
+
+@lru_cache(maxsize=64)
+def _epochs(told: bytes) -> tuple[Kept, ...]:
+    pairs = [part.split("=") for part in told.decode().split(",")]
+    return tuple(Kept(int(epoch), Position.parse(position)) for epoch, position in pairs)
 
 
 def generation_of(headers: Headers) -> int:

@@ -26,13 +26,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from opentelemetry import trace
 
-from shared.events.envelope import START, Position, Stored
+from shared.events.envelope import START, Stored
 from shared.runtime import reader_metrics
 from shared.runtime.broker import Broker
 from shared.runtime.codec import EventCodec
-from shared.runtime.feed import Feed, Partition
+from shared.runtime.feed import EPOCHS, Feed, Kept, Partition, epochs_in, kept_of
 from shared.runtime.held import Held, Keeper, Place
-from shared.runtime.kafka_log import last_position
+from shared.runtime.kafka_log import Last, last_records
 from shared.runtime.leases import Fenced
 from shared.runtime.progress import Progress
 from shared.runtime.readers import Found, Reader, Selection
@@ -40,6 +40,8 @@ from shared.runtime.records import headers_of, key_of
 
 PAGE_EVENTS = 1_000
 WATERMARK_SECONDS = 1.0  # how often a quiet service says how far in time its log reaches
+
+_GENERATIONS_OF_AN_EPOCH = 1_000
 
 _log = logging.getLogger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -62,6 +64,7 @@ class RelaySink:
         self._broker = broker
         self._producer: AIOKafkaProducer | None = None
         self._told_at = 0.0
+        self._epochs: tuple[Kept, ...] = ()  # that restores began
 
     def look_at(self, held: Held, events: Sequence[Stored]) -> None:
         """A page is published as it is."""
@@ -88,7 +91,7 @@ class RelaySink:
                         topic,
                         value=stored.data,
                         key=key_of(stored),
-                        headers=headers_of(stored, generation),
+                        headers=headers_of(stored, generation, self._epochs),
                         timestamp_ms=int(stored.recorded_at.timestamp() * 1000),
                     )
                     for stored in events
@@ -134,21 +137,32 @@ class RelaySink:
         return self._producer
 
     async def _begin(self, held: Held) -> None:
-        """Find out whether the topic holds what was published. Raises StartAgain when it does not."""
+        """Find out whether the topic holds what was published, and nothing else. Raises StartAgain when it does not."""
+        self._epochs = epochs_in(await held.ask(EPOCHS))
         is_new = await self._broker.ensure_topics(self.service)
+        end = await self._topic_end()
+        if kept_of(end.position, self._epochs) is not None:
+            _log.warning("topic holds what a restore gave up, replacing it", extra={"service": self.service})
+            await self._broker.replace_topics(self.service)
+            is_new = True
+        generation = generation_in(held)
+        # An epoch has numbers of its own: a restored row does not know how often the topic was written since.
+        least = self._epochs[-1].epoch * _GENERATIONS_OF_AN_EPOCH if self._epochs else 1
         has_published = held.place.position > START
-        if has_published and (is_new or await self._topic_end() < held.place.position):
+        if (is_new and generation < least) or (has_published and (is_new or end.position < held.place.position)):
             _log.warning("topic was replaced, publishing from the start", extra={"service": self.service})
             beginning = Place(cursor=None, position=START, watermark=None)
             async with held.moving(beginning) as connection:
-                await held.write_state(connection, {**held.state, "generation": generation_in(held) + 1})
+                fresh = max(generation + 1, end.generation + 1, least)
+                await held.write_state(connection, {**held.state, "generation": fresh})
             reader_metrics.REPUBLISHED.labels(self.service).inc()
             raise StartAgain
 
-    async def _topic_end(self) -> Position:
+    async def _topic_end(self) -> Last:
         numbers = await self._broker.partition_numbers(self.service)
         async with self._broker.consumer() as consumer:
-            return await last_position(consumer, self._broker, self.service, numbers)
+            found = await last_records(consumer, self._broker, self.service, numbers)
+        return max(found.values(), key=lambda last: last.position)
 
 
 class Relay(Reader):

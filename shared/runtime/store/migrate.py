@@ -76,6 +76,18 @@ async def create_database(dsn: str, name: str) -> bool:
         await connection.close()
 
 
+async def begin_epoch(dsn: str, *, at_least: int = 0) -> int:
+    """Say that the store was put back to an earlier moment; returns its new epoch. Needs a superuser or the owner.
+
+    For a restore into the same cluster, which `migrate` cannot notice. Nobody may be writing.
+    """
+    connection = await asyncpg.connect(dsn)
+    try:
+        return int(await connection.fetchval("select begin_epoch($1)", at_least))
+    finally:
+        await connection.close()
+
+
 async def migrate(dsn: str, service: str) -> None:
     """Bring the service's database to the schema of this code. Raises NewerState, WrongStore.
 
@@ -151,7 +163,9 @@ def _claim(connection: Connection, service: str) -> None:
     found = connection.execute(text("select service from store")).scalar_one()
     if found != service:
         raise WrongStore(f"this database is the store of {found}, not of {service}")
-    connection.execute(
-        text("update store set epoch = epoch + 1, system_identifier = :now where system_identifier <> :now"),
+    moved = connection.execute(
+        text("update store set system_identifier = :now where system_identifier <> :now returning true"),
         {"now": identifier},
     )
+    if moved.scalar_one_or_none():
+        connection.execute(text("select begin_epoch()"))

@@ -24,11 +24,17 @@ from fastapi.responses import Response, StreamingResponse
 
 from shared.events.envelope import Stored
 from shared.kernel.errors import Malformed
-from shared.runtime.feed import Feed, Page, Partition
+from shared.runtime.feed import EventsGivenUp, Feed, Page, Partition
 from shared.runtime.identity import Caller
+from shared.runtime.web.problems import RESPONSES
 from shared.runtime.web.requests import caller, identity
 
 MEDIA_TYPE = "application/cloudevents-batch+json"
+GONE = {
+    **RESPONSES[409],
+    "description": "The log was restored to an earlier moment than the cursor's. Code events-given-up: fact `kept` is the last position"
+    " that is still as it was, and the header Ledgerline-Cursor goes on. Code another-log: begin again without a cursor.",
+}
 _SCANNED_EVENTS = 1000  # read at a time; only some of them are the tenant's
 _SCANS_MAX = 20  # in one answer: after so many the cursor moves on even when nothing was found
 _WAIT_SECONDS_MAX = 30.0
@@ -69,7 +75,15 @@ class EventReader:
         self._feed = feed
 
     async def read(self, wanted: Wanted, cursors: Mapping[int, str], limit: int, wait_seconds: float) -> Reading:
-        """Up to about `limit` events behind the cursors, waiting for the first at most so long."""
+        """Up to about `limit` events behind the cursors, waiting for the first at most so long. Raises EventsGivenUp."""
+        try:
+            return await self._read(wanted, cursors, limit, wait_seconds)
+        except EventsGivenUp as cut:
+            # Nothing of this answer was told, so the other partitions go on where the question said.
+            cursor = write_cursor({**cursors, cut.partition.number: cut.cursor})
+            raise EventsGivenUp(cut.partition, kept=cut.kept, cursor=cursor) from None
+
+    async def _read(self, wanted: Wanted, cursors: Mapping[int, str], limit: int, wait_seconds: float) -> Reading:
         until = time.monotonic() + wait_seconds
         found: list[Stored] = []
         is_head = False
@@ -127,7 +141,7 @@ def events_router(service: str, feed: Feed) -> APIRouter:
     router = APIRouter(tags=["events"])
     reader = EventReader(service, feed)
 
-    @router.get("/events", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
+    @router.get("/events", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}, 410: GONE})
     async def read_events(
         request: Request,
         who: Annotated[Caller, Depends(caller("events:read-events"))],
@@ -151,6 +165,7 @@ def events_router(service: str, feed: Feed) -> APIRouter:
         wanted = Wanted(tenant=who.tenant, types=_listed(types), aggregates=_listed(aggregates))
         cursors = read_cursor(last_event_id or after)
         if "text/event-stream" in accept:
+            await reader.read(wanted, cursors, 1, 0)  # what is wrong with the cursor is said before the stream begins
             return StreamingResponse(
                 _stream(reader, wanted, cursors, limit, until=identity(request).expires_at),
                 media_type="text/event-stream",

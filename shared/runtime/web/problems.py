@@ -20,6 +20,7 @@ from shared.kernel.errors import DomainError, Malformed, NotFound
 from shared.runtime import telemetry
 from shared.runtime.availability import Unavailable
 from shared.runtime.command import EventTooLarge, IdempotencyKeyReused, TooBusy
+from shared.runtime.feed import AnotherLog, EventsGivenUp
 from shared.runtime.identity.caller import Forbidden, TenantNotNamed
 from shared.runtime.identity.tokens import InvalidToken
 from shared.runtime.queries import NotYet
@@ -59,6 +60,8 @@ _STATUS: Sequence[tuple[type[DomainError], int]] = (
     (TenantNotNamed, 400),
     (InvalidToken, 401),
     (Forbidden, 403),
+    (EventsGivenUp, 410),
+    (AnotherLog, 410),
     (EventTooLarge, 413),
     (Malformed, 422),
     (IdempotencyKeyReused, 422),
@@ -72,6 +75,7 @@ _TITLES = {
     404: "Not found",
     405: "No such method here",
     409: "Refused",
+    410: "Gone",
     413: "Too large",
     415: "Not a media type for this",
     422: "Malformed request",
@@ -112,6 +116,8 @@ def refusal(error: DomainError) -> JSONResponse:
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = f'Bearer error="{"invalid_token"}"'
+    if isinstance(error, EventsGivenUp):
+        headers["Ledgerline-Cursor"] = error.cursor
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, TooBusy | NotYet):

@@ -15,7 +15,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from shared.events.envelope import Position, Stored
-from shared.runtime.feed import Page, Partition
+from shared.runtime.feed import EventsGivenUp, Page, Partition
 from shared.runtime.identity import Role, TokenVerifier
 from shared.runtime.identity.issuer import LocalIssuer
 from shared.runtime.identity.keys import IssuerKeys
@@ -63,10 +63,16 @@ class ListFeed:
     async def read(self, partition: Partition, cursor: str | None, limit: int, wait_seconds: float = 0.0) -> Page:
         start = int(cursor or "0")
         log = self.logs[partition.number]
+        if start > len(log):
+            raise EventsGivenUp(partition, kept=log[-1].position, cursor=str(len(log)))
         events = log[start : start + limit]
         end = start + len(events)
         last = log[end - 1].position if end else Position(0, 0, 0)
         return Page(events=events, cursor=str(end), position=last, is_head=end == len(log), watermark=None)
+
+    def restore(self, *, kept: int) -> None:
+        """To the moment at which the log held so many events."""
+        del self.logs[0][kept:]
 
     async def covering(self, service: str, position: Position | None) -> Mapping[Partition, Position]:
         raise NotImplementedError
@@ -238,6 +244,23 @@ async def test_a_cursor_that_the_feed_does_not_understand_is_refused(subscriber:
     after = write_cursor({0: "not-a-number"})
     answer = await subscriber.client.get("/events", params={"after": after}, headers=subscriber.headers())
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_who_is_ahead_of_a_log_that_was_restored_is_told_what_is_kept_and_where_to_go_on(
+    subscriber: Subscriber, accept: str
+) -> None:
+    whole = await subscriber.client.get("/events", headers=subscriber.headers())
+    subscriber.feed.restore(kept=4)
+    after, headers = whole.headers["ledgerline-cursor"], subscriber.headers(Accept=accept)
+    answer = await subscriber.client.get("/events", params={"after": after}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (410, "events-given-up")
+    assert answer.json()["facts"]["kept"] == "0.4.1"
+    cursor = answer.headers["ledgerline-cursor"]
+    assert answer.json()["facts"]["cursor"] == cursor
+    subscriber.feed.logs[0].append(stored(9, "north"))
+    rest = await subscriber.client.get("/events", params={"after": cursor}, headers=subscriber.headers())
+    assert [event["streamversion"] for event in rest.json()] == [9]
 
 
 async def test_only_those_who_may_read_events_do(subscriber: Subscriber) -> None:
