@@ -10,10 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
 
-.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean test-tamper
-.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-api test-retries test-e2e check lint format types schemas migrate bench logs kafka-jars clean
-.PHONY: help setup up down demo test test-unit test-contracts test-integration test-e2e check lint format types schemas migrate bench validate fuzz logs kafka-jars clean
-.PHONY: help setup browser up down demo test test-unit test-contracts test-integration test-ui test-e2e check lint format types schemas migrate bench logs kafka-jars clean
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean test-tamper test-api test-retries validate fuzz browser test-ui
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20

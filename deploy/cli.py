@@ -28,6 +28,7 @@ from shared.codecs.x12.deviations import UnknownDeviation, deviations_named
 from shared.codecs.x12.envelope import sniff
 from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
+from shared.runtime.identity import Role
 from shared.runtime.identity.directory import Directory
 
 app = typer.Typer(
@@ -387,22 +388,38 @@ def heads_continue(
 
 
 @tenant_app.command("add")
-def tenant_add(name: str) -> None:
-    """Add a tenant to the local issuer."""
-    Directory(home()).add_tenant(name)
-    _out.print(f"tenant {name} added")
+def tenant_add(name: Annotated[str, typer.Argument(help="Lower case letters, digits and dashes.")]) -> None:
+    """Add a tenant to the local issuer. Safe to repeat; works while the system runs and before."""
+    directory = Directory(home())
+    if name in directory.content().tenants:
+        _out.print(f"tenant {name} is there already")
+        return
+    directory.add_tenant(name)
+    _out.print(f"tenant {name} added; next: `ledgerline user add NAME {name} --role ROLE`")
 
 
 @user_app.command("add")
 def user_add(
-    name: str,
-    tenant: str,
-    role: Annotated[list[str], typer.Option(help="May be given several times.")],
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+    name: Annotated[str, typer.Argument(help="Lower case letters, digits and . _ @ -")],
+    tenant: Annotated[str, typer.Argument(help="One that `ledgerline tenant add` made.")],
+    role: Annotated[list[str], typer.Option(help=f"May be given several times: {', '.join(sorted(Role))}.")],
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt=True,
+            hide_input=True,
+            confirmation_prompt=True,
+            envvar="LEDGERLINE_USER_PASSWORD",
+            help="12 characters or more; asked for when it is not given. Others can see what is given on a command line.",
+        ),
+    ],
 ) -> None:
-    """Add a user of the local issuer, or give one roles in a further tenant."""
-    Directory(home()).add_user(name, password, tenant, role)
-    _out.print(f"user {name} added to {tenant}")
+    """Add a user of the local issuer, or set the roles in a tenant and the password of one that is there. Safe to repeat."""
+    directory = Directory(home())
+    before = directory.content().users.get(name)
+    directory.add_user(name, password, tenant, role)
+    done = "added to" if before is None or tenant not in before.tenants else "was in already, roles and password set:"
+    _out.print(f"user {name} {done} {tenant} as {', '.join(role)}")
 
 
 @user_app.command("disable")

@@ -225,6 +225,7 @@ _BESIDE_SETTINGS = [
     "| `LEDGERLINE_SECRETS_DIR` | every process | folder whose files are settings: `ledgerline_root_key`, `ledgerline_database_app_password`, … |",
     "| `OTEL_EXPORTER_OTLP_ENDPOINT` | every process | where spans go, OTLP over HTTP; empty: nowhere |",
     "| `LEDGERLINE_TOKEN` | the command line | bearer token to act with; empty: the administrator of the local issuer |",
+    "| `LEDGERLINE_USER_PASSWORD` | the command line | password of the user that `user add` adds; empty: it is asked for |",
     "| `LEDGERLINE_PG_BIN` | the embedded runner, tests | folder of PostgreSQL's programs; empty: those of the wheel |",
     "| `LEDGERLINE_JAVA` | the embedded runner, tests | the `java` that runs Kafka; empty: the first found |",
     "| `LEDGERLINE_SUPERVISED` | every process | `1`: end when standard input closes; set by the supervisor |",

@@ -23,7 +23,7 @@ from deploy.demo.population import invent
 from deploy.state import load
 from services.dashboard.main import PAGES
 from shared.runtime.evidence.account import PROGRAM
-from shared.runtime.identity.directory import Directory
+from shared.runtime.identity.directory import Directory, is_password
 from tests.e2e.machine import free_block
 
 PRACTICE = "deploy/practices/river-clinic.yaml"
@@ -63,11 +63,12 @@ def ledgerline() -> Iterator[CommandLine]:
         shutil.rmtree(home)
 
 
-def a_charge_message(folder: Path) -> Path:
+def a_charge_message(folder: Path, number: bytes = b"", other: bytes = b"") -> Path:
+    """A visit's charges; with another number it is another visit."""
     visit = invent(patients=1, first_day=date(2026, 6, 1), days=5, seed=1).visits[0]
     message = messages.charges(visit, datetime(2026, 6, 5, 12, 0, tzinfo=UTC))
     file = folder / "charge.hl7"
-    file.write_bytes(message)
+    file.write_bytes(message.replace(number, other))
     return file
 
 
@@ -189,6 +190,23 @@ def test_every_page_of_the_dashboard_is_served_to_somebody_who_logged_in(ledgerl
         assert browser.get("/receivables/export").text.startswith("\ufeffaccount,party,age")
         # What is not a page is still the front door's own.
         assert browser.get("/openings").headers["content-type"] == "application/problem+json"
+
+
+def test_tenants_and_users_are_added_once_however_often_it_is_said(tmp_path: Path) -> None:
+    ledgerline = CommandLine(tmp_path, 0, {"LEDGERLINE_USER_PASSWORD": "a long one indeed"})
+    assert "tenant north added" in ledgerline.run("tenant", "add", "north")
+    assert "is there already" in ledgerline.run("tenant", "add", "north")
+    assert "lower case letters" in ledgerline.run("tenant", "add", "North Clinic", code=1)
+    assert "added to north" in ledgerline.run("user", "add", "anna", "north", "--role", "biller", "--role", "coder")
+    assert "roles and password set" in ledgerline.run("user", "add", "anna", "north", "--role", "manager")
+    anna = Directory(tmp_path).content().users["anna"]
+    assert anna.tenants == {"north": ["manager"]}
+    assert is_password("a long one indeed", anna.password_hash)
+    assert "no such tenant" in ledgerline.run("user", "add", "ben", "south", "--role", "biller", code=1)
+    assert "a role is one of" in ledgerline.run("user", "add", "ben", "north", "--role", "king", code=1)
+    short = CommandLine(tmp_path, 0, {"LEDGERLINE_USER_PASSWORD": "short"})
+    assert "12 characters" in short.run("user", "add", "ben", "north", "--role", "biller", code=1)
+    assert list(Directory(tmp_path).content().users) == ["anna"]
 
 
 def test_x12_check_needs_no_system_and_names_the_rule(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from alembic import op
 
 revision = "2026_11_21_epochs"
-down_revision = "2026_11_21_read_models"
+down_revision = "2026_11_21_heads"
 
 
 def upgrade() -> None:
