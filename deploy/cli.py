@@ -20,8 +20,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from deploy import machine
+from deploy.backup import back_up, stop_archive
 from deploy.client import Client, NotRunning, Refused
 from deploy.practice import NotAPractice, read_practice
+from deploy.restore import restore as restore_backup
 from deploy.state import State, StateRefused, home, load
 from shared.codecs.x12.check import check, json_document
 from shared.codecs.x12.deviations import UnknownDeviation, deviations_named
@@ -30,6 +32,8 @@ from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
 from shared.runtime.identity import Role
 from shared.runtime.identity.directory import Directory
+from shared.runtime.native.backups import BackupFailed
+from shared.runtime.native.postgres import PostgresFailed, PostgresUnavailable
 
 app = typer.Typer(
     add_completion=False,
@@ -59,11 +63,22 @@ Port = Annotated[int | None, typer.Option(min=1024, max=65000, help="HTTP port (
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
+_REFUSALS = (
+    StateRefused,
+    machine.StartFailed,
+    Refused,
+    DomainError,
+    BackupFailed,
+    PostgresFailed,
+    PostgresUnavailable,
+)
+
+
 def main() -> None:
     """Exit codes: 0 done, 1 refused or findings, 2 wrong usage or not running."""
     try:
         app()
-    except (StateRefused, machine.StartFailed, Refused, DomainError) as error:
+    except _REFUSALS as error:
         _err.print(f"[red]{error}[/red]", highlight=False)
         sys.exit(1)
     except NotRunning as error:
@@ -382,6 +397,67 @@ def heads_continue(
     with _connected() as client:
         answer = client.post(f"/api/{service}/ops/heads/continue", {"because": because})
     _out.print(f"head {answer['head']} of {service} goes on from head {answer['continues']}, {answer['size']} events")
+
+
+# --- a second copy ----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def backup(
+    target: Annotated[Path | None, typer.Argument(help="A new FILE.tar, or a folder of backups.")] = None,
+    root_key: Annotated[bool, typer.Option(help="Put the root key in, which opens every sealed value.")] = True,
+    stop: Annotated[bool, typer.Option("--stop", help="No longer copy the database's log to the folder.")] = False,
+) -> None:
+    """Copy everything while the system works. A folder also takes the database's log from now on: any later moment can be restored."""
+    folder = home()
+    state = load(folder)
+    if state is None or machine.supervisor_pid(folder) is None:
+        raise NotRunning("there is no system running here: `ledgerline up` starts one")
+    if (target is None) != stop:
+        raise typer.BadParameter("name a FILE.tar or a folder, or --stop")
+    if target is None:
+        stop_archive(folder)
+        _out.print("the database's log is no longer copied")
+        return
+    with _err.status("backing up") as status:
+        written, manifest = back_up(folder, state, target, with_root_key=root_key, progress=status.update)
+    _out.print(f"{written}: everything up to {manifest.ended_at}", soft_wrap=True)
+    if manifest.has_root_key:
+        _out.print("It holds the root key: whoever has it can read every patient's data. Keep it as you keep the keys.")
+    else:
+        _out.print(
+            f"It does not hold {folder}/keys/root.key, without which no sealed value can be read: keep that elsewhere."
+        )
+    if written.is_dir():
+        _out.print(f"From now on {target} also takes the database's log: `ledgerline restore {target} --to MOMENT`")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="What `ledgerline backup` wrote: a file, a folder, a folder of them.")],
+    to: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"], help="A moment.")
+    ] = None,
+    root_key: Annotated[Path | None, typer.Option(help="Where the root key lies, when the backup has none.")] = None,
+    port: Port = None,
+    epoch: Annotated[int, typer.Option(min=1, max=32_000, help="At least this epoch for the logs.")] = 1,
+) -> None:
+    """Bring everything back into LEDGERLINE_HOME, new or stopped. What lies there is put aside, never removed."""
+    folder = home()
+    if machine.supervisor_pid(folder) is not None:
+        raise StateRefused(f"the system of {folder} is running: `ledgerline down` first")
+    with _err.status("restoring") as status:
+        restored = restore_backup(
+            folder, source, moment=to, root_key=root_key, port=port, epoch=epoch, progress=status.update
+        )
+    _out.print(
+        f"restored up to {restored.until} into {folder}; every log begins epoch {restored.epoch}", soft_wrap=True
+    )
+    if restored.aside is not None:
+        _out.print(f"what was there lies in {restored.aside}: remove it when you no longer need it", soft_wrap=True)
+    _out.print(
+        "Next: `ledgerline up`, `ledgerline verify`. What was sent to partners after that moment is not taken back."
+    )
 
 
 # --- tenants and users ------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Refused(Exception):
         super().__init__(text)
         self.code: str = problem.get("code", "")
         self.status = answer.status_code
+        self.facts: Mapping[str, Any] = problem.get("facts", {})
 
 
 class NotRunning(Exception):

@@ -62,20 +62,26 @@ def choose(
 
 
 def _new_state(feed: Literal["postgres", "kafka"], brokers: int, port: int, clock_from: datetime | None) -> State:
-    mllp_port = 2575 if port == 8080 else port + 10
     [postgres_port] = free_ports(1)
-    return State(
+    state = State(
         format=states.FORMAT,
         feed=feed,
         brokers=brokers if feed == "kafka" else 0,
         clock="real" if clock_from is None else "driven",
         clock_from=clock_from.astimezone(UTC).isoformat() if clock_from else "",
         port=port,
-        mllp_port=mllp_port,
-        sandbox_sftp_port=port + 11,
-        sandbox_http_port=port + 12,
+        mllp_port=0,
+        sandbox_sftp_port=0,
+        sandbox_http_port=0,
         postgres_port=postgres_port,
     )
+    return at_port(state, port)
+
+
+def at_port(state: State, port: int) -> State:
+    """The state with every address that is told by the one of HTTP."""
+    mllp_port = 2575 if port == 8080 else port + 10
+    return replace(state, port=port, mllp_port=mllp_port, sandbox_sftp_port=port + 11, sandbox_http_port=port + 12)
 
 
 def busy_ports(state: State) -> list[int]:

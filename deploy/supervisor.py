@@ -22,6 +22,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from deploy.archive import archive_of
 from deploy.state import CHECKOUT, State, load
 from shared.events.registry import SERVICES
 from shared.runtime.clock import FileClock
@@ -231,6 +232,8 @@ class Supervisor:
         self._servers: list[Server] = []
         self._children: list[Child] = []
         self._brokers: kafka.RunningKafka | None = None
+        self._archive: Child | None = None
+        self._archived_to: Path | None = None
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises what keeps the system from starting."""
@@ -284,7 +287,22 @@ class Supervisor:
             server.watch()
         for child in self._children:
             child.watch(self._folder)
+        self._watch_archive()
         introduce_sandbox(self._folder)
+
+    def _watch_archive(self) -> None:
+        """Copy the database's log to wherever it is wanted now."""
+        wanted = archive_of(self._folder)
+        if self._archive is not None and wanted != self._archived_to:
+            self._archive.ask_to_end()
+            self._archive.end()
+            self._archive = None
+        if wanted is not None and self._archive is None:
+            command = [sys.executable, "-m", "deploy.archive", str(self._folder)]
+            self._archive = Child(name="archive", command=command, environment={})
+        self._archived_to = wanted
+        if self._archive is not None:
+            self._archive.watch(self._folder)
 
     def _stop_all(self) -> None:
         for child in self._children:
@@ -293,7 +311,10 @@ class Supervisor:
             child.end()
         if self._state.feed == "kafka":
             kafka.stop(self._folder / "kafka")
-        postgres.stop(self._folder / "postgres")
+        postgres.stop(self._folder / "postgres")  # waits until the archive has all of its log
+        if self._archive is not None:
+            self._archive.ask_to_end()
+            self._archive.end()
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_prepared_transactions": "0",  # a forgotten prepared transaction would hold the feed's horizon for ever
+    "max_slot_wal_keep_size": "4GB",  # an archive that nobody fetches fills no disk; it then needs a new base backup
     "idle_in_transaction_session_timeout": "60s",
     "password_encryption": "scram-sha-256",
     # The server's log must not quote rows or statements: they may hold personal data.
@@ -121,6 +122,41 @@ def start(
             server.initialise(durable=durable)
         server.refuse_other_major_version()
         return server.start(port, {} if durable else THROW_AWAY)
+
+
+def recover(
+    data: Path,
+    fill: Callable[[Path], None],
+    *,
+    settings: Mapping[str, str],
+    binaries: Binaries | None = None,
+    shelter: Path = SHELTER,
+) -> RunningPostgres:
+    """Make the cluster kept at `data` from a base backup and bring it to where `settings` (recovery targets) say.
+
+    `fill` puts the backup into an empty folder; `data` already holds the password of the superuser. Returns the server once it
+    is a primary of its own. Raises PostgresUnavailable or PostgresFailed; what was made by then is removed.
+    """
+    data = data.absolute()
+    account = _database_account()
+    _prepare_folder(data, account)
+    with _one_starter_at_a_time(data):
+        placed, moved = _reachable(binaries or find_binaries(), account, shelter)
+        cluster = _cluster_folder(data, account, shelter)
+        if cluster.exists():
+            raise PostgresFailed(f"there is a cluster in {cluster} already")
+        server = _Server(data=data, cluster=cluster, bin=placed.bin, account=account, origin=placed.origin, moved=moved)
+        try:
+            server.adopt(fill)
+            server.refuse_other_major_version()
+            running = server.start(None, settings)
+            server.wait_for_the_end_of_recovery()
+        except BaseException:
+            if server.running() is not None:
+                server.stop()
+            shutil.rmtree(cluster, ignore_errors=True)
+            raise
+        return running
 
 
 def stop(data: Path, *, binaries: Binaries | None = None, shelter: Path = SHELTER) -> None:
@@ -416,6 +452,25 @@ class _Server:
             flags = ["-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-locale", "-k"]
             self._run(["initdb", "-D", str(fresh), *flags, *([] if durable else ["-N"])])
         fresh.rename(self.cluster)
+
+    def adopt(self, fill: Callable[[Path], None]) -> None:
+        """Put a base backup into the cluster's place, as one that is to be recovered."""
+        fresh = self.cluster.with_name("cluster.new")
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        fresh.mkdir(mode=0o700)
+        fill(fresh)
+        fresh.joinpath("recovery.signal").touch()
+        for path in (fresh, *fresh.rglob("*")):
+            self.account.owns(path)
+        fresh.rename(self.cluster)
+
+    def wait_for_the_end_of_recovery(self) -> None:
+        """Until the server takes writes. Raises PostgresFailed with its last words when it ends instead."""
+        while self.cluster.joinpath("recovery.signal").exists():  # removed when a timeline of its own has begun
+            if self.running() is None:
+                raise PostgresFailed(f"PostgreSQL ended while it recovered\n{self._log_since(0)[-2000:]}")
+            time.sleep(0.05)
 
     @contextlib.contextmanager
     def _readable_password(self) -> Iterator[Path]:
