@@ -25,7 +25,7 @@ from deploy.archive import LOG
 from deploy.backup import ASIDE, DIGEST, HOME, MANIFEST, ROOT_KEY, Manifest, file_of
 from deploy.machine import at_port
 from shared.events.registry import SERVICES
-from shared.runtime.identity.directory import write_privately
+from shared.runtime.identity.private_files import write_privately
 from shared.runtime.local_vault import ROOT_KEY_FILE
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
