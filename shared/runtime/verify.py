@@ -19,6 +19,7 @@ from shared.runtime.remembered import Remembered
 from shared.runtime.store.hashing import FIRST, hash_of
 
 PAGE_EVENTS = 2_000
+HORIZON_SECONDS = 5.0  # how long what is committed may still be above the horizon, which a foreign transaction holds
 
 
 class VersionsGapless:
@@ -111,7 +112,7 @@ async def every_event(store: Feed, service: str) -> AsyncIterator[Stored]:
         head = heads.get(partition)
         cursor: str | None = None
         while head is not None:
-            page = await store.read(partition, cursor, PAGE_EVENTS)
+            page = await store.read(partition, cursor, PAGE_EVENTS, HORIZON_SECONDS)
             for stored in page.events:
                 if stored.position <= head:
                     yield stored

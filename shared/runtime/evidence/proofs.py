@@ -21,6 +21,7 @@ from shared.runtime.evidence.merkle import (
     joined,
     root_by_path,
 )
+from shared.runtime.evidence.sealer import HORIZON_SECONDS
 from shared.runtime.feed import Feed, Partition
 
 _PAGE_EVENTS = 1_000
@@ -49,7 +50,7 @@ class Proofs:
         behind: list[bytes] = []
         cursor, until = str(last), Position.parse(head.position)
         while Position.parse(cursor) < until:
-            page = await store.read(Partition(head.service, 0), cursor, _PAGE_EVENTS)
+            page = await store.read(Partition(head.service, 0), cursor, _PAGE_EVENTS, HORIZON_SECONDS)
             behind += [event_leaf(stored) for stored in page.events if stored.position <= until]
             if not page.events:
                 break

@@ -43,6 +43,7 @@ from shared.runtime.feed import Feed, Partition
 from shared.runtime.settings import Settings
 
 EVENTS_A_HEAD = 20_000  # most; more events get several heads at once
+HORIZON_SECONDS = 5.0  # how long events that are under a head already may be above the horizon of another process
 _PAGE_EVENTS = 2_000
 
 _log = logging.getLogger(__name__)
@@ -258,13 +259,13 @@ class Sealer:
         """Events behind a position, up to another or to the safe horizon of this moment."""
         partition = Partition(self._service, 0)
         cursor: str | None = str(after)
-        while True:
-            page = await self._store.read(partition, cursor, _PAGE_EVENTS)
+        while until is None or after < until:
+            page = await self._store.read(partition, cursor, _PAGE_EVENTS, 0.0 if until is None else HORIZON_SECONDS)
             for stored in page.events:
                 if until is not None and stored.position > until:
                     return
                 yield stored
-            if page.is_head or not page.events or (until is not None and page.position >= until):
+            if not page.events or (page.is_head if until is None else page.position >= until):
                 return
             cursor = page.cursor
 

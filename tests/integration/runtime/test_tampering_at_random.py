@@ -38,6 +38,7 @@ alter table events drop constraint events_pkey, drop constraint events_tenant_ev
 drop index events_feed;
 create index on events (epoch, tx, pos);
 create index on events (tenant, stream, version);
+update store set epoch = 300; -- so that an event that was moved to a later epoch is still below the horizon
 """
 
 
