@@ -63,7 +63,7 @@ test-retries: setup ## 1,000 writes, each sent 20 times at once: one effect each
 	LEDGERLINE_TEST_LONG=1 $(PYTEST) -s tests/integration/security/test_idempotency.py
 
 test-ui: setup browser ## the pages in a real Chromium over a system that played some days; pictures in build/pictures
-	$(PYTEST) tests/ui
+	$(PYTEST) --timeout 900 tests/ui
 
 test-e2e: setup ## a practice's days through the public interface, on both feeds, with kills
 	$(PYTEST) tests/e2e

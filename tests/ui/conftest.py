@@ -25,7 +25,7 @@ from shared.runtime.identity.directory import Directory
 from tests.e2e.machine import started
 
 PICTURES = CHECKOUT / "build" / "pictures"
-PATIENTS, DAYS = 14, 10
+PATIENTS, DAYS = 20, 30
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
