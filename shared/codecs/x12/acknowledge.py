@@ -208,9 +208,9 @@ def _group_answer(group: _Group, reply: Envelope, errors: Sequence[X12Error]) ->
     return GroupAcknowledgement(
         envelope=reply,
         control_number="0001",
-        functional_id=group.opening[1],
-        group_control_number=group.opening[6],
-        version=group.opening[8],
+        functional_id=_fitting(group.opening[1], 2),
+        group_control_number=_fitting(group.opening[6], 9),
+        version=_fitting(group.opening[8], 12),
         sets=responses,
         status=status,
         sets_included=group.included if group.included.isdigit() else str(len(responses)),
@@ -228,9 +228,9 @@ def _set_answer(opened: _Set, errors: Sequence[X12Error]) -> SetResponse:
     if inside:
         codes.append(_SEGMENTS_IN_ERROR)
     return SetResponse(
-        set_id=opened.opening[1],
-        control_number=opened.opening[2],
-        guide=opened.opening[3],
+        set_id=_fitting(opened.opening[1], 3),  # what is too long is told by its own IK4
+        control_number=_fitting(opened.opening[2], 9),
+        guide=_fitting(opened.opening[3], 35),
         errors=tuple(_segment_errors(opened, inside[:_ERRORS_MAX])),
         status="R" if within else "A",
         codes=tuple(dict.fromkeys(codes))[:5],
