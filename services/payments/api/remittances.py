@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Path
 
 from services.payments.adapters.remittance_files import Received, RemittanceFiles
 from services.payments.api.bodies import (
@@ -43,6 +43,8 @@ Release = Annotated[Cause, Depends(cause_of("payments:release-remittance"))]
 TakeBack = Annotated[Cause, Depends(cause_of("payments:reverse-remittance"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-remittances"))]
 Worker = Annotated[Caller, Depends(caller("payments:read-worklists"))]
+
+Ordinal = Annotated[int, Path(ge=0, le=2**31 - 1, description="Place of the claim in the remittance.")]
 
 
 def router(
@@ -122,7 +124,7 @@ def router(
         return done(await commands.handle(remittance, remittance_id, command, cause), SERVICE)
 
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/retry")
-    async def retry_claim(remittance_id: Id, ordinal: int, cause: Release) -> Done:
+    async def retry_claim(remittance_id: Id, ordinal: Ordinal, cause: Release) -> Done:
         """Post a held claim again, after what was wrong around it was mended."""
         held = await claim(cause.tenant, remittance_id, ordinal)
         async with reads.read(cause.tenant) as connection:
@@ -135,14 +137,14 @@ def router(
         return done(await commands.handle(claim_accounts, held["account_id"], command, cause), SERVICE)
 
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/match")
-    async def match_claim(remittance_id: Id, ordinal: int, body: RematchBody, cause: Release) -> Done:
+    async def match_claim(remittance_id: Id, ordinal: Ordinal, body: RematchBody, cause: Release) -> Done:
         """Send cash that waits under a wrong number to the claim that it belongs to."""
         waits = await claim(cause.tenant, remittance_id, ordinal)
         command = RematchAnswer(remittance_id=remittance_id, ordinal=ordinal, to_claim_id=body.claim_id)
         return done(await commands.handle(claim_accounts, waits["account_id"], command, cause), SERVICE)
 
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/unpost")
-    async def unpost_claim(remittance_id: Id, ordinal: int, cause: TakeBack) -> Done:
+    async def unpost_claim(remittance_id: Id, ordinal: Ordinal, cause: TakeBack) -> Done:
         """Take one posted claim back, as a compensating event; its cash is in suspense again."""
         posted = await claim(cause.tenant, remittance_id, ordinal)
         command = ReverseClaimPayment(remittance_id=remittance_id, ordinal=ordinal, reversed_on=clock.now().date())
