@@ -19,6 +19,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 
 _GONE_SECONDS = 30.0  # how long a topic may take to be deleted
+_KNOWN_SECONDS = 30.0  # how long the partitions of a new topic may be unknown
 FETCH_BYTES_MAX = 8 << 20  # of one partition at once
 
 
@@ -114,14 +115,22 @@ class Broker:
         await self.ensure_topics(service)
 
     async def partition_numbers(self, service: str) -> list[int]:
-        """The partitions of a service's topic, in order."""
+        """The partitions of a service's topic, in order.
+
+        Waits for a topic that somebody makes in this moment: brokers list its name before they know its partitions. Raises
+        TimeoutError.
+        """
         admin = AIOKafkaAdminClient(**self._connection())
         await admin.start()
         try:
-            (topic,) = await admin.describe_topics([self.events_topic(service)])
+            async with asyncio.timeout(_KNOWN_SECONDS):
+                while True:
+                    (topic,) = await admin.describe_topics([self.events_topic(service)])
+                    if topic["error_code"] == 0 and topic["partitions"]:
+                        return sorted(partition["partition"] for partition in topic["partitions"])
+                    await asyncio.sleep(0.05)
         finally:
             await admin.close()
-        return sorted(partition["partition"] for partition in topic["partitions"])
 
     def _connection(self) -> Mapping[str, Any]:
         options: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "client_id": "ledgerline"}

@@ -182,6 +182,17 @@ async def test_an_older_relay_that_wakes_up_is_shut_out_and_nothing_is_passed_ov
 
 
 @pytest.mark.asyncio
+async def test_who_asks_for_the_partitions_of_a_topic_that_is_being_made_waits_for_them(
+    kafka_cluster: KafkaCluster,
+) -> None:
+    broker = Broker(bootstrap=kafka_cluster.bootstrap_servers, partitions=3, prefix=f"test-{secrets.token_hex(4)}")
+    asking = asyncio.create_task(broker.partition_numbers("charges"))
+    assert not (await asyncio.wait([asking], timeout=1.0))[0]  # nobody has made it yet
+    await broker.ensure_topics("charges")
+    assert await asking == [0, 1, 2]
+
+
+@pytest.mark.asyncio
 async def test_a_topic_deleted_and_written_again_gives_the_same_read_model(shop: Shop) -> None:
     await charge(shop, ["A", "B", "C", "D"])
     relay = shop.relay()
