@@ -16,7 +16,8 @@
 
   // --- the row one stands on ---
   const rows = () => $$("[data-row]").filter((row) => row.offsetParent !== null);
-  const here = () => $("[data-row].here");
+  // A row that was drawn anew lost its mark; the focus, which the browser gave back to it, says the same.
+  const here = () => $("[data-row].here") || document.activeElement?.closest("[data-row]");
   const stand = (row) => {
     here()?.classList.remove("here");
     row.classList.add("here");
