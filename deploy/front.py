@@ -358,13 +358,13 @@ class WithPages:
     """Shows pages at the paths of the dashboard, and leaves every other path to the front door."""
 
     def __init__(self, door: ASGIApp, pages: Starlette) -> None:
-        self._door = door
+        self.door = door
         self._pages = pages
         self._segments = dashboard_service.first_segments(pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["path"].strip("/").split("/")[0] in self._segments
-        await (self._pages if is_page else self._door)(scope, receive, send)
+        await (self._pages if is_page else self.door)(scope, receive, send)
 
 
 async def _is_ready(client: httpx.AsyncClient, service: str) -> bool:

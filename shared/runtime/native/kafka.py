@@ -446,11 +446,19 @@ def _wait_until_started(nodes: Sequence[Node]) -> None:
     give_up = time.monotonic() + START_SECONDS
     for node in nodes:
         while not (node.log.exists() and STARTED in node.log.read_text(errors="replace")):
-            if not node.is_running:
+            if _is_down(node):
                 raise KafkaFailed(f"node {node.id} ended while starting\n{_last_words(node)}")
             if time.monotonic() > give_up:
                 raise KafkaFailed(f"node {node.id} did not start within {START_SECONDS} s\n{_last_words(node)}")
             time.sleep(0.1)
+
+
+def _is_down(node: Node) -> bool:
+    """Asked twice: for a moment in its start a process has no arguments to be known by."""
+    if node.is_running:
+        return False
+    time.sleep(0.2)
+    return not node.is_running
 
 
 def _last_words(node: Node) -> str:

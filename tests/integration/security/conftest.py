@@ -151,7 +151,7 @@ async def system(postgres_server: PostgresServer, tmp_path_factory: pytest.TempP
                 clinic=clinic,
                 app=front.app,
                 operations=_operations(
-                    {f"/api/{name}": host.app for name, host in hosts.items()} | {"": _edge(front.app)}
+                    {f"/api/{name}": host.app for name, host in hosts.items()} | {"": _edge(front.app.door)}
                 ),
                 key=signing_key(clinic.system.platform.settings.home),
                 objects={},

@@ -23,6 +23,16 @@ NOT_OURS = ECKey.generate_key("P-256", {"kid": "not-ours"})
 OF_THE_INSTALLATION = ("/ops/verify", "/ops/rebuild", "/ops/quiet", "/quiet", "/clock")
 
 
+# One stream of each service, by what paths call the object that it is about.
+STREAMS = {
+    "eligibility": "patient/{patient_id}",
+    "charges": "encounter/{encounter_id}",
+    "claims": "claim/{claim_id}",
+    "payments": "claim-account/{account_id}",
+    "collections": "guarantor-account/{patient_id}",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     operation: Operation
@@ -149,6 +159,8 @@ def request_to(
 ) -> Request:
     """A well-formed request that names these objects."""
     path = operation.path
+    for service, stream in STREAMS.items():
+        path = path.replace(f"/api/{service}/streams/{{aggregate}}/{{key}}", f"/api/{service}/streams/{stream}")
     for name, value in {"resource_type": "Patient", **objects}.items():
         path = path.replace(f"{{{name}}}", value)
     assert "{" not in path, f"{operation}: no example of what its path names"

@@ -131,7 +131,8 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
         case ClaimVoided():
             return replace(claim, stage=Stage.VOIDED)
         case ClaimClosed():
-            return claim if claim.stage is Stage.VOIDED else replace(claim, stage=Stage.CLOSED)
+            is_voided = claim.stage is Stage.VOIDED or event.reason == "voided"
+            return replace(claim, stage=Stage.VOIDED if is_voided else Stage.CLOSED)
         case FollowUpDue() | PayerControlNumberKnown():
             return claim
         case _:
