@@ -27,7 +27,7 @@ from services.dashboard.pages import (
     system,
 )
 from services.dashboard.rendering import Templates
-from services.dashboard.security import PageHeaders
+from services.dashboard.security import PAGE_HEADERS
 from services.dashboard.sessions import Sessions
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.static_files import static_files
@@ -67,8 +67,7 @@ def build(
         routes=[*routes, Mount("/static", app=static_files())],
         middleware=[
             Middleware(Recorded, service="dashboard", template_of=template_of),
-            Middleware(SafeHeaders),
-            Middleware(PageHeaders),
+            Middleware(SafeHeaders, headers=PAGE_HEADERS),
             Middleware(BoundedBody, json_bytes_max=settings.json_bytes_max, upload_bytes_max=settings.json_bytes_max),
         ],
         exception_handlers={404: entrance.nowhere(desk)},

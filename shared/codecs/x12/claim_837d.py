@@ -6,7 +6,7 @@ kept as `others` of the nearest thing that owns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -16,27 +16,25 @@ from shared.codecs.x12.claim_parts import Batch, Claim, ClaimHeader, ClaimLine, 
 from shared.codecs.x12.claim_reading import (
     Context,
     Facts,
-    gathered,
+    batches_of,
     parts_of_set,
     read_adjudications,
     read_coverages,
+    read_diagnoses,
     read_parties,
     read_pointers,
     related_causes,
     stream_claims,
 )
 from shared.codecs.x12.claim_writing import (
-    split_at_party,
     write_837,
+    written_claim,
     written_clm,
-    written_codes,
-    written_coverages,
+    written_diagnoses,
     written_facts,
-    written_in_order,
     written_line,
     written_line_dates,
     written_numbers,
-    written_providers,
 )
 from shared.codecs.x12.elements import (
     Party,
@@ -51,7 +49,7 @@ from shared.codecs.x12.envelope import Place, TransactionSet
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.tokenizer import STANDARD, Dialect, Limits, Segment, Source
 from shared.codecs.x12.values import cents_text
-from shared.codecs.x12.writer import SegmentWriter, Value
+from shared.codecs.x12.writer import SegmentWriter
 
 GUIDE = "005010X224A2"
 
@@ -94,10 +92,6 @@ class DentalClaim(Claim, frozen=True, kw_only=True):
     supervising: Party | None = None  # NM1*DQ
     lines: tuple[DentalLine, ...] = ()
 
-    @property
-    def claim_lines(self) -> tuple[ClaimLine, ...]:
-        return self.lines
-
 
 class DentalBatch(Batch[DentalClaim], frozen=True, kw_only=True):
     """One ST to SE of an 837D."""
@@ -111,7 +105,7 @@ Part: TypeAlias = ClaimHeader | DentalClaim | ClaimTrailer
 
 def read_837d(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[DentalBatch]:
     """Every 837D of a file. Other transaction sets are passed over."""
-    yield from _batches(stream_837d(source, problems, limits))
+    yield from batches_of(DentalBatch, stream_837d(source, problems, limits))
 
 
 def stream_837d(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[Part]:
@@ -121,23 +115,8 @@ def stream_837d(source: Source, problems: Problems | None = None, limits: Limits
 
 def dental_batch_of(transaction: TransactionSet) -> DentalBatch:
     """The 837D in a transaction set that has been read already."""
-    (batch,) = _batches(parts_of_set(transaction, read_claim))
+    (batch,) = batches_of(DentalBatch, parts_of_set(transaction, read_claim))
     return batch
-
-
-def _batches(parts: Iterable[Part]) -> Iterator[DentalBatch]:
-    for header, claims, trailer in gathered(parts):
-        yield DentalBatch(
-            envelope=header.envelope,
-            control_number=header.control_number,
-            beginning=header.beginning,
-            submitter=header.submitter,
-            receiver=header.receiver,
-            claims=claims,
-            others=header.others,
-            problems=trailer.problems,
-            place=trailer.place,
-        )
 
 
 def read_claim(segments: Sequence[Segment], context: Context, problems: Problems) -> DentalClaim:
@@ -147,10 +126,9 @@ def read_claim(segments: Sequence[Segment], context: Context, problems: Problems
     own, *coverages = loops(whole, starts_with("SBR"))
     lead, *blocks = loops(own, starts_with("NM1"))
     facts = Facts(lead[1:], problems)
-    diagnosed = [segment for segment in facts.codes if segment.components(1)[:1] in (("ABK",), ("BK",))][:1]
+    diagnoses = read_diagnoses(facts.codes)
     providers, unknown = read_parties(blocks, ("DN", "82", "77", "DD", "DQ"), problems)
     where = (*clm.components(5), "", "", "")
-    composites = [each.components(at) for each in diagnosed for at in range(1, len(each.elements))]
     return DentalClaim(
         billing_provider=context.billing_provider,
         subscriber=context.subscriber,
@@ -171,8 +149,8 @@ def read_claim(segments: Sequence[Segment], context: Context, problems: Problems
         payer_control_number=facts.named("F8"),
         prior_authorization=facts.named("G1"),
         patient_paid_cents=facts.amounts.get("F5"),
-        diagnoses=tuple(parts[1] for parts in composites if len(parts) > 1),
-        is_icd9=bool(composites) and composites[0][:1] == ("BK",),
+        diagnoses=diagnoses.codes,
+        is_icd9=diagnoses.is_icd9,
         references=tuple(facts.references),
         dates=tuple(facts.dates),
         note=facts.note,
@@ -183,7 +161,7 @@ def read_claim(segments: Sequence[Segment], context: Context, problems: Problems
         supervising=providers.get("DQ"),
         other_coverages=read_coverages(coverages, problems),
         lines=tuple(_line(line, problems) for line in lines),
-        others=(*(each for each in facts.codes if each not in diagnosed), *facts.others, *unknown),
+        others=(*diagnoses.others, *facts.others, *unknown),
         place=Place(clm.number, segments[-1].number),
     )
 
@@ -237,7 +215,7 @@ _LINE_ORDER = ("TOO", "DTP", "CN1", "REF", "AMT", "K3", "HCP")
 
 
 def _written_claim(writer: SegmentWriter, claim: DentalClaim) -> Iterator[str]:
-    yield written_clm(
+    clm = written_clm(
         writer,
         claim,
         where=(claim.place_of_service, "B", claim.frequency),
@@ -245,22 +223,19 @@ def _written_claim(writer: SegmentWriter, claim: DentalClaim) -> Iterator[str]:
         special_program=claim.special_program,
         predetermination=claim.predetermination,
     )
-    codes = written_codes(writer, _diagnosis_codes(claim))
+    codes = written_diagnoses(writer, claim.diagnoses, is_icd9=claim.is_icd9)
     facts = written_facts(writer, claim, amounts=(("F5", claim.patient_paid_cents),), codes=codes)
-    before, after = split_at_party(claim.others)
-    yield from written_in_order(facts, before, _CLAIM_ORDER, writer)
     providers = (claim.referring, claim.rendering, claim.facility, claim.assistant, claim.supervising)
-    yield from written_providers(writer, providers)
-    yield from map(writer.copy, after)
-    yield from written_coverages(writer, claim)
-    for number, line in enumerate(claim.lines, start=1):
-        yield writer.segment("LX", str(number))
-        yield from _written_line(writer, line)
-
-
-def _diagnosis_codes(claim: DentalClaim) -> list[Value]:
-    first, further = ("BK", "BF") if claim.is_icd9 else ("ABK", "ABF")
-    return [(further if at else first, code) for at, code in enumerate(claim.diagnoses)]
+    yield from written_claim(
+        writer,
+        claim,
+        claim.lines,
+        clm=clm,
+        facts=facts,
+        order=_CLAIM_ORDER,
+        providers=providers,
+        write_line=_written_line,
+    )
 
 
 def _written_line(writer: SegmentWriter, line: DentalLine) -> Iterator[str]:

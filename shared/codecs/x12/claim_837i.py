@@ -6,7 +6,7 @@ Source: ASC X12N 005010X223A2 (837I). One InstitutionalBatch for each ST. The ty
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from shared.codecs.x12.claim_parts import Batch, Claim, ClaimHeader, ClaimLine, 
 from shared.codecs.x12.claim_reading import (
     Context,
     Facts,
-    gathered,
+    batches_of,
     parts_of_set,
     read_adjudications,
     read_coverages,
@@ -26,16 +26,13 @@ from shared.codecs.x12.claim_reading import (
     stream_claims,
 )
 from shared.codecs.x12.claim_writing import (
-    split_at_party,
     write_837,
+    written_claim,
     written_clm,
-    written_coverages,
     written_facts,
-    written_in_order,
     written_line,
     written_line_dates,
     written_numbers,
-    written_providers,
 )
 from shared.codecs.x12.elements import (
     Dated,
@@ -98,10 +95,6 @@ class InstitutionalClaim(Claim, frozen=True, kw_only=True):
     referring: Party | None = None  # NM1*DN
     lines: tuple[InstitutionalLine, ...] = ()
 
-    @property
-    def claim_lines(self) -> tuple[ClaimLine, ...]:
-        return self.lines
-
 
 class InstitutionalBatch(Batch[InstitutionalClaim], frozen=True, kw_only=True):
     """One ST to SE of an 837I."""
@@ -117,7 +110,7 @@ def read_837i(
     source: Source, problems: Problems | None = None, limits: Limits | None = None
 ) -> Iterator[InstitutionalBatch]:
     """Every 837I of a file. Other transaction sets are passed over."""
-    yield from _batches(stream_837i(source, problems, limits))
+    yield from batches_of(InstitutionalBatch, stream_837i(source, problems, limits))
 
 
 def stream_837i(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[Part]:
@@ -127,23 +120,8 @@ def stream_837i(source: Source, problems: Problems | None = None, limits: Limits
 
 def institutional_batch_of(transaction: TransactionSet) -> InstitutionalBatch:
     """The 837I in a transaction set that has been read already."""
-    (batch,) = _batches(parts_of_set(transaction, read_claim))
+    (batch,) = batches_of(InstitutionalBatch, parts_of_set(transaction, read_claim))
     return batch
-
-
-def _batches(parts: Iterable[Part]) -> Iterator[InstitutionalBatch]:
-    for header, claims, trailer in gathered(parts):
-        yield InstitutionalBatch(
-            envelope=header.envelope,
-            control_number=header.control_number,
-            beginning=header.beginning,
-            submitter=header.submitter,
-            receiver=header.receiver,
-            claims=claims,
-            others=header.others,
-            problems=trailer.problems,
-            place=trailer.place,
-        )
 
 
 _PROVIDERS = ("71", "72", "ZZ", "82", "77", "DN")
@@ -265,28 +243,26 @@ _LINE_ORDER = ("PWK", "DTP", "REF", "AMT", "NTE", "HCP")
 
 
 def _written_claim(writer: SegmentWriter, claim: InstitutionalClaim) -> Iterator[str]:
-    yield written_clm(writer, claim, where=(claim.facility_type, "A", claim.frequency))
+    amounts = (("F3", claim.estimated_due_cents),)
+    codes = written_hospital_codes(writer, claim.codes)
+    stay = list(_written_stay(writer, claim))
+    facts = [*stay, *written_facts(writer, claim, amounts=amounts, codes=codes)]
     admission = writer.segment("CL1", claim.admission_type, claim.admission_source, claim.patient_status)
-    facts = [*_written_stay(writer, claim), admission] if admission != "CL1" else list(_written_stay(writer, claim))
-    facts += written_facts(
-        writer,
-        claim,
-        amounts=(("F3", claim.estimated_due_cents),),
-        codes=written_hospital_codes(writer, claim.codes),
-    )
-    before, after = split_at_party(claim.others)
-    rank = {name: at for at, name in enumerate(_CLAIM_ORDER)}
-    facts.sort(key=lambda text: rank[text.partition(writer.dialect.element)[0]])
-    yield from written_in_order(facts, before, _CLAIM_ORDER, writer)
+    if admission != "CL1":
+        facts.insert(len(stay) + len(claim.dates), admission)  # behind the last DTP
     providers = (
         *(claim.attending, claim.operating, claim.other_operating, claim.rendering, claim.facility, claim.referring),
     )
-    yield from written_providers(writer, providers)
-    yield from map(writer.copy, after)
-    yield from written_coverages(writer, claim)
-    for number, line in enumerate(claim.lines, start=1):
-        yield writer.segment("LX", str(number))
-        yield from _written_line(writer, line)
+    yield from written_claim(
+        writer,
+        claim,
+        claim.lines,
+        clm=written_clm(writer, claim, where=(claim.facility_type, "A", claim.frequency)),
+        facts=facts,
+        order=_CLAIM_ORDER,
+        providers=providers,
+        write_line=_written_line,
+    )
 
 
 def _written_stay(writer: SegmentWriter, claim: InstitutionalClaim) -> Iterator[str]:

@@ -7,11 +7,9 @@ What has no word here is kept as `others` of the nearest thing that owns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TypeAlias
-
-from msgspec import Struct
 
 from shared.codecs.x12.claim_parts import (
     ORIGINAL,
@@ -32,27 +30,25 @@ from shared.codecs.x12.claim_parts import (
 from shared.codecs.x12.claim_reading import (
     Context,
     Facts,
-    gathered,
+    batches_of,
     parts_of_set,
     read_adjudications,
     read_coverages,
+    read_diagnoses,
     read_parties,
     read_pointers,
     related_causes,
     stream_claims,
 )
 from shared.codecs.x12.claim_writing import (
-    split_at_party,
     write_837,
+    written_claim,
     written_clm,
-    written_codes,
-    written_coverages,
+    written_diagnoses,
     written_facts,
-    written_in_order,
     written_line,
     written_line_dates,
     written_numbers,
-    written_providers,
 )
 from shared.codecs.x12.elements import (
     Party,
@@ -67,7 +63,7 @@ from shared.codecs.x12.envelope import Place, TransactionSet
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.tokenizer import STANDARD, Dialect, Limits, Segment, Source
 from shared.codecs.x12.values import cents_text
-from shared.codecs.x12.writer import SegmentWriter, Value
+from shared.codecs.x12.writer import SegmentWriter
 
 __all__ = [
     "DIAGNOSES_MAX",
@@ -127,10 +123,6 @@ class ProfessionalClaim(Claim, frozen=True, kw_only=True):
     supervising: Party | None = None  # NM1*DQ
     lines: tuple[ServiceLine, ...] = ()
 
-    @property
-    def claim_lines(self) -> tuple[ClaimLine, ...]:
-        return self.lines
-
 
 class ClaimBatch(Batch[ProfessionalClaim], frozen=True, kw_only=True):
     """One ST to SE of an 837P."""
@@ -145,7 +137,7 @@ Part: TypeAlias = ClaimHeader | ProfessionalClaim | ClaimTrailer
 def read_837p(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[ClaimBatch]:
     """Every batch of a file. Other transaction sets are passed over. Problems of a batch are in it; those of the
     whole file go to `problems` too."""
-    yield from _batches(stream_837p(source, problems, limits))
+    yield from batches_of(ClaimBatch, stream_837p(source, problems, limits))
 
 
 def stream_837p(source: Source, problems: Problems | None = None, limits: Limits | None = None) -> Iterator[Part]:
@@ -155,41 +147,8 @@ def stream_837p(source: Source, problems: Problems | None = None, limits: Limits
 
 def batch_of(transaction: TransactionSet) -> ClaimBatch:
     """The claims of a transaction set that has been read already."""
-    (batch,) = _batches(parts_of_set(transaction, read_claim))
+    (batch,) = batches_of(ClaimBatch, parts_of_set(transaction, read_claim))
     return batch
-
-
-def _batches(parts: Iterable[Part]) -> Iterator[ClaimBatch]:
-    for header, claims, trailer in gathered(parts):
-        yield ClaimBatch(
-            envelope=header.envelope,
-            control_number=header.control_number,
-            beginning=header.beginning,
-            submitter=header.submitter,
-            receiver=header.receiver,
-            claims=claims,
-            others=header.others,
-            problems=trailer.problems,
-            place=trailer.place,
-        )
-
-
-class _Diagnoses(Struct, frozen=True):
-    codes: tuple[str, ...] = ()
-    is_icd9: bool = False
-    others: tuple[Segment, ...] = ()
-
-
-def _diagnoses(segments: Sequence[Segment]) -> _Diagnoses:
-    """The codes of the first HI that begins with a principal diagnosis; conditions and anaesthesia stay as they came."""
-    for segment in segments:
-        kind = segment.components(1)[:1]
-        if kind not in (("ABK",), ("BK",)):
-            continue
-        parts = (segment.components(index) for index in range(1, len(segment.elements)))
-        codes = tuple(part[1] for part in parts if len(part) > 1)
-        return _Diagnoses(codes, kind == ("BK",), tuple(each for each in segments if each is not segment))
-    return _Diagnoses(others=tuple(segments))
 
 
 def read_claim(segments: Sequence[Segment], context: Context, problems: Problems) -> ProfessionalClaim:
@@ -199,7 +158,7 @@ def read_claim(segments: Sequence[Segment], context: Context, problems: Problems
     own, *coverages = loops(whole, starts_with("SBR"))
     lead, *blocks = loops(own, starts_with("NM1"))
     facts = Facts(lead[1:], problems)
-    diagnoses = _diagnoses(facts.codes)
+    diagnoses = read_diagnoses(facts.codes)
     providers, unknown = read_parties(blocks, ("DN", "82", "77", "DQ"), problems)
     where = (*clm.components(5), "", "", "")
     return ProfessionalClaim(
@@ -289,7 +248,7 @@ _LINE_ORDER = (
 
 
 def _written_claim(writer: SegmentWriter, claim: ProfessionalClaim) -> Iterator[str]:
-    yield written_clm(
+    clm = written_clm(
         writer,
         claim,
         where=(claim.place_of_service, "B", claim.frequency),
@@ -297,21 +256,19 @@ def _written_claim(writer: SegmentWriter, claim: ProfessionalClaim) -> Iterator[
         patient_signature=claim.patient_signature,
         special_program=claim.special_program,
     )
-    codes = written_codes(writer, _diagnosis_codes(claim), most=DIAGNOSES_MAX)
+    codes = written_diagnoses(writer, claim.diagnoses, is_icd9=claim.is_icd9, most=DIAGNOSES_MAX)
     facts = written_facts(writer, claim, amounts=(("F5", claim.patient_paid_cents),), codes=codes)
-    before, after = split_at_party(claim.others)
-    yield from written_in_order(facts, before, _CLAIM_ORDER, writer)
-    yield from written_providers(writer, (claim.referring, claim.rendering, claim.facility, claim.supervising))
-    yield from map(writer.copy, after)
-    yield from written_coverages(writer, claim)
-    for number, line in enumerate(claim.lines, start=1):
-        yield writer.segment("LX", str(number))
-        yield from _written_line(writer, line)
-
-
-def _diagnosis_codes(claim: ProfessionalClaim) -> list[Value]:
-    first, further = ("BK", "BF") if claim.is_icd9 else ("ABK", "ABF")
-    return [(further if at else first, code) for at, code in enumerate(claim.diagnoses)]
+    providers = (claim.referring, claim.rendering, claim.facility, claim.supervising)
+    yield from written_claim(
+        writer,
+        claim,
+        claim.lines,
+        clm=clm,
+        facts=facts,
+        order=_CLAIM_ORDER,
+        providers=providers,
+        write_line=_written_line,
+    )
 
 
 def _written_line(writer: SegmentWriter, line: ServiceLine) -> Iterator[str]:

@@ -24,7 +24,7 @@ def check_claim(claim: Claim) -> Iterator[X12Error]:
     """Every rule of one claim and its lines."""
     yield from _of_totals(claim)
     yield from _of_people(claim)
-    for line in claim.claim_lines:
+    for line in claim.lines:
         yield from _of_line(line)
     for coverage in claim.other_coverages:
         yield from _of_coverage(coverage, claim)
@@ -49,7 +49,7 @@ def _at(
 
 def _of_totals(claim: Claim) -> Iterator[X12Error]:
     at = claim.place.first_segment
-    charged = sum(line.charged_cents for line in claim.claim_lines)
+    charged = sum(line.charged_cents for line in claim.lines)
     if charged != claim.charged_cents:
         found = cents_text(claim.charged_cents)
         yield _at(at, "CLM02", "claim charge is the sum of its lines", found=found, expected=cents_text(charged))
@@ -60,8 +60,8 @@ def _of_totals(claim: Claim) -> Iterator[X12Error]:
     if claim.frequency in (REPLACEMENT, VOID) and not claim.payer_control_number:
         rule = "a replacement or void names the payer's claim number in REF F8"
         yield _at(at, "REF", rule, found=claim.frequency)
-    numbers = Counter(line.control_number for line in claim.claim_lines if line.control_number)
-    for line in claim.claim_lines:
+    numbers = Counter(line.control_number for line in claim.lines if line.control_number)
+    for line in claim.lines:
         if numbers[line.control_number] > 1:
             rule = "a line item control number stands once in its claim"
             yield _at(line.place.first_segment, "REF02", rule, found=line.control_number[:30])
@@ -112,14 +112,14 @@ def _of_coverage(coverage: OtherCoverage, claim: Claim) -> Iterator[X12Error]:
     """CLM02 = AMT*D + every CAS of that payer, at claim and line level. A8 replaces both."""
     at = claim.place.first_segment
     payers = {each.payer.id for each in claim.other_coverages}
-    for line in claim.claim_lines:
+    for line in claim.lines:
         for decided in line.adjudications:
             if coverage is claim.other_coverages[0] and decided.payer_id not in payers:
                 rule = "SVD01 names another payer of the claim"
                 yield _at(line.place.first_segment, "SVD01", rule, found=decided.payer_id[:30])
     if coverage.paid_cents is None or coverage.non_covered_cents is not None:
         return
-    lines = [each for line in claim.claim_lines for each in line.adjudications if each.payer_id == coverage.payer.id]
+    lines = [each for line in claim.lines for each in line.adjudications if each.payer_id == coverage.payer.id]
     adjustments = [*coverage.adjustments, *(adjustment for each in lines for adjustment in each.adjustments)]
     total = coverage.paid_cents + sum(adjustment.cents for adjustment in adjustments)
     if total != claim.charged_cents:

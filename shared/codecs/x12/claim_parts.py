@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -132,6 +132,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     dates: tuple[Dated, ...] = ()
     note: str = ""  # NTE*ADD
     other_coverages: tuple[OtherCoverage, ...] = ()
+    lines: tuple[ClaimLine, ...] = ()  # loop 2400; each kind of claim has its own kind of line
     others: tuple[Segment, ...] = ()
     place: Place = NOWHERE
 
@@ -139,11 +140,6 @@ class Claim(Struct, frozen=True, kw_only=True):
     def person(self) -> Party:
         """Who was treated. Personal data."""
         return self.patient.party if self.patient else self.subscriber.party
-
-    @property
-    def claim_lines(self) -> tuple[ClaimLine, ...]:
-        """The lines, whatever their kind."""
-        raise NotImplementedError
 
 
 AnyClaim = TypeVar("AnyClaim", bound=Claim)
@@ -179,3 +175,6 @@ class Batch(Struct, Generic[AnyClaim], frozen=True, kw_only=True):
     others: tuple[Segment, ...] = ()
     problems: tuple[X12Error, ...] = ()
     place: Place = NOWHERE
+
+
+AnyBatch = TypeVar("AnyBatch", bound="Batch[Any]")

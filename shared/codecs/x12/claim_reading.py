@@ -11,8 +11,10 @@ from typing import Generic
 from msgspec import Struct
 
 from shared.codecs.x12.claim_parts import (
+    AnyBatch,
     AnyClaim,
     BillingProvider,
+    Claim,
     ClaimHeader,
     ClaimTrailer,
     LineAdjudication,
@@ -184,20 +186,48 @@ def parts_of_set(
     yield from reader.finish()
 
 
-def gathered(
-    parts: Iterable[ClaimHeader | AnyClaim | ClaimTrailer],
-) -> Iterator[tuple[ClaimHeader, tuple[AnyClaim, ...], ClaimTrailer]]:
-    """Whole sets from their parts."""
+def batches_of(kind: type[AnyBatch], parts: Iterable[ClaimHeader | Claim | ClaimTrailer]) -> Iterator[AnyBatch]:
+    """Whole sets, as batches of a kind, from their parts."""
     header: ClaimHeader | None = None
-    claims: list[AnyClaim] = []
+    claims: list[Claim] = []
     for part in parts:
         if isinstance(part, ClaimHeader):
             header, claims = part, []
         elif isinstance(part, ClaimTrailer):
             assert header is not None  # the reader gives a header first, whatever the file holds
-            yield header, tuple(claims), part
+            yield kind(
+                envelope=header.envelope,
+                control_number=header.control_number,
+                beginning=header.beginning,
+                submitter=header.submitter,
+                receiver=header.receiver,
+                claims=tuple(claims),
+                others=header.others,
+                problems=part.problems,
+                place=part.place,
+            )
         else:
             claims.append(part)
+
+
+class Diagnoses(Struct, frozen=True):
+    """HI of a professional or dental claim: the principal one first, without points."""
+
+    codes: tuple[str, ...] = ()
+    is_icd9: bool = False
+    others: tuple[Segment, ...] = ()
+
+
+def read_diagnoses(segments: Sequence[Segment]) -> Diagnoses:
+    """The codes of the first HI that begins with a principal diagnosis; conditions and anaesthesia stay as they came."""
+    for segment in segments:
+        kind = segment.components(1)[:1]
+        if kind not in (("ABK",), ("BK",)):
+            continue
+        parts = (segment.components(index) for index in range(1, len(segment.elements)))
+        codes = tuple(part[1] for part in parts if len(part) > 1)
+        return Diagnoses(codes, kind == ("BK",), tuple(each for each in segments if each is not segment))
+    return Diagnoses(others=tuple(segments))
 
 
 # The levels above a claim

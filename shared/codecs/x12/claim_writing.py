@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -38,6 +39,7 @@ from shared.codecs.x12.tokenizer import Dialect, Segment
 from shared.codecs.x12.values import cents_text
 from shared.codecs.x12.writer import SegmentWriter, Value, write_interchange, write_set
 
+AnyLine = TypeVar("AnyLine", bound=ClaimLine)
 WriteClaim = Callable[[SegmentWriter, AnyClaim], Iterator[str]]
 
 
@@ -169,6 +171,30 @@ def written_clm(
     )
 
 
+def written_claim(
+    writer: SegmentWriter,
+    claim: Claim,
+    lines: Sequence[AnyLine],
+    *,
+    clm: str,
+    facts: list[str],
+    order: tuple[str, ...],
+    providers: Iterable[Party | None],
+    write_line: Callable[[SegmentWriter, AnyLine], Iterator[str]],
+) -> Iterator[str]:
+    """A claim from its CLM to its last line, with what has no word here in the place of its kind."""
+    yield clm
+    before, after = split_at_party(claim.others)
+    yield from written_in_order(facts, before, order, writer)
+    yield from written_providers(writer, providers)
+    yield from map(writer.copy, after)
+    for coverage in claim.other_coverages:
+        yield from _written_other_coverage(writer, coverage)
+    for number, line in enumerate(lines, start=1):
+        yield writer.segment("LX", str(number))
+        yield from write_line(writer, line)
+
+
 def written_facts(
     writer: SegmentWriter, claim: Claim, *, amounts: Sequence[tuple[str, int | None]] = (), codes: Iterable[str] = ()
 ) -> list[str]:
@@ -187,12 +213,6 @@ def written_providers(writer: SegmentWriter, parties: Iterable[Party | None]) ->
     for party in parties:
         if party:
             yield from write_party(writer, party)
-
-
-def written_coverages(writer: SegmentWriter, claim: Claim) -> Iterator[str]:
-    """Loops 2320."""
-    for coverage in claim.other_coverages:
-        yield from _written_other_coverage(writer, coverage)
 
 
 def written_numbers(
@@ -253,12 +273,6 @@ def written_line_dates(writer: SegmentWriter, line: ClaimLine) -> list[str]:
     return dates
 
 
-def written_adjudications(writer: SegmentWriter, line: ClaimLine) -> Iterator[str]:
-    """Loops 2430."""
-    for adjudication in line.adjudications:
-        yield from _written_adjudication(writer, adjudication)
-
-
 def _written_adjudication(writer: SegmentWriter, adjudication: LineAdjudication) -> Iterator[str]:
     yield writer.segment(
         "SVD",
@@ -309,13 +323,20 @@ def written_line(
     yield from map(writer.copy, before[drug_at:])
     yield from written_providers(writer, parties)
     yield from map(writer.copy, unknown)
-    yield from written_adjudications(writer, line)
+    for adjudication in line.adjudications:
+        yield from _written_adjudication(writer, adjudication)
 
 
 def written_codes(writer: SegmentWriter, values: Sequence[Value], *, most: int = 12) -> Iterator[str]:
     """HI segments with at most so many composites each."""
     for start in range(0, len(values), most):
         yield writer.segment("HI", *values[start : start + most])
+
+
+def written_diagnoses(writer: SegmentWriter, codes: Sequence[str], *, is_icd9: bool, most: int = 12) -> Iterator[str]:
+    """HI of a professional or dental claim, the principal diagnosis first."""
+    first, further = ("BK", "BF") if is_icd9 else ("ABK", "ABF")
+    yield from written_codes(writer, [(further if at else first, code) for at, code in enumerate(codes)], most=most)
 
 
 def split_at_party(others: Sequence[Segment]) -> tuple[Sequence[Segment], Sequence[Segment]]:

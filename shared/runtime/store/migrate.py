@@ -12,10 +12,11 @@ import re
 import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -86,6 +87,16 @@ async def begin_epoch(dsn: str, *, at_least: int = 0) -> int:
         return int(await connection.fetchval("select begin_epoch($1)", at_least))
     finally:
         await connection.close()
+
+
+def run_script(migration: str) -> None:
+    """Run the SQL that lies beside a migration, in the transaction of the migrations. For the files in `migrations/versions`."""
+    script = Path(migration).with_suffix(".sql").read_text()
+    op.execute("set local check_function_bodies = on")  # begins the transaction, should nothing have done so
+    connection: Any = op.get_bind().connection.dbapi_connection
+    connection.run_async(
+        lambda driver: driver.execute(script)
+    )  # many statements: more than the driver prepares at once
 
 
 async def migrate(dsn: str, service: str) -> None:

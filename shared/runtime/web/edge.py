@@ -106,10 +106,14 @@ def _confession(error: Exception) -> ASGIApp:
 
 
 class SafeHeaders:
-    """Headers that keep an answer from being cached, framed, sniffed or run; a route may set its own instead."""
+    """Headers that keep an answer from being cached, framed, sniffed or run; a route may set its own instead.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `headers` are added to those that every answer has, or stand in their place.
+    """
+
+    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str] | None = None) -> None:
         self._app = app
+        self._headers = {**_HEADERS, **(headers or {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
@@ -121,11 +125,10 @@ class SafeHeaders:
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
-    @staticmethod
-    def _wanted(scope: Scope) -> Mapping[str, str]:
+    def _wanted(self, scope: Scope) -> Mapping[str, str]:
         if scope.get("scheme") == "https":
-            return _HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
-        return _HEADERS
+            return self._headers | {"Strict-Transport-Security": "max-age=31536000"}
+        return self._headers
 
 
 class Authenticated:

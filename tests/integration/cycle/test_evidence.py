@@ -157,7 +157,8 @@ async def test_an_account_that_nobody_knows_and_one_of_another_tenant_look_alike
 async def test_who_may_not_read_evidence_is_refused(clinic: Practice) -> None:
     biller = local_token(clinic.system.platform.settings, [Role.BILLER], TENANT, subject="biller")
     path = f"/api/payments/evidence/{ACCOUNT}"
-    await clinic.system.ask("GET", path, status=403, headers={"Authorization": f"Bearer {biller}"})
+    problem = await clinic.system.ask("GET", path, status=403, headers={"Authorization": f"Bearer {biller}"})
+    assert problem["code"] == "forbidden"
 
 
 async def test_a_pack_of_another_key_is_told_apart_by_its_fingerprint(clinic: Practice, pack: bytes) -> None:

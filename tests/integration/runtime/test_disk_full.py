@@ -33,7 +33,7 @@ def small_disk() -> Iterator[Path]:
     )
     if os.geteuid() != 0 or mounted.returncode != 0:
         shutil.rmtree(folder)
-        pytest.skip("only root may mount a small disk")
+        pytest.skip(f"a small disk could not be mounted, which only root may: {mounted.stderr.decode().strip()}")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
     folder.rmdir()

@@ -50,4 +50,5 @@ async def test_heads_are_given_up_after_a_restore_and_not_otherwise(running: Hos
 
 async def test_only_an_operator_gives_heads_up(running: Hosted) -> None:
     manager = local_token(running.platform.settings, [Role.MANAGER], TENANT, subject="manager")
-    await running.ask("POST", CONTINUE, BECAUSE, status=403, headers={"Authorization": f"Bearer {manager}"})
+    problem = await running.ask("POST", CONTINUE, BECAUSE, status=403, headers={"Authorization": f"Bearer {manager}"})
+    assert problem["code"] == "forbidden"

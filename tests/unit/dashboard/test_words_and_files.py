@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any, get_args
 
 import pytest
 
+from services.claims.domain.claim.state import Stage
+from services.collections.api import bodies, worklist
 from services.dashboard.exports import cell
+from services.dashboard.pages import claims, collections
 from services.dashboard.rendering import STATIC, asset, dollars, money, query, short_dollars
 from services.dashboard.segments import segments_at
 
@@ -70,3 +74,17 @@ def test_the_script_of_others_is_the_one_that_was_published() -> None:
     assert hashlib.sha256(htmx).hexdigest() == "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
     assert (STATIC / "vendor" / "htmx-LICENSE.txt").is_file()
     assert asset("vendor/htmx-2.0.11.min.js").startswith("/static/vendor/htmx-2.0.11.min.js?")
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken"),
+    [
+        (collections.OUTCOMES, bodies.Outcome),
+        (collections.HOLDS, bodies.Hold),
+        (collections._STEPS, worklist.Step),
+        (claims._STATUSES, tuple(stage for stage in Stage if stage is not Stage.NOT_CREATED)),
+    ],
+    ids=["outcomes", "holds", "steps", "statuses"],
+)
+def test_a_page_offers_what_the_service_takes(offered: tuple[str, ...], taken: Any) -> None:
+    assert set(offered) == set(get_args(taken) or taken)

@@ -465,5 +465,5 @@ def kinds_of(claims: tuple[Claim, ...]) -> dict[str, int]:
         "with other payers": sum(bool(claim.other_coverages) for claim in claims),
         "corrected": sum(claim.frequency == "7" for claim in claims),
         "voided": sum(claim.frequency == "8" for claim in claims),
-        "of 50 lines": sum(len(claim.claim_lines) == 50 for claim in claims),
+        "of 50 lines": sum(len(claim.lines) == 50 for claim in claims),
     }

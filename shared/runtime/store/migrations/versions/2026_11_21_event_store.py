@@ -1,16 +1,10 @@
 """The event store, the rows of readers and timers, and the desk of parked events."""
 
-from pathlib import Path
-from typing import Any
-
-from alembic import op
+from shared.runtime.store.migrate import run_script
 
 revision = "2026_11_21_event_store"
 down_revision = None
 
 
 def upgrade() -> None:
-    text = Path(__file__).with_suffix(".sql").read_text()
-    op.execute("set local check_function_bodies = on")  # begins the transaction that the script below belongs to
-    connection: Any = op.get_bind().connection.dbapi_connection
-    connection.run_async(lambda driver: driver.execute(text))  # many statements: more than the driver prepares at once
+    run_script(__file__)
