@@ -63,10 +63,13 @@ _FILE_BY_ON = (_TABLE.c.service_on + claim_payers.c.timely_filing_days).label("f
 _UNSENT = (str(Stage.HELD), str(Stage.RELEASED), str(Stage.REJECTED))
 
 
-def _claims() -> sa.Subquery:
+def _with_last_day() -> sa.Subquery:
     """Every claim with the last day on which its payer takes it."""
     known = sa.and_(_TABLE.c.tenant == claim_payers.c.tenant, _TABLE.c.payer_id == claim_payers.c.payer_id)
     return sa.select(_TABLE, _FILE_BY_ON).join_from(_TABLE, claim_payers, known, isouter=True).subquery("claims")
+
+
+_CLAIMS = _with_last_day()
 
 
 def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clock) -> APIRouter:
@@ -99,7 +102,6 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
     ) -> Page[ClaimRow]:
         """Claims, oldest service first."""
         await reads.wait_for(worklist, after)
-        claims = _claims()
         wanted = {
             "status": status,
             "payer_id": payer_id,
@@ -109,25 +111,23 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
             "hold_reason": hold_reason,
             "is_open": is_open,
         }
-        found = sa.select(claims).where(
-            *(claims.c[name] == value for name, value in wanted.items() if value is not None)
+        found = sa.select(_CLAIMS).where(
+            *(_CLAIMS.c[name] == value for name, value in wanted.items() if value is not None)
         )
-        return await listed(who, found, (asc(claims.c.service_on), asc(claims.c.claim_id)), limit, cursor)
+        return await listed(who, found, (asc(_CLAIMS.c.service_on), asc(_CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/follow-up")
     async def list_follow_up(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
         """Claims whose answer is overdue, longest wait first."""
-        claims = _claims()
-        found = sa.select(claims).where(claims.c.is_open, claims.c.waiting_for != "")
-        return await listed(who, found, (asc(claims.c.waiting_since_on), asc(claims.c.claim_id)), limit, cursor)
+        found = sa.select(_CLAIMS).where(_CLAIMS.c.is_open, _CLAIMS.c.waiting_for != "")
+        return await listed(who, found, (asc(_CLAIMS.c.waiting_since_on), asc(_CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/deadlines")
     async def list_deadlines(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
         """Claims that are still with us, by the last day of timely filing."""
-        claims = _claims()
-        is_unsent = sa.and_(claims.c.is_open, claims.c.status.in_(_UNSENT), claims.c.file_by_on.is_not(None))
-        found = sa.select(claims).where(is_unsent)
-        return await listed(who, found, (asc(claims.c.file_by_on), asc(claims.c.claim_id)), limit, cursor)
+        is_unsent = sa.and_(_CLAIMS.c.is_open, _CLAIMS.c.status.in_(_UNSENT), _CLAIMS.c.file_by_on.is_not(None))
+        found = sa.select(_CLAIMS).where(is_unsent)
+        return await listed(who, found, (asc(_CLAIMS.c.file_by_on), asc(_CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/claims/summary")
     async def summarise_claims(who: Reader, after: After = None) -> ClaimsSummary:
@@ -142,9 +142,8 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
     async def read_claim(claim_id: ClaimId, who: Reader, after: After = None) -> ClaimDetail:
         """One claim: where it is, what it says, what the edits found. Personal values are not part of it."""
         await reads.wait_for(worklist, after)
-        claims = _claims()
         async with reads.read(who.tenant) as connection:
-            found = await row(connection, sa.select(claims).where(claims.c.claim_id == claim_id.upper()))
+            found = await row(connection, sa.select(_CLAIMS).where(_CLAIMS.c.claim_id == claim_id.upper()))
             positions = await reads.positions(connection, worklist)
         if found is None:
             raise ClaimUnknown("there is no such claim")
