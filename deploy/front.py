@@ -34,6 +34,7 @@ from shared.runtime.clock import FileClock
 from shared.runtime.host import VERSION, Host
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
+from shared.runtime.operations import Quiet
 from shared.runtime.platform import Platform, answers
 from shared.runtime.settings import Settings
 from shared.runtime.tasks import TaskRunner
@@ -180,34 +181,39 @@ class Quietness:
         self._gateway = gateway
         self._works = works
 
-    async def holds(self) -> bool:
+    async def busy(self) -> list[str]:
+        """What is going on, as far as it was looked at; nothing when all is quiet."""
         before = await self._heads()
-        for is_at_rest in (self._services_are_quiet, self._sandbox_is_idle, self._edge_is_idle, self._sandbox_is_idle):
-            if not await is_at_rest():
-                return False
-        return await self._heads() == before
+        for at_work in (self._busy_services, self._busy_sandbox, self._busy_edge, self._busy_sandbox):
+            if busy := await at_work():
+                return busy
+        return [] if await self._heads() == before else ["something was recorded meanwhile"]
 
-    async def _services_are_quiet(self) -> bool:
-        return all(await asyncio.gather(*(self._is_quiet(service) for service in SERVICES)))
+    async def _busy_services(self) -> list[str]:
+        of_each = await asyncio.gather(*(self._busy(service) for service in SERVICES))
+        return [name for names in of_each for name in names]
 
-    async def _edge_is_idle(self) -> bool:
+    async def _busy_edge(self) -> list[str]:
         """Asked after the sandbox, which may have left a file since the edge looked last."""
         idle = await asyncio.gather(*(work.is_idle() for work in self._works))
-        return all(idle) and await self._gateway.is_quiet()
+        busy = [work.task.name for work, is_idle in zip(self._works, idle, strict=True) if not is_idle]
+        return busy if busy or await self._gateway.is_quiet() else ["messages that wait at the edge"]
 
-    async def _is_quiet(self, service: str) -> bool:
+    async def _busy(self, service: str) -> list[str]:
         answer = await self._client.get(f"/api/{service}/ops/quiet")
-        return answer.status_code == HTTPStatus.OK and bool(answer.json()["quiet"])
+        if answer.status_code != HTTPStatus.OK:
+            return [f"{service} (answers {answer.status_code})"]
+        return list(answer.json()["busy"])
 
-    async def _sandbox_is_idle(self) -> bool:
+    async def _busy_sandbox(self) -> list[str]:
         if not (url := os.environ.get("LEDGERLINE_SANDBOX_URL")):
-            return True
+            return []
         async with httpx.AsyncClient() as outside:
             try:
                 answer = await outside.get(f"{url}/idle")
             except httpx.TransportError:
-                return False  # it is being started again
-        return bool(answer.json()["idle"])
+                return ["sandbox (does not answer)"]  # it is being started again
+        return [] if answer.json()["idle"] else ["sandbox"]
 
     async def _heads(self) -> list[object]:
         return [await self._platform.feed.covering(service, None) for service in SERVICES]
@@ -233,15 +239,16 @@ def clock_router(platform: Platform, quietness: Quietness) -> APIRouter:
             raise Conflict("business time is real here and cannot be moved")
         if body.to < clock.now():
             raise Conflict("business time only moves forward", now=clock.now().isoformat())
-        if not await quietness.holds():
-            raise NotQuiet("something is still going on: ask again in a moment")
+        if busy := await quietness.busy():
+            raise NotQuiet(f"still going on: {', '.join(busy)}")
         clock.advance_to(body.to)
         return Moment(kind=clock.kind, now=clock.now())
 
     @router.get("/quiet")
-    async def read_quiet(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> dict[str, bool]:
+    async def read_quiet(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> Quiet:
         """Whether every service is at rest."""
-        return {"quiet": await quietness.holds()}
+        busy = await quietness.busy()
+        return Quiet(quiet=not busy, busy=busy)
 
     return router
 

@@ -163,20 +163,21 @@ class Player:
             try:
                 self._client.post("/clock", {"to": moment.isoformat()})
                 return
-            except NotRunning:
-                pass  # it is being started again
+            except NotRunning as reason:
+                told = str(reason)  # it is being started again
             except Refused as refused:
                 if refused.code not in ("not-quiet", "service-unavailable") and refused.status < 500:
                     raise
+                told = str(refused)
             if time.monotonic() > give_up:
-                raise TimeoutError(f"still busy after {SETTLE_SECONDS:g} s at {moment.isoformat()}")
+                raise TimeoutError(f"after {SETTLE_SECONDS:g} s at {moment.isoformat()}: {told}")
             time.sleep(0.05)
 
     def _settle(self) -> None:
         give_up = time.monotonic() + SETTLE_SECONDS
-        while not _patiently(lambda: self._client.get("/quiet"))["quiet"]:
+        while busy := _patiently(lambda: self._client.get("/quiet"))["busy"]:
             if time.monotonic() > give_up:
-                raise TimeoutError(f"still busy after {SETTLE_SECONDS:g} s")
+                raise TimeoutError(f"after {SETTLE_SECONDS:g} s: still going on: {', '.join(busy)}")
             time.sleep(0.05)
 
     def _said(self, service: str, name: str) -> Iterator[dict[str, Any]]:

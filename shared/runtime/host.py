@@ -163,26 +163,34 @@ class Host:
 
     # --- what operators ask ---
 
-    async def is_quiet(self) -> bool:
-        """Every reader is at its head, no timer is due, no task has work, no command is under way."""
-        if not self._store.is_idle or not await self.is_caught_up():
-            return False
-        if not all([await timers.idle() for timers in self._timers]):
-            return False
-        return all(await asyncio.gather(*(running.is_idle() for running in self._tasks)))
+    async def busy(self) -> list[str]:
+        """What is going on: commands under way, readers behind their heads, timers that are due, tasks with work. The
+        first kind that is found, as the others follow from it; nothing when the service is quiet."""
+        if not self._store.is_idle:
+            return ["commands"]
+        if behind := await self.behind():
+            return behind
+        if due := [timers.timers.name for timers in self._timers if not await timers.idle()]:
+            return due
+        idle = await asyncio.gather(*(running.is_idle() for running in self._tasks))
+        return [running.task.name for running, is_idle in zip(self._tasks, idle, strict=True) if not is_idle]
 
-    async def is_caught_up(self, wait_seconds: float = 0.0) -> bool:
-        """Whether every reader of this service has taken in all that is in the stores now. False when a head cannot be told in time."""
+    async def behind(self, wait_seconds: float = 0.0) -> list[str]:
+        """Readers of this service that have not taken in all that is in the stores now; all that read a service whose
+        head cannot be told in time."""
+        if not self._names:
+            return ["readers that are not running yet"]
+        names: list[str] = []
         try:
             async with asyncio.timeout(wait_seconds + _HEADS_SECONDS):
                 for service in SERVICES:
                     names = [name for name, services in self._names.items() if service in services]
                     heads = await self._platform.feed.covering(service, None) if names else {}
                     if not await self.progress.wait_for(names, heads, wait_seconds):
-                        return False
+                        return [name for name in names if not self.progress.is_reached((name,), heads)]
         except TimeoutError:
-            return False
-        return bool(self._names)
+            return names
+        return []
 
     async def _covering(self, service: str, position: Position | None) -> Mapping[Partition, Position]:
         return await self._platform.feed.covering(service, position)
@@ -205,8 +213,8 @@ class Host:
             desk=self._desk,
             rebuilder=self._rebuilder,
             reads=self._reads,
-            is_quiet=self.is_quiet,
-            is_caught_up=self.is_caught_up,
+            busy=self.busy,
+            behind=self.behind,
             covering=self._covering,
         )
         evidence = AccountEvidence(

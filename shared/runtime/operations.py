@@ -48,8 +48,8 @@ class Operations:
     desk: ParkedDesk
     rebuilder: Rebuilder
     reads: ReadDatabase
-    is_quiet: Callable[[], Awaitable[bool]]
-    is_caught_up: Callable[[float], Awaitable[bool]]
+    busy: Callable[[], Awaitable[list[str]]]
+    behind: Callable[[float], Awaitable[list[str]]]
     covering: Covering  # of the feed: `covering(service, None)` is how far a service's log reaches
 
 
@@ -96,6 +96,7 @@ class Freshness(BaseModel):
 
 class Quiet(BaseModel):
     quiet: bool
+    busy: list[str] = Field(description="What is going on: names of readers, timers, tasks.")
 
 
 class RebuildBody(BaseModel):
@@ -162,7 +163,8 @@ def operations_router(operations: Operations) -> APIRouter:
     @router.get("/quiet")
     async def quiet(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> Quiet:
         """Whether every reader is at its head, no timer is due and no background work is left."""
-        return Quiet(quiet=await operations.is_quiet())
+        busy = await operations.busy()
+        return Quiet(quiet=not busy, busy=busy)
 
     @router.get("/parked")
     async def parked(who: Annotated[Caller, Depends(caller("ops:read-parked"))]) -> list[ParkedRow]:
@@ -276,7 +278,7 @@ def _behind(
 
 async def _readers_reach_their_heads(operations: Operations, wait_seconds: float) -> CheckResult:
     result = CheckResult(name="readers reach the heads of what they read", checked=1)
-    if not await operations.is_caught_up(wait_seconds):
+    if await operations.behind(wait_seconds):
         note(result, operations.service, "all readers at the head", f"some still behind after {wait_seconds:g} s")
     return result
 

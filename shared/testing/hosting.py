@@ -47,12 +47,12 @@ class Hosted:
 
     async def settle(self, seconds: float = 60.0) -> None:
         """Wait until every service is quiet twice in a row. Raises TimeoutError."""
-        give_up, quiet = time.monotonic() + seconds, 0
+        give_up, quiet, busy = time.monotonic() + seconds, 0, list[str]()
         while quiet < 2:
             if time.monotonic() > give_up:
-                raise TimeoutError(f"still busy after {seconds:g} s")
-            is_quiet = all([await host.is_quiet() for host in self.hosts.values()])
-            quiet = quiet + 1 if is_quiet else 0
+                raise TimeoutError(f"still busy after {seconds:g} s: {', '.join(busy)}")
+            busy = [name for host in self.hosts.values() for name in await host.busy()]
+            quiet = 0 if busy else quiet + 1
             await asyncio.sleep(0.02)
 
     async def ask(self, method: str, path: str, body: Any = None, *, status: int | None = None, **options: Any) -> Any:

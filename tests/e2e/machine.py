@@ -49,6 +49,9 @@ def started(feed: Literal["postgres", "kafka"], *, days: int = DAYS) -> Iterator
     try:
         machine.start(home, state, progress=lambda text: None)
         yield home, state
+    except BaseException:
+        print(machine.last_words(home, lines=40))  # the home goes
+        raise
     finally:
         machine.stop(home)
         shutil.rmtree(home)

@@ -141,7 +141,7 @@ class System:
         return await ask(self.app, method, target, sent, content)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def system(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     home = tmp_path_factory.mktemp("secured")
     async with practice(postgres_server, home, databases=("gateway",), **PATIENT) as clinic:
