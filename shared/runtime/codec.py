@@ -7,7 +7,7 @@ may have written what a reader must not miss.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any, TypeVar, get_origin
 
@@ -49,7 +49,7 @@ class EventCodec:
         self._types = types
         self._upcasters = upcasters
         self._names = {(name.partition(".")[0], cls): name for name, cls in types.items()}
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._decoders: dict[str, Callable[[bytes], Any]] = {}
         self._encode = msgspec.json.Encoder(enc_hook=_refuse_fresh).encode
 
     def name_of(self, service: str, event: Event) -> str:
@@ -85,17 +85,19 @@ class EventCodec:
 
     def event_of(self, name: str, data: bytes) -> Event:
         """The event in these bytes. Raises UnknownEventType, UnreadableEvent."""
-        decoder = self._decoders.get(name) or self._decoder(name)
+        decode = self._decoders.get(name) or self._decoder(name)
         try:
-            if name in self._upcasters:
-                data = self._upcast(name, data)
-            event: Event = decoder.decode(data)
+            event: Event = decode(data)
         except msgspec.MsgspecError as error:
             raise UnreadableEvent(name, str(error).rpartition(" at ")[2].strip("`") or "$") from None
         return event
 
-    def _decoder(self, name: str) -> msgspec.json.Decoder[Any]:
-        self._decoders[name] = msgspec.json.Decoder(self.type_of(name), dec_hook=_unwrap)
+    def _decoder(self, name: str) -> Callable[[bytes], Any]:
+        decode = msgspec.json.Decoder(self.type_of(name), dec_hook=_unwrap).decode
+        if name in self._upcasters:
+            self._decoders[name] = lambda data: decode(self._upcast(name, data))
+        else:
+            self._decoders[name] = decode
         return self._decoders[name]
 
     def _upcast(self, name: str, data: bytes) -> bytes:

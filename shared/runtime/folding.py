@@ -38,20 +38,16 @@ class RowChange:
 
     def put(self, values: Mapping[str, Any], add: Mapping[str, int]) -> None:
         self.is_put = True
-        if values:
-            self.values.update(values)
-            if self.add and not self.add.keys().isdisjoint(values):
-                self.add = {column: amount for column, amount in self.add.items() if column not in values}
-        if add:
-            self._add(add)
-
-    def _add(self, add: Mapping[str, int]) -> None:
-        values, sums = self.values, self.add
+        mine, sums = self.values, self.add
+        for column, value in values.items():
+            mine[column] = value
+            if column in sums:
+                del sums[column]
         for column, amount in add.items():
-            if column in values:
-                values[column] = (values[column] or 0) + amount
-            elif column in sums:
+            if column in sums:
                 sums[column] += amount
+            elif column in mine:
+                mine[column] = (mine[column] or 0) + amount
             else:
                 sums[column] = amount
 
@@ -80,9 +76,7 @@ class Fold:
         for change in changes:
             rows = tables.get(change.table)
             if rows is None:
-                if self._known is not None and change.table not in self._known:
-                    raise ValueError(f"no table {change.table}")
-                rows = tables[change.table] = {}
+                rows = tables[change.table] = self._new_rows(change.table)
             row = rows.get(change.key)
             if row is None:
                 row = rows[change.key] = RowChange()
@@ -90,6 +84,11 @@ class Fold:
                 row.put(change.values, change.add)
             else:
                 row.remove()
+
+    def _new_rows(self, table: str) -> Rows:
+        if self._known is not None and table not in self._known:
+            raise ValueError(f"no table {table}")
+        return {}
 
     def __bool__(self) -> bool:
         return bool(self.tenants)

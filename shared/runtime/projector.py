@@ -95,7 +95,7 @@ class ProjectionSink:
         """Fold a page; the events whose keys must be parked, with those behind them and behind keys that stopped before."""
         failed, stopped = Failed(), set(stopped_before)
         for stored in events:
-            if stored.key in stopped:
+            if stopped and stored.key in stopped:
                 failed += split_parked([stored], stopped)[1]
                 continue
             try:
@@ -107,8 +107,9 @@ class ProjectionSink:
                 fold.take(stored.tenant, changes)
         return failed
 
-    def _changes(self, stored: Stored) -> list[Change]:
-        return list(self.projection.apply(self._codec.decode(stored)))
+    def _changes(self, stored: Stored) -> Sequence[Change]:
+        changes = self.projection.apply(self._codec.decode(stored))
+        return changes if isinstance(changes, tuple) else list(changes)  # all of them before any is folded
 
     def new_fold(self) -> Fold:
         """An empty fold for the tables of this projection."""

@@ -19,7 +19,7 @@ ACCOUNTS = 20_000
 _FILL = """
 insert into events (epoch, tx, pos, tenant, stream, version, event_id, type, occurred_at, recorded_at, actor, command_id,
                     correlation_id, clock, data, previous_hash, hash)
-select 0, (3 + n / 1000)::text::xid8, n, 'bench', 'guarantor-account/' || account, 1 + n, gen_random_uuid(),
+select 0, (3 + n / 5000)::text::xid8, n, 'bench', 'guarantor-account/' || account, 1 + n, gen_random_uuid(),
        'collections.PatientBalanceNoted.v1', now() + n / 100 * interval '1 ms', now() + n / 100 * interval '1 ms',
        'client:bench', gen_random_uuid(), gen_random_uuid()::text, 'real',
        convert_to(json_build_object('patient_id', repeat('p', 36), 'account_id', lpad(account::text, 16, '0'),

@@ -40,6 +40,7 @@ PARTS: Mapping[str, str] = {
     "shared/runtime/read_tables": "read models",
     "shared/runtime/web": "HTTP",
     "shared/runtime/queries": "queries",
+    "shared/runtime/process": WAITING,
     "shared/runtime": "readers and leases",
     "shared/codecs": "codecs of documents",
     "/projections/": "read models",
