@@ -24,7 +24,8 @@ class Refused(Exception):
         self.code = str(problem.get("code", status))
         self.detail = str(problem.get("detail", ""))
         self.trace_id = str(problem.get("trace_id", ""))
-        self.action = str((problem.get("facts") or {}).get("action", ""))
+        self.facts: Mapping[str, Any] = problem.get("facts") or {}
+        self.action = str(self.facts.get("action", ""))
         super().__init__(f"{self.code}: {self.detail}")
 
 
@@ -52,9 +53,10 @@ class Services:
         """A document with its headers. Raises Refused, Silent."""
         return await self._send("GET", path, query=query)
 
-    async def post(self, path: str, body: Any = None, *, key: str) -> Any:
-        """JSON. Raises Refused, Silent."""
-        return (await self._send("POST", path, body=body, headers={"Idempotency-Key": key})).json()
+    async def post(self, path: str, body: Any = None, *, key: str, version: str = "") -> Any:
+        """JSON. `version` of the stream that the person saw: another one by now is refused. Raises Refused, Silent."""
+        headers = {"Idempotency-Key": key} | ({"Ledgerline-Expected-Version": version} if version else {})
+        return (await self._send("POST", path, body=body, headers=headers)).json()
 
     async def find(self, path: str, body: Any) -> Any:
         """A search: a POST, because what is looked for may be personal, that changes nothing. Raises Refused, Silent."""

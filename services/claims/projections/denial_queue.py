@@ -15,15 +15,23 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.claims.domain.denial.categories import category_named
+from services.claims.domain.denial.next_steps import next_step
 from shared.events import claims
 from shared.events.claims import (
     AppealDecided,
     AppealFiled,
     DenialAssigned,
+    DenialAssignmentUndone,
     DenialEvent,
     DenialNoted,
+    DenialNoteUndone,
     DenialOpened,
     DenialResolved,
+    DenialSnoozed,
+    DenialSnoozeUndone,
+    DenialWriteOffApproved,
+    DenialWriteOffRefused,
+    DenialWriteOffRequested,
 )
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put
@@ -50,6 +58,9 @@ denial_queue = sa.Table(
     sa.Column("opened_at", sa.DateTime(timezone=True)),
     sa.Column("assignee", sa.Text, nullable=False, default=""),
     sa.Column("assigned_until_on", sa.Date),
+    sa.Column("snoozed_until_on", sa.Date),
+    sa.Column("write_off_requested_by", sa.Text, nullable=False, default=""),  # empty: nobody waits for a decision
+    sa.Column("write_off_reason", sa.Text, nullable=False, default=""),
     sa.Column("status", sa.Text, nullable=False, default="open"),
     sa.Column("is_open", sa.Boolean, nullable=False, default=True),
     sa.Column("appeal_level", sa.Integer, nullable=False, default=0),
@@ -59,6 +70,7 @@ denial_queue = sa.Table(
     sa.Column("next_action_on", sa.Date),
     sa.Column("recovered_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("moved_at", sa.DateTime(timezone=True)),
+    sa.Column("version", sa.Integer, nullable=False, default=0),  # of the denial's stream
     sa.Index("denial_queue_open", "tenant", "is_open", "expected_recovery_cents"),
     sa.Index("denial_queue_by_claim", "tenant", "claim_id"),
 )
@@ -70,7 +82,9 @@ USUAL_PERCENT = 100
 
 def apply(recorded: Recorded[DenialEvent]) -> Iterator[Put]:
     """What an event changes in its denial's row."""
-    values = _values(recorded) | {"moved_at": recorded.recorded_at}
+    values = _values(recorded) | {"moved_at": recorded.recorded_at, "version": recorded.version}
+    if step := next_step(recorded.event):
+        values |= {"next_action": step.action, "next_action_on": step.on}
     yield Put(table=denial_queue.name, key=(recorded.event.denial_id,), values=values)
 
 
@@ -78,34 +92,27 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
     match recorded.event:
         case DenialOpened() as event:
             return _opened(event) | {"opened_at": recorded.occurred_at}
-        case DenialAssigned() as event:
+        case DenialAssigned() | DenialAssignmentUndone() as event:
             return {"assignee": event.assignee, "assigned_until_on": event.until_on}
-        case DenialNoted() as event:
-            return {
-                "last_outcome": event.outcome_code,
-                "reference_number": event.reference_number,
-                "next_action": "follow up on the last contact",
-                "next_action_on": event.next_action_on,
-            }
+        case DenialNoted() | DenialNoteUndone() as event:
+            return {"last_outcome": event.outcome_code, "reference_number": event.reference_number}
+        case DenialSnoozed() | DenialSnoozeUndone() as event:
+            return {"snoozed_until_on": event.until_on}
+        case DenialWriteOffRequested() as event:
+            return {"write_off_requested_by": event.requested_by, "write_off_reason": event.reason}
+        case DenialWriteOffApproved() | DenialWriteOffRefused():
+            return {"write_off_requested_by": "", "write_off_reason": ""}
         case AppealFiled() as event:
-            return {
-                "status": "appealed",
-                "appeal_level": event.level,
-                "next_action": "wait for the decision on the appeal",
-                "next_action_on": event.due_on,
-            }
+            return {"status": "appealed", "appeal_level": event.level}
         case AppealDecided() as event:
-            action = (
-                "appeal at the next level or resolve" if event.outcome == "upheld" else "await payment, then resolve"
-            )
-            return {"status": event.outcome, "next_action": action, "next_action_on": None}
+            return {"status": event.outcome}
         case DenialResolved() as event:
             return {
                 "status": event.outcome,
                 "is_open": False,
                 "recovered_cents": event.recovered_cents,
-                "next_action": "",
-                "next_action_on": None,
+                "write_off_requested_by": "",
+                "write_off_reason": "",
             }
 
 
@@ -126,7 +133,6 @@ def _opened(event: DenialOpened) -> dict[str, Any]:
         "win_chance_because": category.because,
         "expected_recovery_cents": event.denied_cents * event.win_chance_percent // 100,
         "appeal_by_on": event.appeal_by_on,
-        "next_action": category.next_action,
     }
 
 
@@ -157,7 +163,10 @@ def summed(found: sa.Subquery, on: date) -> sa.Select[*tuple[Any, ...]]:
 
 
 def ranked(on: date) -> sa.Subquery:
-    """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency."""
+    """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency.
+
+    `is_snoozed`: it was put off to a later day than this.
+    """
     table = denial_queue
     days_left: sa.ColumnElement[int] = table.c.appeal_by_on - sa.literal(on, sa.Date)
     urgency = sa.case(
@@ -167,12 +176,15 @@ def ranked(on: date) -> sa.Subquery:
         else_=USUAL_PERCENT,
     )
     score = sa.cast(sa.func.div(table.c.expected_recovery_cents * urgency, 100), sa.BigInteger)
-    return sa.select(table, urgency.label("urgency_percent"), score.label("score_cents")).subquery("denials")
+    is_snoozed = sa.func.coalesce(table.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
+    return sa.select(
+        table, urgency.label("urgency_percent"), score.label("score_cents"), is_snoozed.label("is_snoozed")
+    ).subquery("denials")
 
 
 projection = Projection(
     name="claims.denials",
-    version=1,
+    version=2,
     tables=(denial_queue,),
     reads={"claims": get_args(claims.DenialEvent)},
     apply=apply,

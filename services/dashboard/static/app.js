@@ -134,6 +134,30 @@
   document.body.addEventListener("unlocked", () => { $("#lock form").reset(); $("#lock").close(); listen(); });
   $("#lock")?.addEventListener("cancel", (event) => event.preventDefault());
 
+  // --- somebody else was faster: what was typed stays, and a person decides ---
+  let conflict = null; // the form that was refused, and the version that is there now
+  document.body.addEventListener("conflict", (event) => {
+    conflict = { form: event.target.closest("form"), version: event.detail.version };
+    $("#conflict").showModal();
+  });
+  const sendAgain = () => {
+    $("#conflict").close();
+    $("[name=version]", conflict.form).value = conflict.version;
+    conflict.form.requestSubmit();
+  };
+  const typed = (root) => $$("form[hx-post]", root).flatMap((form) =>
+    $$("input:not([type=hidden]), select, textarea", form).map((field) => [form.getAttribute("hx-post"), field.name, field.value]));
+  const lookAgain = async () => {
+    $("#conflict").close();
+    const kept = typed($("#peek"));
+    const path = conflict.form.getAttribute("hx-post").replace(/^(\/[a-z]+\/[^/]+)\/.*$/, "$1/peek");
+    await htmx.ajax("GET", path, { target: "#peek", swap: "innerHTML" });
+    for (const [post, name, value] of kept) {
+      const field = $(`form[hx-post="${post}"] [name="${name}"]`, $("#peek"));
+      if (field) field.value = value;
+    }
+  };
+
   // --- what buttons do ---
   const deeds = {
     theme: turnTheme,
@@ -144,6 +168,8 @@
     keys: () => {},
     news: () => location.reload(),
     "save-view": saveView,
+    "send-again": sendAgain,
+    "look-again": lookAgain,
     pause: (at) => {
       const list = $("#tail");
       if (list.dataset.paused) delete list.dataset.paused; else list.dataset.paused = "yes";
@@ -225,6 +251,8 @@
       "]": () => slide(1),
       a: () => { const bar = $(".bulk"); (bar && !bar.hidden ? $("[data-key=a]", bar) : $("#peek [data-key=a]") || $("[data-key=a]", here() || document.body))?.click(); },
       n: () => $("#peek [data-key=n], main [data-key=n]")?.focus(),
+      z: () => $("#peek [data-key=z]")?.focus(),
+      u: () => $("#peek [data-key=u], #messages [data-key=u]")?.click(),
     }[event.key];
     if (deed) { event.preventDefault(); deed(); return; }
     if (event.key === "Enter" && here() && (event.target === document.body || here().contains(event.target)) && !event.target.closest("button, input")) {

@@ -261,8 +261,26 @@ async def test_a_denial_is_queued_worked_and_closes_its_claim(exchange: Exchange
     assert [denial[part] for part in parts] == ["authorization", 45_00, 100, 45_00]
 
     path = f"/denials/{denial['denial_id']}"
+    put_off = await exchange.ask("POST", f"{path}/snooze", {"until_on": "2099-01-01"})
+    snoozed = f"after={put_off['after']}"
+    assert (await exchange.ask("GET", f"/denials?{snoozed}"))["items"] == []
+    assert (await exchange.ask("GET", f"/denials/summary?{snoozed}"))["denials"] == 0
+    [put_aside] = (await exchange.ask("GET", f"/denials?is_snoozed=true&{snoozed}"))["items"]
+    assert (put_aside["snoozed_until_on"], put_aside["version"]) == ("2099-01-01", put_off["version"])
+    assert len((await exchange.ask("GET", f"/denials?on=2099-01-01&{snoozed}"))["items"]) == 1  # its day is there
+    undone = await exchange.ask("POST", f"{path}/undo", {"version": put_off["version"]})
+    assert len((await exchange.ask("GET", f"/denials?after={undone['after']}"))["items"]) == 1
+    again = await exchange.ask("POST", f"{path}/undo", {"version": put_off["version"]}, status=409)
+    assert again["code"] == "not-to-undo"
+    await exchange.ask("POST", f"{path}/resolve", {"outcome": "written-off"}, status=422)
+    asked = await exchange.ask("POST", f"{path}/write-off", {"reason": "past-the-limit"})
+    [waits] = (await exchange.ask("GET", f"/denials?awaits_approval=true&after={asked['after']}"))["items"]
+    assert waits["write_off_reason"] == "past-the-limit"
+    own = await exchange.ask("POST", f"{path}/write-off/approve", status=409)
+    assert own["code"] == "write-off-needs-another"
+
     await exchange.ask("POST", f"{path}/assign", {"assignee": "user:ann"})
-    refused = await exchange.ask("POST", f"{path}/resolve", {"outcome": "written-off"}, status=409)
+    refused = await exchange.ask("POST", f"{path}/resolve", {"outcome": "not-workable"}, status=409)
     assert refused["code"] == "denial-assigned-to-another"
     await exchange.ask("POST", f"{path}/assign", {"assignee": "user:bob"}, status=409)
     causes = await exchange.ask("GET", "/denials/causes")
