@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.dashboard.exports import csv_file
+from services.dashboard.exports import table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.timeline import Step, money_of, steps_of, total_of
 from services.dashboard.visits import Page, Visit
@@ -92,7 +92,7 @@ async def _around(visit: Visit, filters: Mapping[str, str]) -> dict[str, Any]:
 
 async def export(visit: Visit) -> Response:
     path, filters = _asked(visit)
-    return await csv_file(visit, "claims", path, filters, _COLUMNS)
+    return await table_file(visit, "claims", path, filters, _COLUMNS)
 
 
 # --- one claim --------------------------------------------------------------------------------------------------------

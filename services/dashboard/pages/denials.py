@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.dashboard.client import BLANK, Refused, Silent
-from services.dashboard.exports import csv_file
+from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
@@ -98,7 +98,7 @@ async def payer_names(visit: Visit) -> dict[str, str]:
 
 
 async def export(visit: Visit) -> Response:
-    return await csv_file(visit, "denials", "/api/claims/denials", _filters(visit), _COLUMNS)
+    return await table_file(visit, "denials", "/api/claims/denials", _filters(visit), _COLUMNS)
 
 
 async def peek(visit: Visit) -> Response:

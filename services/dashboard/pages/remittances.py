@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.dashboard.exports import csv_file
+from services.dashboard.exports import table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.visits import Page, Visit
 
@@ -64,7 +64,7 @@ async def worklist(visit: Visit) -> Response:
 
 
 async def export(visit: Visit) -> Response:
-    return await csv_file(
+    return await table_file(
         visit, "remittances", "/api/payments/remittances", {"status": visit.asked("status")}, _COLUMNS
     )
 
