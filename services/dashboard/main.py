@@ -15,9 +15,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from services.dashboard.pages import (
+    charges,
     claims,
     collections,
     denials,
+    eligibility,
     entrance,
     kpis,
     live,
@@ -39,6 +41,8 @@ from shared.runtime.web.edge import BoundedBody, Recorded, SafeHeaders
 PAGES: Sequence[Page] = (
     *entrance.PAGES,
     *live.PAGES,
+    *eligibility.PAGES,
+    *charges.PAGES,
     *claims.PAGES,
     *denials.PAGES,
     *receivables.PAGES,

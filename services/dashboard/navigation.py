@@ -22,6 +22,8 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
     (
         "Work",
         (
+            Place(title="Eligibility", path="/eligibility", action="eligibility:read-worklists", key="i"),
+            Place(title="Charge review", path="/charges", action="charges:read-worklists", key="h"),
             Place(title="Claims", path="/claims", action="claims:read-claims", key="c"),
             Place(title="Denials", path="/denials", action="claims:read-denials", key="d"),
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
@@ -56,6 +58,9 @@ def navigation_of(session: Session) -> list[tuple[str, list[Place]]]:
 def home_of(session: Session) -> str:
     """Where somebody begins: the worklist of their desk, or the first page that they may see."""
     desks = {
+        "front-desk": "/eligibility",
+        "coder": "/charges",
+        "biller": "/claims",
         "denial-specialist": "/denials",
         "poster": "/remittances",
         "collector": "/collections",
