@@ -82,8 +82,14 @@ def booked_for(patient_id: str, from_on: date) -> sa.Select[Any]:
 def unanswered(from_on: date, to_on: date) -> sa.Select[Any]:
     """What is booked for these days while no payer has answered for that day, with the last question about it."""
     checks = eligibility_checks
-    registrations = sa.select(patients.c.patient_id).where(
-        sa.or_(patients.c.patient_id == appointments.c.patient_id, patients.c.merged_into == appointments.c.patient_id)
+    registrations = (
+        sa.select(patients.c.patient_id)
+        .where(
+            sa.or_(
+                patients.c.patient_id == appointments.c.patient_id, patients.c.merged_into == appointments.c.patient_id
+            )
+        )
+        .correlate(appointments)
     )
     asked = sa.and_(
         checks.c.service_on == appointments.c.service_on,
@@ -94,9 +100,10 @@ def unanswered(from_on: date, to_on: date) -> sa.Select[Any]:
         .where(asked)
         .order_by(checks.c.changed_at.desc(), checks.c.check_id)
         .limit(1)
+        .correlate(appointments)
         .lateral("last")
     )
-    answered = sa.exists().where(asked, checks.c.state == "answered")
+    answered = sa.exists().where(asked, checks.c.state == "answered").correlate(appointments)
     return (
         sa.select(appointments, last.c.check_id, last.c.check_state, last.c.rejections)
         .outerjoin(last, sa.true())
