@@ -42,6 +42,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
         (
             Place(title="Event log", path="/system/events", action="events:read-events", key="e"),
             Place(title="Projections", path="/system", action="ops:read-readers", key="s"),
+            Place(title="Lag and leases", path="/system/lag", action="ops:read-readers"),
             Place(title="Parked and refused", path="/system/parked", action="ops:read-parked"),
             Place(title="Audit", path="/system/audit", action="openings:read-openings"),
         ),

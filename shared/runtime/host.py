@@ -208,6 +208,8 @@ class Host:
             is_quiet=self.is_quiet,
             is_caught_up=self.is_caught_up,
             covering=self._covering,
+            feed_name=self._platform.settings.feed,
+            store_covering=self.store_feed.covering,
         )
         evidence = AccountEvidence(
             self.name,
