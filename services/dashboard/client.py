@@ -58,6 +58,11 @@ class Services:
         headers = {"Idempotency-Key": key} | ({"Ledgerline-Expected-Version": version} if version else {})
         return (await self._send("POST", path, body=body, headers=headers)).json()
 
+    async def send_file(self, path: str, content: bytes, media_type: str, *, key: str) -> Any:
+        """JSON that says what became of a document. Raises Refused, Silent."""
+        headers = {"Idempotency-Key": key, "Content-Type": media_type}
+        return (await self._send("POST", path, content=content, headers=headers)).json()
+
     async def find(self, path: str, body: Any) -> Any:
         """A search: a POST, because what is looked for may be personal, that changes nothing. Raises Refused, Silent."""
         return (await self._send("POST", path, body=body)).json()
@@ -69,13 +74,14 @@ class Services:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         signed = {"Authorization": f"Bearer {await self._token()}", "X-Ledgerline-Tenant": self._tenant}
         asked = {name: _written(value) for name, value in (query or {}).items() if value not in (None, "")}
         try:
             answer = await self._http.request(
-                method, path, params=asked, json=body, headers={**signed, **(headers or {})}
+                method, path, params=asked, json=body, content=content, headers={**signed, **(headers or {})}
             )
         except httpx.TransportError:
             raise Silent(_service_of(path)) from None

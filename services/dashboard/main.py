@@ -72,7 +72,7 @@ def build(
         middleware=[
             Middleware(Recorded, service="dashboard", template_of=template_of),
             Middleware(SafeHeaders, headers=PAGE_HEADERS),
-            Middleware(BoundedBody, json_bytes_max=settings.json_bytes_max, upload_bytes_max=settings.json_bytes_max),
+            Middleware(BoundedBody, json_bytes_max=settings.json_bytes_max, upload_bytes_max=settings.upload_bytes_max),
         ],
         exception_handlers={404: entrance.nowhere(desk)},
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
 
 from services.dashboard.client import BLANK, Refused, Silent
+from services.dashboard.conflicts import do_or_tell
 from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
@@ -115,12 +113,9 @@ async def _worked(
     """A command on one denial, and what it looks like after it; what changed meanwhile is told and keeps what was typed."""
     denial_id = visit.path("denial_id")
     path = f"/api/claims/denials/{denial_id}"
-    try:
-        done = await visit.do(f"{path}/{deed}", body)
-    except Refused as refused:
-        if refused.code != "changed-meanwhile":
-            raise
-        return await _changed_meanwhile(visit, denial_id, refused.facts)
+    done = await do_or_tell(visit, f"{path}/{deed}", body, stream=f"/api/claims/streams/denial/{denial_id}")
+    if isinstance(done, Response):
+        return done
     undo = done["version"] if can_undo and done["after"] else None
     try:
         row = await visit.get(path, after=done["after"])
@@ -140,25 +135,6 @@ async def _worked(
         is_in_list=not leaves_list,
         base={},
     )
-
-
-async def _changed_meanwhile(visit: Visit, denial_id: str, facts: Mapping[str, Any]) -> Response:
-    """What others did since the form was drawn. The form stays as it is; a person decides whether to send it again."""
-    stream = await visit.get_if("events:read-stream", f"/api/claims/streams/denial/{denial_id}")
-    seen = int(facts["expected_version"])
-    since = [event for event in (stream or {}).get("events", ()) if event["streamversion"] > seen]
-    changes = [{"what": _sentence(event["type"]), "who": event["actor"], "at": event["recordedat"]} for event in since]
-    headers = {
-        "HX-Retarget": "#conflict-words",
-        "HX-Reswap": "innerHTML",
-        "HX-Trigger": json.dumps({"conflict": {"version": facts["version"]}}),
-    }
-    return visit.show("_conflict.html", status=HTTPStatus.CONFLICT, headers=headers, changes=changes)
-
-
-def _sentence(event_type: str) -> str:
-    """`claims.DenialNoted.v1`, denial noted."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event_type.split(".")[1]).lower()
 
 
 async def assign(visit: Visit) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from services.dashboard.exports import table_file
@@ -89,6 +90,18 @@ async def remittance(visit: Visit) -> Response:
     )
 
 
+async def take_in(visit: Visit) -> Response:
+    """An 835 file of a person. What was taken in before is said so, with the first; nothing of it is posted twice."""
+    file = (await visit.request.form()).get("file")
+    if not isinstance(file, UploadFile):
+        return visit.show("remittances/_taken_in.html", received=[], is_empty=True)
+    path = "/api/payments/remittances"
+    received = await visit.services.send_file(path, await file.read(), "application/edi-x12", key=visit.form["key"])
+    for each in received:
+        await visit.settled(f"{path}/{each['remittance_id']}", each["done"]["after"])
+    return visit.show("remittances/_taken_in.html", received=received, is_empty=False)
+
+
 async def segment(visit: Visit) -> Response:
     """The raw segments of one claim of an 835. Reading them is on the record."""
     document = await visit.services.file(f"/documents/{visit.path('document_id')}", purpose="posting")
@@ -133,6 +146,7 @@ _ONE = "/remittances/{remittance_id}"
 PAGES = (
     Page(path="/remittances", action="payments:read-remittances", handler=worklist),
     Page(path="/remittances/export", action="payments:read-remittances", handler=export),
+    Page(path="/remittances/files", action="payments:receive-remittance", handler=take_in, method="POST"),
     Page(path=_ONE, action="payments:read-remittances", handler=remittance),
     Page(path="/remittances/segments/{document_id}", action="documents:read-document", handler=segment, method="POST"),
     Page(path=f"{_ONE}/dismiss", action="payments:release-remittance", handler=dismiss, method="POST"),

@@ -96,6 +96,7 @@
 
   // --- the live stream: opened while the page is seen, resumed by the browser from its last id ---
   let source = null;
+  let seen = ""; // the last message: a stream that was closed while the page was hidden goes on behind it
   const state = $("#live");
   const tell = (kind, text) => {
     if (!state) return;
@@ -105,17 +106,22 @@
   const listen = () => {
     const wanted = document.body.dataset.live?.trim();
     if (!wanted || source || document.hidden) return;
-    source = new EventSource(wanted);
+    const address = new URL(wanted, location.href);
+    if (seen) address.searchParams.set("after", seen);
+    source = new EventSource(address);
     source.addEventListener("pulse", (event) => {
+      seen = event.lastEventId;
       const told = JSON.parse(event.data);
       tell(told.behind ? "stale" : "live", told.behind ? `${told.behind} events behind · ${told.head}` : `live · event ${told.head}`);
     });
-    source.addEventListener("moved", () => {
+    source.addEventListener("moved", (event) => {
+      seen = event.lastEventId;
       const pill = $("#news");
       if (pill) pill.hidden = false;
       htmx.trigger(document.body, "moved");
     });
     source.addEventListener("rows", (event) => {
+      seen = event.lastEventId;
       const list = $("#tail");
       if (!list || list.dataset.paused) return;
       list.insertAdjacentHTML("afterbegin", event.data);
@@ -147,16 +153,26 @@
   };
   const typed = (root) => $$("form[hx-post]", root).flatMap((form) =>
     $$("input:not([type=hidden]), select, textarea", form).map((field) => [form.getAttribute("hx-post"), field.name, field.value]));
-  const lookAgain = async () => {
-    $("#conflict").close();
-    const kept = typed($("#peek"));
-    const path = conflict.form.getAttribute("hx-post").replace(/^(\/[a-z]+\/[^/]+)\/.*$/, "$1/peek");
-    await htmx.ajax("GET", path, { target: "#peek", swap: "innerHTML" });
+  const putBack = (kept, root) => {
     for (const [post, name, value] of kept) {
-      const field = $(`form[hx-post="${post}"] [name="${name}"]`, $("#peek"));
+      const field = $(`form[hx-post="${post}"] [name="${name}"]`, root);
       if (field) field.value = value;
     }
   };
+  const lookAgain = async () => {
+    $("#conflict").close();
+    if (!conflict.form.closest("#peek")) {
+      sessionStorage.setItem("kept", JSON.stringify(typed($("main"))));
+      location.reload();
+      return;
+    }
+    const kept = typed($("#peek"));
+    const path = conflict.form.getAttribute("hx-post").replace(/^(\/[a-z]+\/[^/]+)\/.*$/, "$1/peek");
+    await htmx.ajax("GET", path, { target: "#peek", swap: "innerHTML" });
+    putBack(kept, $("#peek"));
+  };
+  putBack(JSON.parse(sessionStorage.getItem("kept") || "[]"), document);
+  sessionStorage.removeItem("kept");
 
   // --- what buttons do ---
   const deeds = {
