@@ -92,6 +92,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 claim,
                 runtime.clock,
                 assignment_days=settings.assignment_days,
+                write_off_alone_cents_max=settings.write_off_alone_cents_max,
             ),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
         ),

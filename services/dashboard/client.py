@@ -24,7 +24,8 @@ class Refused(Exception):
         self.code = str(problem.get("code", status))
         self.detail = str(problem.get("detail", ""))
         self.trace_id = str(problem.get("trace_id", ""))
-        self.action = str((problem.get("facts") or {}).get("action", ""))
+        self.facts: Mapping[str, Any] = problem.get("facts") or {}
+        self.action = str(self.facts.get("action", ""))
         super().__init__(f"{self.code}: {self.detail}")
 
 
@@ -52,9 +53,15 @@ class Services:
         """A document with its headers. Raises Refused, Silent."""
         return await self._send("GET", path, query=query)
 
-    async def post(self, path: str, body: Any = None, *, key: str) -> Any:
-        """JSON. Raises Refused, Silent."""
-        return (await self._send("POST", path, body=body, headers={"Idempotency-Key": key})).json()
+    async def post(self, path: str, body: Any = None, *, key: str, version: str = "") -> Any:
+        """JSON. `version` of the stream that the person saw: another one by now is refused. Raises Refused, Silent."""
+        headers = {"Idempotency-Key": key} | ({"Ledgerline-Expected-Version": version} if version else {})
+        return (await self._send("POST", path, body=body, headers=headers)).json()
+
+    async def send_file(self, path: str, content: bytes, media_type: str, *, key: str) -> Any:
+        """JSON that says what became of a document. Raises Refused, Silent."""
+        headers = {"Idempotency-Key": key, "Content-Type": media_type}
+        return (await self._send("POST", path, content=content, headers=headers)).json()
 
     async def find(self, path: str, body: Any) -> Any:
         """A search: a POST, because what is looked for may be personal, that changes nothing. Raises Refused, Silent."""
@@ -67,13 +74,14 @@ class Services:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         signed = {"Authorization": f"Bearer {await self._token()}", "X-Ledgerline-Tenant": self._tenant}
         asked = {name: _written(value) for name, value in (query or {}).items() if value not in (None, "")}
         try:
             answer = await self._http.request(
-                method, path, params=asked, json=body, headers={**signed, **(headers or {})}
+                method, path, params=asked, json=body, content=content, headers={**signed, **(headers or {})}
             )
         except httpx.TransportError:
             raise Silent(_service_of(path)) from None

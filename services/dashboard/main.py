@@ -15,9 +15,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from services.dashboard.pages import (
+    charges,
     claims,
     collections,
     denials,
+    eligibility,
     entrance,
     kpis,
     live,
@@ -39,6 +41,8 @@ from shared.runtime.web.edge import BoundedBody, Recorded, SafeHeaders
 PAGES: Sequence[Page] = (
     *entrance.PAGES,
     *live.PAGES,
+    *eligibility.PAGES,
+    *charges.PAGES,
     *claims.PAGES,
     *denials.PAGES,
     *receivables.PAGES,
@@ -68,7 +72,7 @@ def build(
         middleware=[
             Middleware(Recorded, service="dashboard", template_of=template_of),
             Middleware(SafeHeaders, headers=PAGE_HEADERS),
-            Middleware(BoundedBody, json_bytes_max=settings.json_bytes_max, upload_bytes_max=settings.json_bytes_max),
+            Middleware(BoundedBody, json_bytes_max=settings.json_bytes_max, upload_bytes_max=settings.upload_bytes_max),
         ],
         exception_handlers={404: entrance.nowhere(desk)},
     )

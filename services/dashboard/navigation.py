@@ -22,6 +22,8 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
     (
         "Work",
         (
+            Place(title="Eligibility", path="/eligibility", action="eligibility:read-worklists", key="i"),
+            Place(title="Charge review", path="/charges", action="charges:read-worklists", key="h"),
             Place(title="Claims", path="/claims", action="claims:read-claims", key="c"),
             Place(title="Denials", path="/denials", action="claims:read-denials", key="d"),
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
@@ -40,6 +42,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
         (
             Place(title="Event log", path="/system/events", action="events:read-events", key="e"),
             Place(title="Projections", path="/system", action="ops:read-readers", key="s"),
+            Place(title="Lag and leases", path="/system/lag", action="ops:read-readers"),
             Place(title="Parked and refused", path="/system/parked", action="ops:read-parked"),
             Place(title="Audit", path="/system/audit", action="openings:read-openings"),
         ),
@@ -56,6 +59,9 @@ def navigation_of(session: Session) -> list[tuple[str, list[Place]]]:
 def home_of(session: Session) -> str:
     """Where somebody begins: the worklist of their desk, or the first page that they may see."""
     desks = {
+        "front-desk": "/eligibility",
+        "coder": "/charges",
+        "biller": "/claims",
         "denial-specialist": "/denials",
         "poster": "/remittances",
         "collector": "/collections",

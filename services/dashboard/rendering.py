@@ -36,9 +36,35 @@ _TONES: Mapping[str, str] = {
         "good",
     ),
     **dict.fromkeys(
-        ("held", "rejected", "denied", "written-off", "broken", "defaulted", "refused", "expired", "missed"), "bad"
+        (
+            "held",
+            "rejected",
+            "edits-failed",
+            "denied",
+            "written-off",
+            "broken",
+            "defaulted",
+            "refused",
+            "expired",
+            "missed",
+        ),
+        "bad",
     ),
-    **dict.fromkeys(("adjudicated", "appealed", "unapplied", "paused", "overdue", "behind", "final-notice"), "warn"),
+    **dict.fromkeys(
+        (
+            "adjudicated",
+            "needs-coding",
+            "not-asked",
+            "unanswered",
+            "appealed",
+            "unapplied",
+            "paused",
+            "overdue",
+            "behind",
+            "final-notice",
+        ),
+        "warn",
+    ),
     **dict.fromkeys(("released", "batched", "submitted", "open", "received", "statement", "reversal"), "info"),
 }
 

@@ -19,4 +19,4 @@ class DashboardSettings(BaseSettings):
     session_hours: float = Field(default=12.0, gt=0)  # from logging in; then somebody logs in again
     live_poll_seconds: float = Field(default=2.0, gt=0)  # how often an open page looks for news
     counts_seconds: float = Field(default=3.0, ge=0)  # how long counts of a list are good
-    export_rows_max: int = Field(default=100_000, ge=1)  # of one CSV file
+    export_rows_max: int = Field(default=100_000, ge=1)  # of one CSV or Excel file

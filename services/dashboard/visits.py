@@ -115,8 +115,8 @@ class Visit:
         )
 
     async def do(self, path: str, body: Any = None) -> Any:
-        """A command, under the key that was made when its form was drawn."""
-        return await self.services.post(path, body, key=self.form["key"])
+        """A command, under the key that was made when its form was drawn, on the version that it was drawn from."""
+        return await self.services.post(path, body, key=self.form["key"], version=self.form.get("version", ""))
 
     async def settled(self, path: str, after: str | None) -> None:
         """Wait, for a moment, until a read shows what a command did. One that does not yet says on the page that it is behind."""

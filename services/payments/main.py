@@ -16,10 +16,11 @@ from services.payments.domain.patient_account.decider import patient_account as 
 from services.payments.domain.remittance.decider import remittance as remittance_decider
 from services.payments.domain.remittance.identity import trace_of
 from services.payments.invariants import ChargesAreAccountedFor, PostingsSumToZero, RemittancesBalance
-from services.payments.policies import patient_money, post_charges, post_remittances
+from services.payments.policies import patient_money, post_charges, post_remittances, write_off_denials
 from services.payments.projections import bills, claim_accounts, deposits, patient_payments, postings, remittances
 from shared.events.base import Event
 from shared.events.charges import ChargesReleased
+from shared.events.claims import DenialWriteOffApproved
 from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
@@ -89,6 +90,11 @@ async def _place(recorded: Recorded[Any]) -> Sequence[Reaction]:
     return _to(claim_account, event.account_id, commands)
 
 
+async def _write_off_denial(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: DenialWriteOffApproved = recorded.event
+    return _to(claim_account, event.account_id, write_off_denials.react(event))
+
+
 def build(runtime: ServiceRuntime) -> ServiceParts:
     files = RemittanceFiles(
         commands=runtime.commands, documents=runtime.documents, clock=runtime.clock, remittances=remittance
@@ -136,6 +142,11 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ),
             Policy(
                 name="payments.place-accounts", reads={"collections": (AccountPlaced, AccountRecalled)}, react=_place
+            ),
+            Policy(
+                name="payments.write-off-denials",
+                reads={"claims": (DenialWriteOffApproved,)},
+                react=_write_off_denial,
             ),
         ),
         routers=(

@@ -435,6 +435,17 @@ class DenialAssigned(Event, frozen=True, kw_only=True):
     denial_id: str
     assignee: str
     until_on: date | None = None  # the last day on which it is theirs alone
+    by: str = ""  # who assigned it
+
+
+class DenialAssignmentUndone(Event, frozen=True, kw_only=True):
+    """Who assigned it took that back: it is whose it was before."""
+
+    denial_id: str
+    undone_version: int  # of the assignment, in the denial's stream
+    assignee: str = ""
+    until_on: date | None = None
+    by: str
 
 
 class DenialNoted(Event, frozen=True, kw_only=True):
@@ -443,6 +454,66 @@ class DenialNoted(Event, frozen=True, kw_only=True):
     reference_number: str = ""
     next_action_on: date | None = None
     note: Sealed[str] | None = None
+    by: str = ""
+
+
+class DenialNoteUndone(Event, frozen=True, kw_only=True):
+    """Who wrote the note took it back: what stood there before stands again. The note stays in the log."""
+
+    denial_id: str
+    undone_version: int  # of the note, in the denial's stream
+    outcome_code: str = ""
+    reference_number: str = ""
+    next_action: str = ""
+    next_action_on: date | None = None
+    by: str
+
+
+class DenialSnoozed(Event, frozen=True, kw_only=True):
+    """Nothing can be done before a day: until then the denial is not in the queue, and on it it is there again."""
+
+    denial_id: str
+    until_on: date
+    by: str
+
+
+class DenialSnoozeUndone(Event, frozen=True, kw_only=True):
+    """Who put it off took that back."""
+
+    denial_id: str
+    undone_version: int
+    until_on: date | None = None  # what was said before that
+    by: str
+
+
+class DenialWriteOffRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants to let the money go, and it is too much for one person: another decides."""
+
+    denial_id: str
+    amount_cents: int
+    reason: str
+    requested_by: str
+
+
+class DenialWriteOffApproved(Event, frozen=True, kw_only=True):
+    """The money is let go: the ledger takes it from what the payer owes."""
+
+    denial_id: str
+    claim_id: str
+    account_id: str
+    payer_rank: int
+    amount_cents: int
+    reason: str
+    requested_by: str
+    approved_by: str  # another person, or `rule:write-off-alone` for an amount that needs none
+
+
+class DenialWriteOffRefused(Event, frozen=True, kw_only=True):
+    """The second person would not let the money go: the denial is worked on."""
+
+    denial_id: str
+    reason: str
+    refused_by: str
 
 
 class AppealFiled(Event, frozen=True, kw_only=True):
@@ -491,5 +562,19 @@ PartnerEvent: TypeAlias = PartnerListed | BatchAssembled
 BatchEvent: TypeAlias = (
     InterchangeStored | BatchAbandoned | InterchangeSent | InterchangeAcknowledged | InterchangeUnanswered
 )
-DenialEvent: TypeAlias = DenialOpened | DenialAssigned | DenialNoted | AppealFiled | AppealDecided | DenialResolved
+DenialEvent: TypeAlias = (
+    DenialOpened
+    | DenialAssigned
+    | DenialAssignmentUndone
+    | DenialNoted
+    | DenialNoteUndone
+    | DenialSnoozed
+    | DenialSnoozeUndone
+    | DenialWriteOffRequested
+    | DenialWriteOffApproved
+    | DenialWriteOffRefused
+    | AppealFiled
+    | AppealDecided
+    | DenialResolved
+)
 ClaimsEvent: TypeAlias = BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent

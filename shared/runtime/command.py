@@ -46,6 +46,7 @@ class Cause:
     correlation_id: str
     causation_id: str | None = None
     occurred_at: datetime | None = None  # business time of what happened; None: when it is recorded
+    expected_version: int | None = None  # of the stream, as the asker saw it; None: whatever it is now
     fingerprint: bytes = b""  # hash of the request; the same id with another fingerprint is refused
 
 
@@ -65,6 +66,12 @@ class IdempotencyKeyReused(DomainError):
     """The same key came with another body."""
 
     code = "idempotency-key-reused"
+
+
+class ChangedMeanwhile(DomainError):
+    """Something happened on the stream since the version that the asker saw. `facts` has both versions."""
+
+    code = "changed-meanwhile"
 
 
 class BusinessKeyTaken(DomainError):
@@ -91,7 +98,7 @@ class Commands(Protocol):
     async def handle(self, aggregate: Aggregate, key: str, command: Any, cause: Cause) -> Outcome:
         """Load, decide, append; conflicts are tried again three times.
 
-        Raises DomainError (a refusal), Conflict, IdempotencyKeyReused, BusinessKeyTaken, TooBusy, EventTooLarge.
+        Raises DomainError (a refusal, ChangedMeanwhile among them), Conflict, IdempotencyKeyReused, BusinessKeyTaken, TooBusy, EventTooLarge.
         """
         ...
 

@@ -30,6 +30,7 @@ from shared.runtime.command import (
     Aggregate,
     BusinessKey,
     Cause,
+    ChangedMeanwhile,
     EventTooLarge,
     IdempotencyKeyReused,
     Outcome,
@@ -136,6 +137,7 @@ class CommandHandler:
             if known is None:
                 known = await self._catch_up(aggregate, cause.tenant, stream, None)
             try:
+                _refuse_when_changed(cause, known.head.version)
                 events: Sequence[Event] = aggregate.decider.decide(command, known.state)
             except DomainError:
                 if (repeat := await self._repeat(stream, cause)) is not None:
@@ -173,6 +175,8 @@ class CommandHandler:
         state, size = known.state, 0
         for asked in together:
             asked.goes_alone = True
+            if asked.cause.expected_version is not None:
+                continue
             if asked.aggregate is not aggregate or any(asked.cause.command_id == one.command_id for one in series):
                 continue
             try:
@@ -257,6 +261,12 @@ class CommandHandler:
             is_repeat=True,
             event_ids=tuple(event.event_id for event in events),
         )
+
+
+def _refuse_when_changed(cause: Cause, version: int) -> None:
+    if cause.expected_version not in (None, version):
+        facts = {"expected_version": cause.expected_version, "version": version}
+        raise ChangedMeanwhile("something happened here since: look again", **facts)
 
 
 def _append_of(stream: str, head: Head, asked: _Asked, new: tuple[NewEvent, ...], at_rest: Sequence[Event]) -> Append:

@@ -216,6 +216,8 @@ class Host:
             busy=self.busy,
             behind=self.behind,
             covering=self._covering,
+            feed_name=self._platform.settings.feed,
+            store_covering=self.store_feed.covering,
         )
         evidence = AccountEvidence(
             self.name,

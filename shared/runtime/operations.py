@@ -3,9 +3,9 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
@@ -23,8 +23,9 @@ from shared.runtime.parked import ParkedDesk
 from shared.runtime.progress import Progress, ReaderStatus
 from shared.runtime.projection import Projection
 from shared.runtime.queries import Covering, ReadDatabase, asc, page
-from shared.runtime.rebuild import Rebuilder
+from shared.runtime.rebuild import Rebuilder, Rebuilt, Step
 from shared.runtime.refusals import refused_reactions
+from shared.runtime.relay import relay_of
 from shared.runtime.service import ServiceParts
 from shared.runtime.verify import check_store
 from shared.runtime.web import Caller, Cursor, Limit, Page, caller, idempotency_key
@@ -51,6 +52,8 @@ class Operations:
     busy: Callable[[], Awaitable[list[str]]]
     behind: Callable[[float], Awaitable[list[str]]]
     covering: Covering  # of the feed: `covering(service, None)` is how far a service's log reaches
+    feed_name: str
+    store_covering: Covering  # of the service's own store, which the relay reads
 
 
 class ReaderRow(BaseModel):
@@ -60,6 +63,26 @@ class ReaderRow(BaseModel):
     position: str
     watermark: str | None
     owner: str | None
+
+
+class LagRow(BaseModel):
+    """A reader of one partition, or a task, which reads nothing and only has a lease."""
+
+    name: str
+    service: str
+    partition: int
+    position: str
+    head: str | None = Field(description="The last event there; null for a task, and when it cannot be told in time.")
+    behind: int | None = Field(description="Places to the head, at most: some hold what this reader does not want.")
+    watermark: str | None
+    owner: str | None
+    lease_until: str | None
+    lease_epoch: int = Field(description="Grows with each owner.")
+
+
+class Lag(BaseModel):
+    feed: str = Field(description="postgres or kafka")
+    readers: list[LagRow]
 
 
 class ParkedRow(BaseModel):
@@ -109,6 +132,18 @@ class RebuildResult(BaseModel):
     events: int
     rows: int
     differences: int | None  # between the rows that served and the new ones; null when there was nothing to compare
+    differs_in: list[str] = Field(description="Tables and columns of the differences, the first hundred looked at.")
+
+
+class RebuildProgress(BaseModel):
+    """The last rebuild of a read model by this process."""
+
+    projection: str
+    state: Literal["running", "done", "failed"]
+    phase: str
+    percent: int = Field(description="Of the log.")
+    events: int
+    result: RebuildResult | None
 
 
 class ContinueBody(BaseModel):
@@ -131,6 +166,7 @@ class Verification(BaseModel):
 def operations_router(operations: Operations) -> APIRouter:
     """`/ops/…` of a service."""
     router = APIRouter(prefix="/ops", tags=["operations"])
+    rebuilds: dict[str, RebuildProgress] = {}
 
     @router.get("/readers")
     async def readers(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> list[ReaderRow]:
@@ -147,15 +183,17 @@ def operations_router(operations: Operations) -> APIRouter:
             for status in await operations.progress.statuses()
         ]
 
+    @router.get("/lag")
+    async def lag(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> Lag:
+        """How far relay, projections, policies and timers are behind, by partition, and who holds which lease until when."""
+        return Lag(feed=operations.feed_name, readers=await _lag(operations))
+
     @router.get("/freshness")
     async def freshness(who: Annotated[Caller, Depends(caller("ops:read-freshness"))]) -> Freshness:
         """Whether what the read models show is all that there is."""
-        heads: dict[Partition, Position] = {}
-        try:
-            async with asyncio.timeout(_HEADS_SECONDS):
-                for service in {operations.service, *(name for each in operations.projections for name in each.reads)}:
-                    heads |= await operations.covering(service, None)
-        except TimeoutError:  # the relay has not published it: everything that reads is behind
+        services = {operations.service, *(name for each in operations.projections for name in each.reads)}
+        heads = await _heads(operations.covering, services)
+        if heads is None:  # the relay has not published it: everything that reads is behind
             return Freshness(head=str(START), behind={each.name: 1 for each in operations.projections})
         own = max((at for partition, at in heads.items() if partition.service == operations.service), default=START)
         return Freshness(head=str(own), behind=_behind(operations, heads, await operations.progress.statuses()))
@@ -215,14 +253,23 @@ def operations_router(operations: Operations) -> APIRouter:
         found = next((each for each in operations.projections if each.name == body.projection), None)
         if found is None:
             raise NotFound("this service has no such read model")
-        rebuilt = await operations.rebuilder.rebuild(found)
-        return RebuildResult(
-            projection=rebuilt.projection,
-            version=rebuilt.version,
-            events=rebuilt.events,
-            rows=rebuilt.rows,
-            differences=rebuilt.comparison.difference_count if rebuilt.comparison else None,
-        )
+        rebuilds[found.name] = _progress(found, "running", Step(phase="fold", events=0, share=0.0))
+
+        def tell(step: Step) -> None:
+            rebuilds[found.name] = _progress(found, "running", step)
+
+        try:
+            result = _result(await operations.rebuilder.rebuild(found, tell))
+        except BaseException:
+            rebuilds[found.name] = rebuilds[found.name].model_copy(update={"state": "failed"})
+            raise
+        rebuilds[found.name] = rebuilds[found.name].model_copy(update={"state": "done", "result": result})
+        return result
+
+    @router.get("/rebuilds")
+    async def list_rebuilds(who: Annotated[Caller, Depends(caller("ops:read-readers"))]) -> list[RebuildProgress]:
+        """How far rebuilds are, and what the last ones found, as this process knows it."""
+        return list(rebuilds.values())
 
     @router.get("/verify")
     async def verify(
@@ -253,6 +300,77 @@ def operations_router(operations: Operations) -> APIRouter:
     return router
 
 
+async def _heads(covering: Covering, services: Iterable[str]) -> Mapping[Partition, Position] | None:
+    """How far these logs reach; None when that cannot be told in time."""
+    heads: dict[Partition, Position] = {}
+    try:
+        async with asyncio.timeout(_HEADS_SECONDS):
+            for service in services:
+                heads |= await covering(service, None)
+    except TimeoutError:
+        return None
+    return heads
+
+
+async def _lag(operations: Operations) -> list[LagRow]:
+    parts, own = operations.parts, operations.service
+    reading = {each.name: set(each.reads) for each in operations.projections}
+    reading |= {each.name: set(each.reads) for each in parts.policies}
+    reading |= {each.name: set(each.reads) for each in parts.timers}
+    heads = await _heads(operations.covering, set[str]().union(*reading.values()))
+    stored = await _heads(operations.store_covering, [own])
+    rows: list[LagRow] = []
+    for lease in await operations.progress.leases():
+        is_reader = lease.name in reading or lease.name == relay_of(own)
+        known = stored if lease.name == relay_of(own) else heads
+        head = known.get(lease.partition, START) if is_reader and known is not None else None
+        rows.append(
+            LagRow(
+                name=lease.name,
+                service=lease.partition.service,
+                partition=lease.partition.number,
+                position=str(lease.position),
+                head=None if head is None else str(head),
+                behind=None if head is None else _places(lease.position, head),
+                watermark=lease.watermark.isoformat() if lease.watermark else None,
+                owner=lease.owner,
+                lease_until=lease.until.isoformat() if lease.until else None,
+                lease_epoch=lease.epoch,
+            )
+        )
+    return rows
+
+
+def _places(position: Position, head: Position) -> int:
+    return max(head.pos - position.pos, 1) if head > position else 0
+
+
+def _progress(projection: Projection, state: Literal["running", "done", "failed"], step: Step) -> RebuildProgress:
+    return RebuildProgress(
+        projection=projection.name,
+        state=state,
+        phase=step.phase,
+        percent=int(step.share * 100),
+        events=step.events,
+        result=None,
+    )
+
+
+def _result(rebuilt: Rebuilt) -> RebuildResult:
+    found = rebuilt.comparison
+    named = {
+        f"{each.table}: {', '.join(each.columns) or 'whole rows'}" for each in (found.differences if found else ())
+    }
+    return RebuildResult(
+        projection=rebuilt.projection,
+        version=rebuilt.version,
+        events=rebuilt.events,
+        rows=rebuilt.rows,
+        differences=found.difference_count if found else None,
+        differs_in=sorted(named),
+    )
+
+
 async def _store_holds(operations: Operations) -> Sequence[CheckResult]:
     store = operations.open_store()
     try:
@@ -272,7 +390,7 @@ def _behind(
     for status in statuses:
         head = heads.get(status.partition)
         if status.name in names and head is not None and head > status.position:
-            behind[status.name] = behind.get(status.name, 0) + max(head.pos - status.position.pos, 1)
+            behind[status.name] = behind.get(status.name, 0) + _places(status.position, head)
     return behind
 
 

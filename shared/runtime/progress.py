@@ -24,6 +24,25 @@ SELECT reader, service, partition, position_epoch, position_tx, position_pos, wa
   FROM readers WHERE reader <> '(process)'
 """
 
+_LEASES = """
+SELECT reader, service, partition, position_epoch, position_tx, position_pos, watermark, owner, lease_until >= now() AS is_held,
+       epoch, CASE WHEN lease_until >= now() THEN lease_until END AS until
+  FROM readers WHERE reader <> '(process)' ORDER BY reader, service, partition
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseStatus:
+    """A row of `readers` as it is in the database. `epoch` grows with each owner; `until` is None when nobody holds it."""
+
+    name: str
+    partition: Partition
+    position: Position
+    watermark: datetime | None
+    owner: str | None
+    epoch: int
+    until: datetime | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderStatus:
@@ -57,6 +76,21 @@ class Progress:
         """Every reader of this database, from its rows and from what this process knows better."""
         await self._read_rows()
         return sorted(self._known.values(), key=lambda status: (status.name, status.partition))
+
+    async def leases(self) -> list[LeaseStatus]:
+        """Who works on what until when: relay, projections, policies, timers and tasks."""
+        return [
+            LeaseStatus(
+                name=row["reader"],
+                partition=Partition(row["service"], row["partition"]),
+                position=Position(row["position_epoch"], row["position_tx"], row["position_pos"]),
+                watermark=row["watermark"],
+                owner=row["owner"] if row["is_held"] else None,
+                epoch=row["epoch"],
+                until=row["until"],
+            )
+            for row in await self._pool.fetch(_LEASES)
+        ]
 
     def furthest(self, reader: str) -> Position:
         """The last position that this reader is known to have taken in, in whichever partition."""

@@ -15,6 +15,7 @@ from tests.benchmarks import (
     documents,
     feed,
     growth,
+    pages,
     projection,
     rebuild,
     upload,
@@ -115,6 +116,11 @@ def _worklist(stage: Stage) -> list[Row]:
     return as_in_production(worklist.run(stage.postgres, count=count))
 
 
+def _pages(stage: Stage) -> list[Row]:
+    count = 10_000 if stage.is_quick else pages.ROWS
+    return as_in_production(pages.run(stage.postgres, count=count))
+
+
 BENCHES: Sequence[Bench] = (
     Bench(name="append", run=_append),
     Bench(name="commands", run=_commands),
@@ -126,6 +132,7 @@ BENCHES: Sequence[Bench] = (
     Bench(name="documents", run=_documents),
     Bench(name="upload", run=_upload),
     Bench(name="worklist", run=_worklist),
+    Bench(name="pages", run=_pages),
     Bench(name="growth", run=_growth),
 )
 

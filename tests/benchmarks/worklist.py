@@ -25,7 +25,7 @@ PAGES = 100
 _LIMIT = 50
 _STEP = 200  # rows a page on the way down
 _PATH = "/api/claims/claims"
-_FILL = """
+FILL = """
 insert into claims_worklist (tenant, claim_id, account_id, patient_id, encounter_id, payer_id, payer_name, rank, frequency, status,
                              is_open, charged_cents, paid_cents, patient_responsibility_cents, denied_cents, service_on, version,
                              partner_id, batch_id, payer_control_number, last_answer, hold_reason, next_action, owner,
@@ -85,14 +85,14 @@ async def _claims(server: PostgresServer, count: int) -> AsyncIterator[Hosted]:
     with tempfile.TemporaryDirectory(prefix="ledgerline-bench-home-") as home:
         async with hosted(server, {"claims": build}, Path(home)) as running:
             # Its rows cannot come from events here: a hundred thousand claims would take longer than all other benches.
-            connection = await asyncpg.connect(_as_superuser(server, running))
-            await connection.execute(_FILL, TENANT, count)
+            connection = await asyncpg.connect(as_superuser(server, running))
+            await connection.execute(FILL, TENANT, count)
             await connection.execute("vacuum analyze claims_worklist")
             await connection.close()
             yield running
 
 
-def _as_superuser(server: PostgresServer, running: Hosted) -> str:
+def as_superuser(server: PostgresServer, running: Hosted) -> str:
     return server.dsn(running.platform.settings.dsn("claims").rpartition("/")[2].partition("?")[0])
 
 

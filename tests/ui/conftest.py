@@ -5,15 +5,19 @@ Without a browser these tests are skipped with the reason, or fail when LEDGERLI
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -22,6 +26,7 @@ from deploy.client import Client
 from deploy.demo.player import Player
 from deploy.state import CHECKOUT, State
 from shared.runtime.identity.directory import Directory
+from shared.runtime.settings import Settings
 from tests.e2e.machine import started
 
 PICTURES = CHECKOUT / "build" / "pictures"
@@ -70,6 +75,33 @@ class System:
             assert answer.status_code == 201, answer.text
             received: list[dict[str, Any]] = answer.json()
             return received
+
+    def deny_another(self) -> dict[str, Any]:
+        """A claim that waited for its payer and was refused just now, its denial open."""
+        waiting = self.client.get("/api/claims/claims", status="accepted", limit=100)["items"]
+        claim: dict[str, Any] = next(each for each in waiting if each["rank"] == 1 and each["frequency"] == "1")
+        self.deny(claim)
+        _until_denied(self.client, [claim])
+        return claim
+
+    @contextlib.contextmanager
+    def stopped(self, service: str, reader: str) -> Iterator[None]:
+        """A reader that does not work: somebody who does nothing holds its lease."""
+        take = "update readers set owner = 'nobody', epoch = epoch + 1, lease_until = now() + interval '1 hour' where reader = $1"
+        give = "update readers set owner = null, lease_until = '-infinity' where reader = $1"
+
+        async def run(statement: str) -> None:
+            dsn = Settings(mode="embedded", home=self.home, http_port=self.state.port).dsn(service, "owner")
+            connection = await asyncpg.connect(dsn)
+            await connection.execute(statement, reader)
+            await connection.close()
+
+        with ThreadPoolExecutor(1) as thread:  # the browser has the event loop of this one
+            thread.submit(asyncio.run, run(take)).result()
+            try:
+                yield
+            finally:
+                thread.submit(asyncio.run, run(give)).result()
 
     def deny(self, claim: dict[str, Any]) -> None:
         """The payer refuses all of a claim for want of an authorisation (CO-197)."""

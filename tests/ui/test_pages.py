@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.ui.conftest import PICTURES, System
 
@@ -17,12 +17,20 @@ def paths(system: System) -> dict[str, str]:
     """Every page that there is, by a name for its picture."""
     claim = system.denied[0]
     patient = system.client.get("/api/collections/worklist", limit=1)["items"]
+    visit = system.client.get("/api/charges/encounters", limit=1)["items"][0]
     remittance = system.client.get("/api/payments/remittances", status="posted", limit=1)["items"][0]
     found = {
+        "eligibility": "/eligibility",
+        "eligibility-rejected": "/eligibility?view=rejected",
+        "eligibility-gaps": "/eligibility?view=gaps",
+        "charges": "/charges",
+        "charges-late": "/charges?view=late",
+        "charge": f"/charges/{visit['encounter_id']}",
         "claims": "/claims",
         "claims-closed": "/claims?status=closed",
         "claim": f"/claims/{claim['claim_id']}?v=4",
         "denials": "/denials",
+        "denials-to-approve": "/denials?to_approve=yes",
         "remittances": "/remittances",
         "remittance": f"/remittances/{remittance['remittance_id']}",
         "held": f"/remittances/{system.held_remittance_id}",
@@ -33,6 +41,7 @@ def paths(system: System) -> dict[str, str]:
         "collections": "/collections",
         "kpis": "/kpis",
         "projections": "/system",
+        "lag": "/system/lag",
         "log": "/system/events",
         "parked": "/system/parked",
         "audit": "/system/audit",
@@ -58,6 +67,35 @@ def test_no_page_has_a_finding_of_axe_or_a_complaint_of_the_browser(system: Syst
             wrong[path] = (told, list(person.complaints))
         person.complaints.clear()
     assert wrong == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_dialog_has_a_finding_of_axe(system: System, people: Any, theme: str) -> None:
+    page = people("admin", color_scheme=theme).go("/denials")
+    for dialog in ("keys", "conflict", "lock"):
+        page.evaluate("name => document.getElementById(name).showModal()", dialog)
+        findings = Axe().run(page).response["violations"]
+        picture(page, f"dialog-{dialog}-{theme}")
+        page.evaluate("name => document.getElementById(name).close()", dialog)
+        assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in findings] == [], dialog
+
+
+def test_everybody_begins_at_a_page_that_they_may_see(system: System, people: Any) -> None:
+    begins = {
+        "front-desk": "/eligibility",
+        "coder": "/charges",
+        "biller": "/claims",
+        "denial-specialist": "/denials",
+        "poster": "/remittances",
+        "collector": "/collections",
+        "manager": "/receivables",
+        "auditor": "/eligibility",
+        "operator": "/kpis",
+    }
+    for role, path in begins.items():
+        page = people(role).page
+        assert page.url == f"{system.url}{path}", role
+        expect(page.locator("h1")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", WIDTHS[1:])

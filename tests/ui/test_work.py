@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -36,12 +37,94 @@ def test_a_denial_is_worked_with_the_keyboard_alone(system: System, people: Any)
     page.keyboard.press("Tab")  # date: month, day, year, its button
     page.locator("#peek button", has_text="Save the note").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#toast")).to_contain_text("Noted.")
+    expect(page.locator("#peek .banner")).to_contain_text("Noted.")
     worked = page.locator("#peek h2").inner_text()
-    [row] = [each for each in system.client.get("/api/claims/denials")["items"] if each["claim_id"] == worked]
-    assert row["last_outcome"] == "other"
+
+    def row() -> dict[str, Any]:
+        found: dict[str, Any] = system.client.get("/api/claims/denials", claim_id=worked)["items"][0]
+        return found
+
+    assert row()["last_outcome"] == "other"
+    page.keyboard.press("Tab")
+    page.keyboard.press("u")
+    expect(page.locator("#peek .banner")).to_contain_text("Taken back.")
+    assert row()["last_outcome"] == ""
+    page.keyboard.press("z")
+    page.keyboard.type("12312099")
+    page.keyboard.press("Enter")
+    expect(page.locator("#peek .banner")).to_contain_text("Put off until 2099-12-31.")
+    expect(page.locator("#rows tr", has_text=worked)).to_have_count(0)
+    page.locator("#peek [data-key=u]").focus()
+    page.keyboard.press("u")
+    expect(page.locator("#rows tr", has_text=worked)).to_have_count(1)
+    appeal = page.locator("#peek button", has_text="Appeal, level 1")
+    appeal.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#peek .title .chip")).to_have_text("appealed")
     page.keyboard.press("Escape")
     expect(page.locator("#peek")).to_be_hidden()
+
+
+def test_who_comes_second_sees_what_the_first_did_and_sends_again_or_looks(system: System, people: Any) -> None:
+    first, second = people("denial-specialist").page, people("manager").go("/denials")
+    claim = system.deny_another()
+    row = f"#rows tr:has-text('{claim['claim_id']}')"
+    for page in (first, second):
+        page.reload()
+        page.locator(f"{row} td.num").first.click()
+        expect(page.locator("#peek textarea")).to_be_visible()
+    second.locator("#peek textarea").fill("Half a sentence")
+    first.locator("#peek textarea").fill("First")
+    first.locator("#peek button", has_text="Save the note").click()
+    expect(first.locator("#peek .banner")).to_contain_text("Noted.")
+    second.locator("#peek button", has_text="Save the note").click()
+    expect(second.locator("#conflict")).to_be_visible()
+    expect(second.locator("#conflict-words")).to_contain_text("denial noted by denial-specialist")
+    second.locator("[data-do=look-again]").click()
+    expect(second.locator("#conflict")).to_be_hidden()
+    expect(second.locator("#peek dl")).to_contain_text("Last contact")
+    assert second.locator("#peek textarea").input_value() == "Half a sentence"
+    first.locator("#peek [data-key=u]").click()
+    expect(first.locator("#peek .banner")).to_contain_text("Taken back.")
+    second.locator("#peek button", has_text="Save the note").click()
+    expect(second.locator("#conflict")).to_be_visible()
+    second.locator("[data-do=send-again]").click()
+    expect(second.locator("#peek .banner")).to_contain_text("Noted.")
+
+
+def test_a_write_off_is_asked_for_by_one_and_decided_by_another(system: System, people: Any) -> None:
+    claim = system.deny_another()
+    owed = system.client.get(f"/api/payments/accounts/{claim['account_id']}")["account"]["owed_cents"]
+    row = f"#rows tr:has-text('{claim['claim_id']}') td.num"
+    page = people("denial-specialist").go("/denials")
+    page.locator(row).first.click()
+    page.fill("#peek form[hx-post$='/write-off'] [name=reason]", "past-the-limit")
+    page.locator("#peek button", has_text=re.compile("^Write off$")).click()
+    expect(page.locator("#peek .ask")).to_contain_text("Another person")
+    manager = people("manager").go("/denials?to_approve=yes")
+    manager.locator(row).first.click()
+    expect(manager.locator("#peek .ask")).to_contain_text("denial-specialist asks to write off")
+    manager.locator("#peek button", has_text="Write it off").click()
+    expect(manager.locator("#peek .title .chip")).to_have_text("written off")
+    left = owed - claim["charged_cents"]
+    give_up = time.monotonic() + 30
+    while system.client.get(f"/api/payments/accounts/{claim['account_id']}")["account"]["owed_cents"] != left:
+        assert time.monotonic() < give_up, "the ledger did not follow the write-off"
+        time.sleep(0.1)
+
+
+def test_an_835_that_was_taken_in_before_leads_to_the_first(system: System, people: Any) -> None:
+    page = people("poster").go("/remittances")
+    content = an_835(f"CLP*{system.denied[0]['claim_id']}*1*100*80**12*X~CAS*CO*45*20~", "90")
+    file = {"name": "payer.835", "mimeType": "application/octet-stream", "buffer": content}
+    links = []
+    for said in ("Held:", "Taken in before:"):
+        page.set_input_files("[name=file]", [file])
+        page.locator("button", has_text="Take in").click()
+        expect(page.locator("#messages")).to_contain_text(said)
+        links.append(page.locator("#messages a").get_attribute("href"))
+        page.reload()
+    assert links[0] == links[1]
 
 
 def test_what_the_service_refuses_is_told_and_what_was_typed_stays(system: System, people: Any) -> None:
@@ -57,6 +140,8 @@ def test_what_the_service_refuses_is_told_and_what_was_typed_stays(system: Syste
     first.locator("#peek button", has_text=re.compile("^Resolve$")).click()
     expect(first.locator("#toast")).to_contain_text("Resolved.")
     other.locator("#peek button", has_text="Save the note").click()
+    expect(other.locator("#conflict-words")).to_contain_text("denial resolved by denial-specialist")
+    other.locator("[data-do=send-again]").click()
     expect(other.locator("#messages")).to_contain_text("Refused")
     assert other.locator("#peek textarea").input_value() == "Half a sentence"
 
@@ -155,6 +240,74 @@ def test_the_log_grows_before_the_eyes_and_doubles_nothing(system: System, peopl
         expect(page.locator("#tail tr")).to_have_count(before + more)
     positions = page.locator("#tail tr td:first-child").all_inner_texts()
     assert len(set(positions)) == len(positions)
+
+
+def test_a_stream_that_was_closed_goes_on_where_it_was_and_loses_and_doubles_nothing(
+    system: System, people: Any
+) -> None:
+    page = people("manager").go("/system/events?service=payments&types=payments.RemittanceHeld.v1")
+    body = f"CLP*{system.denied[0]['claim_id']}*1*100*80**12*X~CAS*CO*45*20~"
+    hide = "is => {Object.defineProperty(document, 'hidden', {get: () => is, configurable: true});document.dispatchEvent(new Event('visibilitychange'));}"
+    expect(page.locator("#live")).to_contain_text("live · event")
+    before = page.locator("#tail tr").count()
+    system.send_835(an_835(body, "90"))
+    expect(page.locator("#tail tr")).to_have_count(before + 1)
+    page.evaluate(hide, True)
+    system.send_835(an_835(body, "90"))
+    page.evaluate(hide, False)
+    expect(page.locator("#tail tr")).to_have_count(before + 2)
+    system.send_835(an_835(body, "90"))  # with it comes whatever would be doubled
+    expect(page.locator("#tail tr")).to_have_count(before + 3)
+    positions = page.locator("#tail tr td:first-child").all_inner_texts()
+    assert len(set(positions)) == len(positions) == before + 3
+
+
+def test_a_stopped_projection_is_told_as_behind_and_heals(system: System, people: Any) -> None:
+    claim = system.deny_another()
+    page = people("manager").go("/denials")
+    row = page.locator("#rows tr", has_text=claim["claim_id"])
+    expect(row).to_have_count(1)
+    with system.stopped("claims", "claims.denials"):
+        row.locator("td.num").first.click()
+        page.locator("#peek textarea").fill("Nobody sees this yet")
+        page.locator("#peek button", has_text="Save the note").click()
+        expect(page.locator("#peek .banner")).to_contain_text("The list shows it in a moment.")
+        expect(page.locator("#live")).to_contain_text("behind")
+        page.reload()
+        expect(page.locator("main .asof .chip")).to_have_text("behind")
+        expect(row).to_have_count(1)
+    expect(page.locator("#live")).to_contain_text("live · event")
+    page.reload()
+    expect(page.locator("main .asof")).not_to_contain_text("behind")
+    found = system.client.get("/api/claims/denials", claim_id=claim["claim_id"])["items"]
+    assert [each["last_outcome"] for each in found] == ["other"]
+
+
+def test_no_name_of_a_patient_is_in_an_address_a_log_a_metric_or_a_stream(system: System, people: Any) -> None:
+    person = people("admin")
+    addresses: list[str] = []
+    person.page.on("request", lambda request: addresses.append(request.url))
+    for path in ("/claims", "/denials", "/collections", "/eligibility", "/charges", "/system/events"):
+        person.go(path)
+    listed = system.client.get("/api/claims/claims", limit=100)["items"]
+    names = set()
+    for patient_id in sorted({claim["patient_id"] for claim in listed})[:5]:
+        shown = system.client.get(f"/api/eligibility/patients/{patient_id}", purpose="billing")["person"]
+        names |= {shown["last"].lower(), shown["first"].lower()}
+    assert len(names) >= 5
+    told = "\n".join(addresses)
+    told += "".join(path.read_text(errors="replace") for path in (system.home / "logs").glob("*.log"))
+    told += "".join(
+        person.page.request.get(f"{system.url}/api/{service}/metrics").text() for service in ("claims", "payments")
+    )
+    told += person.page.evaluate(
+        "() => new Promise(done => {const all = []; const source = new EventSource('/system/events/tail?service=claims');"
+        "for (const kind of ['rows', 'pulse']) source.addEventListener(kind, event => {all.push(event.data);"
+        "if (kind === 'pulse') {source.close(); done(all.join(''));}});})"
+    )
+    words = set(re.findall(r"[a-z]+", told.lower()))
+    assert {"claims", "system"} <= words
+    assert names & words == set()
 
 
 def test_a_locked_page_keeps_what_was_typed(system: System, people: Any) -> None:

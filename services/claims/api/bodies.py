@@ -67,6 +67,20 @@ class NoteBody(Body):
     note: Annotated[str, Field(max_length=2000)] = ""
 
 
+class SnoozeBody(Body):
+    until_on: date = Field(description="On this day it is in the queue again.")
+
+
+class UndoBody(Body):
+    version: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        description="`version` of what was done, as it was answered."
+    )
+
+
+class WriteOffBody(Body):
+    reason: Reason
+
+
 class AppealBody(Body):
     level: Annotated[int, Field(ge=1, le=5)]
     due_on: date | None = None
@@ -240,6 +254,11 @@ class DenialRow(Answer):
     opened_at: datetime | None
     assignee: str
     assigned_until_on: date | None
+    snoozed_until_on: date | None
+    is_snoozed: bool
+    write_off_requested_by: str
+    write_off_reason: str
+    version: int = Field(description="Of the denial's stream, for `Ledgerline-Expected-Version`.")
     status: str
     is_open: bool
     appeal_level: int

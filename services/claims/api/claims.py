@@ -46,15 +46,15 @@ from shared.events.values import ChargeLine, CoverageSnapshot
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import Order, ReadDatabase, asc, page, row, rows
-from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
+from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-claims"))]
 WorklistReader = Annotated[Caller, Depends(caller("claims:read-worklists"))]
-Hold = Annotated[Cause, Depends(cause_of("claims:hold-claim"))]
-Release = Annotated[Cause, Depends(cause_of("claims:release-claim"))]
-Edit = Annotated[Cause, Depends(cause_of("claims:edit-claim"))]
-Void = Annotated[Cause, Depends(cause_of("claims:void-claim"))]
-Close = Annotated[Cause, Depends(cause_of("claims:close-claim"))]
+Hold = Annotated[Cause, Depends(versioned_cause_of("claims:hold-claim"))]
+Release = Annotated[Cause, Depends(versioned_cause_of("claims:release-claim"))]
+Edit = Annotated[Cause, Depends(versioned_cause_of("claims:edit-claim"))]
+Void = Annotated[Cause, Depends(versioned_cause_of("claims:void-claim"))]
+Close = Annotated[Cause, Depends(versioned_cause_of("claims:close-claim"))]
 Submit = Annotated[Cause, Depends(cause_of("claims:submit-claims"))]
 Filter = Annotated[str | None, Query(max_length=80)]
 

@@ -3,8 +3,9 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
@@ -19,15 +20,23 @@ from services.claims.api.bodies import (
     DenialsSummary,
     NoteBody,
     ResolveBody,
+    SnoozeBody,
+    UndoBody,
+    WriteOffBody,
 )
 from services.claims.domain.claim.state import Claim
 from services.claims.domain.denial.commands import (
+    ApproveWriteOff,
     AssignDenial,
     DecideAppeal,
     DenialCommand,
     FileAppeal,
     NoteDenial,
+    RefuseWriteOff,
     ResolveDenial,
+    SnoozeDenial,
+    UndoDenialWork,
+    WriteOffDenial,
     claim_of_denial,
 )
 from services.claims.domain.errors import DenialUnknown
@@ -35,21 +44,31 @@ from services.claims.projections import denial_queue
 from shared.events.base import Sealed
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
-from shared.runtime.queries import ReadDatabase, asc, desc, page, row, rows
-from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
+from shared.runtime.queries import ReadDatabase, merged_page, row, rows
+from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-denials"))]
-Assign = Annotated[Cause, Depends(cause_of("claims:assign-denial"))]
-Work = Annotated[Cause, Depends(cause_of("claims:work-denial"))]
-FileIt = Annotated[Cause, Depends(cause_of("claims:file-appeal"))]
-DecideIt = Annotated[Cause, Depends(cause_of("claims:decide-appeal"))]
+Assign = Annotated[Cause, Depends(versioned_cause_of("claims:assign-denial"))]
+Work = Annotated[Cause, Depends(versioned_cause_of("claims:work-denial"))]
+Approve = Annotated[Cause, Depends(versioned_cause_of("claims:approve-write-off"))]
+FileIt = Annotated[Cause, Depends(versioned_cause_of("claims:file-appeal"))]
+DecideIt = Annotated[Cause, Depends(versioned_cause_of("claims:decide-appeal"))]
 Filter = Annotated[str | None, Query(max_length=80)]
+AwaitsApproval = Annotated[bool | None, Query(description="Whether a write-off waits for a second person.")]
+Snoozed = Annotated[bool, Query(description="Those put off to a later day instead of those in the queue.")]
 
 _QUEUE = denial_queue.projection.name
 
 
 def router(
-    commands: Commands, reads: ReadDatabase, denial: Aggregate, claim: Aggregate, clock: Clock, *, assignment_days: int
+    commands: Commands,
+    reads: ReadDatabase,
+    denial: Aggregate,
+    claim: Aggregate,
+    clock: Clock,
+    *,
+    assignment_days: int,
+    write_off_alone_cents_max: int,
 ) -> APIRouter:
     routes = APIRouter(tags=["denials"])
 
@@ -64,19 +83,29 @@ def router(
         assignee: Filter = None,
         claim_id: Filter = None,
         is_open: bool = True,
+        awaits_approval: AwaitsApproval = None,
+        is_snoozed: Snoozed = False,
         on: Annotated[date | None, Query(description="The day for which urgency counts; absent: today.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         after: After = None,
     ) -> Page[DenialRow]:
-        """Denials by expected recovery times urgency, the most first; the parts of the rank are in each row."""
+        """Denials by expected recovery times urgency, the most first; the parts of the rank are in each row.
+
+        What was put off to a later day is left out, and listed with `is_snoozed`.
+        """
         await reads.wait_for(_QUEUE, after)
-        denials = denial_queue.ranked(on or clock.now().date())
+        day = on or clock.now().date()
         wanted = {"category": category, "payer_id": payer_id, "assignee": assignee, "claim_id": claim_id}
-        found = _wanted(denials, wanted, is_open=is_open)
-        order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
+        conditions = _conditions(
+            wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval, on=day
+        )
+        # A filter leaves few rows, which are ranked at once; the whole queue is merged out of parts that an index has in order.
+        is_narrow = any(wanted.values()) or assignee == "" or awaits_approval is not None or is_snoozed
+        parts = [denial_queue.ranked_at_once(day)] if is_narrow else denial_queue.parts(day)
+        found = [replace(part, statement=part.statement.where(*conditions)) for part in parts]
         async with reads.read(who.tenant) as connection:
-            part = await page(connection, found, order=order, limit=limit, cursor=cursor)
+            part = await merged_page(connection, found, order=denial_queue.RANK, limit=limit, cursor=cursor)
             return Page[DenialRow].of(part, await reads.positions(connection, _QUEUE))
 
     @routes.get("/denials/summary")
@@ -86,15 +115,20 @@ def router(
         payer_id: Filter = None,
         assignee: Filter = None,
         is_open: bool = True,
+        awaits_approval: AwaitsApproval = None,
+        is_snoozed: Snoozed = False,
         after: After = None,
     ) -> DenialsSummary:
         """What the list of these filters holds, counted and summed."""
         await reads.wait_for(_QUEUE, after)
         today = clock.now().date()
         wanted = {"category": category, "payer_id": payer_id, "assignee": assignee}
-        found = _wanted(denial_queue.ranked(today), wanted, is_open=is_open).subquery("found")
+        conditions = _conditions(
+            wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval, on=today
+        )
+        found = sa.select(denial_queue.denial_queue).where(*conditions)
         async with reads.read(who.tenant) as connection:
-            [sums] = await rows(connection, denial_queue.summed(found, today))
+            [sums] = await rows(connection, denial_queue.summed(found.subquery("found"), today))
             return DenialsSummary.model_validate({**sums, "positions": await reads.positions(connection, _QUEUE)})
 
     @routes.get("/denials/causes")
@@ -106,9 +140,9 @@ def router(
     @routes.get("/denials/{denial_id}")
     async def read_denial(denial_id: DenialId, who: Reader, after: After = None) -> DenialRow:
         await reads.wait_for(_QUEUE, after)
-        denials = denial_queue.ranked(clock.now().date())
+        one = denial_queue.ranked(clock.now().date()).where(denial_queue.denial_queue.c.denial_id == denial_id)
         async with reads.read(who.tenant) as connection:
-            found = await row(connection, sa.select(denials).where(denials.c.denial_id == denial_id))
+            found = await row(connection, one)
         if found is None:
             raise DenialUnknown("there is no such denial")
         return DenialRow.model_validate(dict(found))
@@ -116,7 +150,8 @@ def router(
     @routes.post("/denials/{denial_id}/assign")
     async def assign_denial(denial_id: DenialId, body: AssignBody, cause: Assign) -> Done:
         """Give a denial to one person for some days."""
-        command = AssignDenial(assignee=body.assignee or cause.actor, on=clock.now().date(), days=assignment_days)
+        assignee = body.assignee or cause.actor
+        command = AssignDenial(by=cause.actor, assignee=assignee, on=clock.now().date(), days=assignment_days)
         return await handle(denial_id, command, cause)
 
     @routes.post("/denials/{denial_id}/note")
@@ -137,6 +172,36 @@ def router(
             note=note,
         )
         return await handle(denial_id, command, cause)
+
+    @routes.post("/denials/{denial_id}/snooze")
+    async def snooze_denial(denial_id: DenialId, body: SnoozeBody, cause: Work) -> Done:
+        """Leave a denial until a day, on which it is in the queue again."""
+        return await handle(
+            denial_id, SnoozeDenial(by=cause.actor, on=clock.now().date(), until_on=body.until_on), cause
+        )
+
+    @routes.post("/denials/{denial_id}/undo")
+    async def undo_work(denial_id: DenialId, body: UndoBody, cause: Work) -> Done:
+        """Take one's own last assignment, note or snooze back, while nothing else happened."""
+        return await handle(denial_id, UndoDenialWork(by=cause.actor, version=body.version), cause)
+
+    @routes.post("/denials/{denial_id}/write-off")
+    async def write_off_denial(denial_id: DenialId, body: WriteOffBody, cause: Work) -> Done:
+        """Let the money go, at once up to the limit of one person; above it, ask another to decide."""
+        command = WriteOffDenial(
+            by=cause.actor, on=clock.now().date(), reason=body.reason, alone_cents_max=write_off_alone_cents_max
+        )
+        return await handle(denial_id, command, cause)
+
+    @routes.post("/denials/{denial_id}/write-off/approve")
+    async def approve_write_off(denial_id: DenialId, cause: Approve) -> Done:
+        """Agree to a write-off that somebody else asked for."""
+        return await handle(denial_id, ApproveWriteOff(by=cause.actor), cause)
+
+    @routes.post("/denials/{denial_id}/write-off/refuse")
+    async def refuse_write_off(denial_id: DenialId, body: WriteOffBody, cause: Approve) -> Done:
+        """Do not agree: the denial is worked on."""
+        return await handle(denial_id, RefuseWriteOff(by=cause.actor, reason=body.reason), cause)
 
     @routes.post("/denials/{denial_id}/appeal")
     async def file_appeal(denial_id: DenialId, body: AppealBody, cause: FileIt) -> Done:
@@ -162,9 +227,17 @@ def router(
     return routes
 
 
-def _wanted(denials: sa.Subquery, wanted: Mapping[str, str | None], *, is_open: bool) -> sa.Select[Any]:
-    filters = (denials.c[name] == value for name, value in wanted.items() if value is not None)
-    return sa.select(denials).where(denials.c.is_open == is_open, *filters)
+def _conditions(
+    wanted: Mapping[str, str | None], *, is_open: bool, is_snoozed: bool, awaits_approval: bool | None, on: date
+) -> list[sa.ColumnElement[bool]]:
+    columns = denial_queue.denial_queue.c
+    conditions: list[sa.ColumnElement[bool]] = [columns.is_open == is_open]
+    conditions += [columns[name] == value for name, value in wanted.items() if value is not None]
+    if is_open:
+        conditions.append(denial_queue.is_snoozed(on) == is_snoozed)
+    if awaits_approval is not None:
+        conditions.append((columns.write_off_requested_by != "") == awaits_approval)
+    return conditions
 
 
 def _causes(limit: int) -> sa.Executable:

@@ -149,6 +149,36 @@ class DenialAssignedToAnother(DomainError):
     code = "denial-assigned-to-another"
 
 
+class NotToUndo(DomainError):
+    """Only the last thing that was done can be undone, by who did it, and only an assignment, a note or a snooze."""
+
+    code = "not-to-undo"
+
+
+class SnoozeNotAhead(DomainError):
+    """A denial is put off to a day that is still to come."""
+
+    code = "snooze-not-ahead"
+
+
+class WriteOffAlreadyRequested(DomainError):
+    """Somebody asked to write this denial off already: another person decides."""
+
+    code = "write-off-already-requested"
+
+
+class WriteOffNotRequested(DomainError):
+    """Nobody asked to write this denial off."""
+
+    code = "write-off-not-requested"
+
+
+class WriteOffNeedsAnother(DomainError):
+    """Who asked for a write-off does not decide on it."""
+
+    code = "write-off-needs-another"
+
+
 class AppealOutOfOrder(DomainError):
     """An appeal goes one level at a time, and the next waits for the decision on the last."""
 

@@ -34,10 +34,17 @@ from shared.events.claims import (
     ClaimVoided,
     CrossoverAwaited,
     DenialAssigned,
+    DenialAssignmentUndone,
     DenialEvent,
     DenialNoted,
+    DenialNoteUndone,
     DenialOpened,
     DenialResolved,
+    DenialSnoozed,
+    DenialSnoozeUndone,
+    DenialWriteOffApproved,
+    DenialWriteOffRefused,
+    DenialWriteOffRequested,
     FollowUpDue,
     PayerControlNumberKnown,
     ReplacementClaimDue,
@@ -101,7 +108,19 @@ def known_at(claim_id: str, *, as_of: datetime | None, known: datetime | None) -
 
 def _claim_id(event: ClaimEvent | DenialEvent) -> str:
     match event:
-        case DenialAssigned() | DenialNoted() | AppealFiled() | AppealDecided() | DenialResolved():
+        case (
+            DenialAssigned()
+            | DenialAssignmentUndone()
+            | DenialNoted()
+            | DenialNoteUndone()
+            | DenialSnoozed()
+            | DenialSnoozeUndone()
+            | DenialWriteOffRequested()
+            | DenialWriteOffRefused()
+            | AppealFiled()
+            | AppealDecided()
+            | DenialResolved()
+        ):
             return event.denial_id.partition("-")[0]  # a denial's id begins with its claim's
         case _:
             return event.claim_id
@@ -173,6 +192,20 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Denial assigned to {event.assignee}"
         case DenialNoted():
             return f"Denial noted: {event.outcome_code}"
+        case DenialAssignmentUndone():
+            return f"Assignment undone: {event.assignee or 'nobody'} has the denial"
+        case DenialNoteUndone():
+            return "Note undone"
+        case DenialSnoozed():
+            return f"Denial put off until {event.until_on}"
+        case DenialSnoozeUndone():
+            return f"Put off no longer to that day: {event.until_on or 'it is in the queue'}"
+        case DenialWriteOffRequested():
+            return f"Write-off of {_money(event.amount_cents)} asked for: {event.reason}"
+        case DenialWriteOffApproved():
+            return f"Write-off of {_money(event.amount_cents)} approved by {event.approved_by}"
+        case DenialWriteOffRefused():
+            return f"Write-off refused: {event.reason}"
         case AppealFiled():
             return f"Appeal of level {event.level} filed"
         case AppealDecided():

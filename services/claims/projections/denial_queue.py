@@ -7,26 +7,35 @@ on every machine. Urgency depends on the day and is computed when the queue is r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.claims.domain.denial.categories import category_named
+from services.claims.domain.denial.next_steps import next_step
 from shared.events import claims
 from shared.events.claims import (
     AppealDecided,
     AppealFiled,
     DenialAssigned,
+    DenialAssignmentUndone,
     DenialEvent,
     DenialNoted,
+    DenialNoteUndone,
     DenialOpened,
     DenialResolved,
+    DenialSnoozed,
+    DenialSnoozeUndone,
+    DenialWriteOffApproved,
+    DenialWriteOffRefused,
+    DenialWriteOffRequested,
 )
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put
+from shared.runtime.queries import Part, asc, desc
 
 denial_queue = sa.Table(
     "denial_queue",
@@ -50,6 +59,9 @@ denial_queue = sa.Table(
     sa.Column("opened_at", sa.DateTime(timezone=True)),
     sa.Column("assignee", sa.Text, nullable=False, default=""),
     sa.Column("assigned_until_on", sa.Date),
+    sa.Column("snoozed_until_on", sa.Date),
+    sa.Column("write_off_requested_by", sa.Text, nullable=False, default=""),  # empty: nobody waits for a decision
+    sa.Column("write_off_reason", sa.Text, nullable=False, default=""),
     sa.Column("status", sa.Text, nullable=False, default="open"),
     sa.Column("is_open", sa.Boolean, nullable=False, default=True),
     sa.Column("appeal_level", sa.Integer, nullable=False, default=0),
@@ -59,7 +71,15 @@ denial_queue = sa.Table(
     sa.Column("next_action_on", sa.Date),
     sa.Column("recovered_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("moved_at", sa.DateTime(timezone=True)),
-    sa.Index("denial_queue_open", "tenant", "is_open", "expected_recovery_cents"),
+    sa.Column("version", sa.Integer, nullable=False, default=0),  # of the denial's stream
+    sa.Index(
+        "denial_queue_by_worth",
+        "tenant",
+        "is_open",
+        sa.text("expected_recovery_cents DESC"),
+        "denial_id",
+        "appeal_by_on",
+    ),
     sa.Index("denial_queue_by_claim", "tenant", "claim_id"),
 )
 
@@ -70,7 +90,9 @@ USUAL_PERCENT = 100
 
 def apply(recorded: Recorded[DenialEvent]) -> Iterator[Put]:
     """What an event changes in its denial's row."""
-    values = _values(recorded) | {"moved_at": recorded.recorded_at}
+    values = _values(recorded) | {"moved_at": recorded.recorded_at, "version": recorded.version}
+    if step := next_step(recorded.event):
+        values |= {"next_action": step.action, "next_action_on": step.on}
     yield Put(table=denial_queue.name, key=(recorded.event.denial_id,), values=values)
 
 
@@ -78,34 +100,27 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
     match recorded.event:
         case DenialOpened() as event:
             return _opened(event) | {"opened_at": recorded.occurred_at}
-        case DenialAssigned() as event:
+        case DenialAssigned() | DenialAssignmentUndone() as event:
             return {"assignee": event.assignee, "assigned_until_on": event.until_on}
-        case DenialNoted() as event:
-            return {
-                "last_outcome": event.outcome_code,
-                "reference_number": event.reference_number,
-                "next_action": "follow up on the last contact",
-                "next_action_on": event.next_action_on,
-            }
+        case DenialNoted() | DenialNoteUndone() as event:
+            return {"last_outcome": event.outcome_code, "reference_number": event.reference_number}
+        case DenialSnoozed() | DenialSnoozeUndone() as event:
+            return {"snoozed_until_on": event.until_on}
+        case DenialWriteOffRequested() as event:
+            return {"write_off_requested_by": event.requested_by, "write_off_reason": event.reason}
+        case DenialWriteOffApproved() | DenialWriteOffRefused():
+            return {"write_off_requested_by": "", "write_off_reason": ""}
         case AppealFiled() as event:
-            return {
-                "status": "appealed",
-                "appeal_level": event.level,
-                "next_action": "wait for the decision on the appeal",
-                "next_action_on": event.due_on,
-            }
+            return {"status": "appealed", "appeal_level": event.level}
         case AppealDecided() as event:
-            action = (
-                "appeal at the next level or resolve" if event.outcome == "upheld" else "await payment, then resolve"
-            )
-            return {"status": event.outcome, "next_action": action, "next_action_on": None}
+            return {"status": event.outcome}
         case DenialResolved() as event:
             return {
                 "status": event.outcome,
                 "is_open": False,
                 "recovered_cents": event.recovered_cents,
-                "next_action": "",
-                "next_action_on": None,
+                "write_off_requested_by": "",
+                "write_off_reason": "",
             }
 
 
@@ -126,7 +141,6 @@ def _opened(event: DenialOpened) -> dict[str, Any]:
         "win_chance_because": category.because,
         "expected_recovery_cents": event.denied_cents * event.win_chance_percent // 100,
         "appeal_by_on": event.appeal_by_on,
-        "next_action": category.next_action,
     }
 
 
@@ -156,23 +170,77 @@ def summed(found: sa.Subquery, on: date) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-def ranked(on: date) -> sa.Subquery:
-    """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency."""
-    table = denial_queue
-    days_left: sa.ColumnElement[int] = table.c.appeal_by_on - sa.literal(on, sa.Date)
+RANK = ("-score_cents", "-expected_recovery_cents", "denial_id")  # the order of the queue
+
+
+def ranked(on: date) -> sa.Select[Any]:
+    """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency.
+
+    `is_snoozed`: it was put off to a later day than this.
+    """
+    due: sa.ColumnElement[Any] = denial_queue.c.appeal_by_on
+    days_left: sa.ColumnElement[int] = due - sa.literal(on, sa.Date)
     urgency = sa.case(
-        (table.c.appeal_by_on.is_(None), USUAL_PERCENT),
+        (due.is_(None), USUAL_PERCENT),
         (days_left < 0, URGENCY_PERCENT[0][1]),
         *((days_left <= days, percent) for days, percent in URGENCY_PERCENT[1:]),
         else_=USUAL_PERCENT,
     )
-    score = sa.cast(sa.func.div(table.c.expected_recovery_cents * urgency, 100), sa.BigInteger)
-    return sa.select(table, urgency.label("urgency_percent"), score.label("score_cents")).subquery("denials")
+    return _with_rank(on, urgency)
+
+
+def ranked_at_once(on: date) -> Part:
+    """`ranked` as one part, in the order of the rank: for few rows."""
+    statement = ranked(on)
+    columns = statement.selected_columns
+    within = (desc(columns["score_cents"]), desc(columns["expected_recovery_cents"]), asc(columns["denial_id"]))
+    return Part(statement=statement, within=within, since=lambda values: sa.true())
+
+
+def is_snoozed(on: date) -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(denial_queue.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
+
+
+def parts(on: date) -> list[Part]:
+    """The rows of `ranked` by urgency. Within one urgency their order is that of what is expected, which an index has."""
+    due: sa.ColumnElement[Any] = denial_queue.c.appeal_by_on
+    bands: list[tuple[int, sa.ColumnElement[bool]]] = [(USUAL_PERCENT, due.is_(None))]
+    from_on = on
+    bands.append((URGENCY_PERCENT[0][1], due < from_on))
+    for days, percent in URGENCY_PERCENT[1:]:
+        to_on = on + timedelta(days=days)
+        bands.append((percent, due.between(from_on, to_on)))
+        from_on = to_on + timedelta(days=1)
+    bands.append((USUAL_PERCENT, due >= from_on))
+    return [_part(on, percent, is_in) for percent, is_in in bands]
+
+
+def _part(on: date, percent: int, is_in: sa.ColumnElement[bool]) -> Part:
+    expected = denial_queue.c.expected_recovery_cents
+
+    def since(values: Sequence[Any]) -> sa.ColumnElement[bool]:
+        score: int = values[0]
+        return expected <= (score * 100 + 99) // percent  # more would be a higher score
+
+    return Part(
+        statement=_with_rank(on, sa.literal(percent)).where(is_in),
+        within=(desc(expected), asc(denial_queue.c.denial_id)),
+        since=since,
+    )
+
+
+def _with_rank(on: date, urgency: sa.ColumnElement[int]) -> sa.Select[Any]:
+    table = denial_queue
+    # Whole numbers all the way: a numeric would cost more than all the rest of the row.
+    score = sa.cast(table.c.expected_recovery_cents * urgency // 100, sa.BigInteger)
+    return sa.select(
+        table, urgency.label("urgency_percent"), score.label("score_cents"), is_snoozed(on).label("is_snoozed")
+    )
 
 
 projection = Projection(
     name="claims.denials",
-    version=1,
+    version=2,
     tables=(denial_queue,),
     reads={"claims": get_args(claims.DenialEvent)},
     apply=apply,

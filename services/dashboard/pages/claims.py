@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.dashboard.exports import csv_file
+from services.dashboard.conflicts import do_or_tell
+from services.dashboard.exports import table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.timeline import Step, money_of, steps_of, total_of
 from services.dashboard.visits import Page, Visit
@@ -92,7 +93,7 @@ async def _around(visit: Visit, filters: Mapping[str, str]) -> dict[str, Any]:
 
 async def export(visit: Visit) -> Response:
     path, filters = _asked(visit)
-    return await csv_file(visit, "claims", path, filters, _COLUMNS)
+    return await table_file(visit, "claims", path, filters, _COLUMNS)
 
 
 # --- one claim --------------------------------------------------------------------------------------------------------
@@ -108,6 +109,7 @@ async def claim(visit: Visit) -> Response:
         "steps": steps,
         "checks": checks,
         "account": account,
+        "version": _version(checks, f"claim/{claim_id}"),
         **_state(steps, at),
     }
     return visit.show("claims/claim.html", **values)
@@ -136,6 +138,11 @@ async def _story(visit: Visit, row: Mapping[str, Any]) -> tuple[list[Step], list
     streams = [stream for stream in await asyncio.gather(*reads) if stream]
     said = {item["event_id"]: item["summary"] for item in told["items"]}
     return steps_of((stream["events"] for stream in streams), said), streams, account
+
+
+def _version(streams: list[dict[str, Any]], name: str) -> str:
+    """Of a stream as it is shown; empty where it may not be read."""
+    return next((str(each["events"][-1]["streamversion"]) for each in streams if each["stream"] == name), "")
 
 
 def _state(steps: list[Step], at: int) -> dict[str, Any]:
@@ -178,7 +185,10 @@ async def act(visit: Visit) -> Response:
     """Hold, release, close or void a claim; then the page anew, with the command's event in it."""
     claim_id, deed = visit.path("claim_id"), visit.path("deed")
     body = {"reason": visit.form.get("reason", "")} if deed in ("hold", "void", "close") else None
-    done = await visit.do(f"/api/claims/claims/{claim_id}/{deed}", body)
+    path = f"/api/claims/claims/{claim_id}/{deed}"
+    done = await do_or_tell(visit, path, body, stream=f"/api/claims/streams/claim/{claim_id}")
+    if isinstance(done, Response):
+        return done
     await visit.settled(f"/api/claims/claims/{claim_id}/timeline", done["after"])
     await visit.settled(f"/api/claims/claims/{claim_id}", done["after"])
     return Response(headers={"HX-Redirect": f"/claims/{claim_id}"})

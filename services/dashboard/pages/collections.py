@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.dashboard.exports import csv_file
+from services.dashboard.exports import table_file
 from services.dashboard.pages.receivables import cents_of
 from services.dashboard.visits import Page, Visit
 
@@ -74,7 +74,7 @@ async def worklist(visit: Visit) -> Response:
 
 
 async def export(visit: Visit) -> Response:
-    return await csv_file(visit, "collections", "/api/collections/worklist", _filters(visit), _COLUMNS)
+    return await table_file(visit, "collections", "/api/collections/worklist", _filters(visit), _COLUMNS)
 
 
 async def patient(visit: Visit) -> Response:

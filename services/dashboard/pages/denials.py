@@ -9,10 +9,12 @@ from typing import Any
 from starlette.responses import Response
 
 from services.dashboard.client import BLANK, Refused, Silent
-from services.dashboard.exports import csv_file
+from services.dashboard.conflicts import do_or_tell
+from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
+_MANY_MAX = 200
 _COLUMNS = {
     "denial": "denial_id",
     "claim": "claim_id",
@@ -28,6 +30,8 @@ _COLUMNS = {
     "score_cents": "score_cents",
     "appeal_by_on": "appeal_by_on",
     "assignee": "assignee",
+    "snoozed_until_on": "snoozed_until_on",
+    "write_off_requested_by": "write_off_requested_by",
     "status": "status",
     "next_action": "next_action",
 }
@@ -40,6 +44,8 @@ def _filters(visit: Visit) -> dict[str, str]:
         "payer_id": visit.asked("payer_id"),
         "assignee": {"me": visit.session.actor, "nobody": BLANK}.get(owner, ""),
         "is_open": "false" if visit.asked("closed") == "yes" else "true",
+        "is_snoozed": "true" if visit.asked("put_off") == "yes" else "",
+        "awaits_approval": "true" if visit.asked("to_approve") == "yes" else "",
     }
 
 
@@ -50,17 +56,25 @@ async def worklist(visit: Visit) -> Response:
     values: dict[str, Any] = {"found": found, "base": base, "names": await payer_names(visit)}
     if visit.is_fragment and cursor:
         return visit.show("denials/_rows.html", **values)
-    summary, mine, nobodys, every, causes, fresh = await asyncio.gather(
+    summary, mine, nobodys, every, put_off, to_approve, causes, fresh = await asyncio.gather(
         visit.counted("/api/claims/denials/summary", **filters),
         visit.counted("/api/claims/denials/summary", assignee=visit.session.actor),
         visit.counted("/api/claims/denials/summary", assignee=BLANK),
         visit.counted("/api/claims/denials/summary"),
+        visit.counted("/api/claims/denials/summary", is_snoozed=True),
+        visit.counted("/api/claims/denials/summary", awaits_approval=True),
         visit.counted("/api/claims/denials/causes", limit=500),
         visit.get_if("ops:read-freshness", "/api/claims/ops/freshness"),
     )
     values |= {
         "summary": summary,
-        "counts": {"all": every["denials"], "me": mine["denials"], "nobody": nobodys["denials"]},
+        "counts": {
+            "all": every["denials"],
+            "me": mine["denials"],
+            "nobody": nobodys["denials"],
+            "put_off": put_off["denials"],
+            "to_approve": to_approve["denials"],
+        },
         "categories": sorted({cause["category"] for cause in causes}),
         "payers": sorted(
             {(cause["payer_id"], values["names"].get(cause["payer_id"], cause["payer_id"])) for cause in causes}
@@ -82,90 +96,139 @@ async def payer_names(visit: Visit) -> dict[str, str]:
 
 
 async def export(visit: Visit) -> Response:
-    return await csv_file(visit, "denials", "/api/claims/denials", _filters(visit), _COLUMNS)
+    return await table_file(visit, "denials", "/api/claims/denials", _filters(visit), _COLUMNS)
 
 
 async def peek(visit: Visit) -> Response:
     row = await visit.get(f"/api/claims/denials/{visit.path('denial_id')}")
-    return visit.show("denials/_peek.html", row=row, names=await payer_names(visit), said="")
+    return visit.show("denials/_peek.html", row=row, names=await payer_names(visit), said="", undo=None)
 
 
-async def _shown_anew(visit: Visit, denial_id: str, after: str | None, said: str) -> Response:
-    """The denial after a command: what is open at the side, and its row in the list."""
+# --- the work ---------------------------------------------------------------------------------------------------------
+
+
+async def _worked(
+    visit: Visit, deed: str, body: Any, said: str, *, can_undo: bool = False, leaves_list: bool = False
+) -> Response:
+    """A command on one denial, and what it looks like after it; what changed meanwhile is told and keeps what was typed."""
+    denial_id = visit.path("denial_id")
     path = f"/api/claims/denials/{denial_id}"
+    done = await do_or_tell(visit, f"{path}/{deed}", body, stream=f"/api/claims/streams/denial/{denial_id}")
+    if isinstance(done, Response):
+        return done
+    undo = done["version"] if can_undo and done["after"] else None
     try:
-        row = await visit.get(path, after=after)
+        row = await visit.get(path, after=done["after"])
     except Refused as refused:
         if refused.code != "not-yet":
             raise
         row, said = await visit.get(path), f"{said} The list shows it in a moment."
-    headers = {"HX-Trigger": json.dumps({"toast": {"value": said}})}
+    told: dict[str, Any] = {"toast": {"value": said}} | ({"worked": ""} if leaves_list else {})
+    headers = {"HX-Trigger": json.dumps(told)}
     return visit.show(
-        "denials/_worked.html", headers=headers, row=row, names=await payer_names(visit), said=said, base={}
+        "denials/_worked.html",
+        headers=headers,
+        row=row,
+        names=await payer_names(visit),
+        said=said,
+        undo=undo,
+        is_in_list=not leaves_list,
+        base={},
     )
 
 
 async def assign(visit: Visit) -> Response:
-    denial_id = visit.path("denial_id")
-    done = await visit.do(f"/api/claims/denials/{denial_id}/assign", {})
-    return await _shown_anew(visit, denial_id, done["after"], "Assigned to you.")
+    return await _worked(visit, "assign", {}, "Assigned to you.", can_undo=True)
 
 
 async def assign_many(visit: Visit) -> Response:
     """Each by itself, with its own result: one that is refused keeps none of the others from being done."""
-    ids = [each for each in visit.form.get("ids", "").split(",") if each][:200]
-    results = await asyncio.gather(*(_assigned(visit, denial_id) for denial_id in ids))
-    refused = [(denial_id, words) for denial_id, words in zip(ids, results, strict=True) if words]
-    said = f"{len(ids) - len(refused)} of {len(ids)} assigned to you."
+    ids = [each for each in visit.form.get("ids", "").split(",") if each][:_MANY_MAX]
+    results = await asyncio.gather(*(_one_of_many(visit, denial_id, "assign", {}) for denial_id in ids))
+    return _many_done(visit, ids, results, "assigned to you")
+
+
+async def undo_many(visit: Visit) -> Response:
+    """What was done to many at once is taken back one by one: what something happened to since stays."""
+    asked = [each.partition(":") for each in visit.form.get("done", "").split(",") if each][:_MANY_MAX]
+    bodies = {denial_id: {"version": _number(version)} for denial_id, _, version in asked}
+    results = await asyncio.gather(*(_one_of_many(visit, each, "undo", body) for each, body in bodies.items()))
+    return _many_done(visit, list(bodies), [(0, words) for _, words in results], "taken back")
+
+
+def _many_done(visit: Visit, ids: list[str], results: list[tuple[int, str]], what: str) -> Response:
+    refused = [(denial_id, words) for denial_id, (_, words) in zip(ids, results, strict=True) if words]
+    done = [f"{denial_id}:{version}" for denial_id, (version, _) in zip(ids, results, strict=True) if version]
+    said = f"{len(ids) - len(refused)} of {len(ids)} {what}."
     headers = {"HX-Trigger": json.dumps({"toast": {"value": said}, "worked": ""})}
-    return visit.show("denials/_many.html", headers=headers, said=said, refused=refused)
+    return visit.show("denials/_many.html", headers=headers, said=said, refused=refused, done=",".join(done))
 
 
-async def _assigned(visit: Visit, denial_id: str) -> str:
+async def _one_of_many(visit: Visit, denial_id: str, deed: str, body: Any) -> tuple[int, str]:
+    """The version that it led to, 0 when nothing changed; or why not, in words."""
     path = f"/api/claims/denials/{denial_id}"
     try:
-        done = await visit.services.post(f"{path}/assign", {}, key=f"{visit.form['key']}-{denial_id}")
+        done = await visit.services.post(f"{path}/{deed}", body, key=f"{visit.form['key']}-{denial_id}")
     except Refused as refused:
-        return f"{refused.code}: {refused.detail}"
+        return 0, f"{refused.code}: {refused.detail}"
     await visit.settled(path, done["after"])
-    return ""
+    return (done["version"] if done["after"] else 0), ""
 
 
 async def note(visit: Visit) -> Response:
-    denial_id, form = visit.path("denial_id"), visit.form
+    form = visit.form
     body = {
         "outcome_code": form.get("outcome_code", ""),
         "reference_number": form.get("reference_number", ""),
         "next_action_on": form.get("next_action_on") or None,
         "note": form.get("note", ""),
     }
-    done = await visit.do(f"/api/claims/denials/{denial_id}/note", body)
-    return await _shown_anew(visit, denial_id, done["after"], "Noted.")
+    return await _worked(visit, "note", body, "Noted.", can_undo=True)
+
+
+async def snooze(visit: Visit) -> Response:
+    until_on = visit.form.get("until_on", "")
+    said = f"Put off until {until_on}."
+    return await _worked(visit, "snooze", {"until_on": until_on}, said, can_undo=True, leaves_list=True)
+
+
+async def undo(visit: Visit) -> Response:
+    return await _worked(visit, "undo", {"version": _whole(visit, "done")}, "Taken back.", leaves_list=True)
+
+
+async def write_off(visit: Visit) -> Response:
+    body = {"reason": visit.form.get("reason", "")}
+    return await _worked(visit, "write-off", body, "Written off, or asked for where it needs a second person.")
+
+
+async def approve_write_off(visit: Visit) -> Response:
+    return await _worked(visit, "write-off/approve", None, "Written off.")
+
+
+async def refuse_write_off(visit: Visit) -> Response:
+    body = {"reason": visit.form.get("reason", "")}
+    return await _worked(visit, "write-off/refuse", body, "Not written off: it is worked on.")
 
 
 async def appeal(visit: Visit) -> Response:
-    denial_id = visit.path("denial_id")
     body = {"level": _whole(visit, "level"), "due_on": visit.form.get("due_on") or None}
-    done = await visit.do(f"/api/claims/denials/{denial_id}/appeal", body)
-    return await _shown_anew(visit, denial_id, done["after"], "The appeal is on record.")
+    return await _worked(visit, "appeal", body, "The appeal is on record.")
 
 
 async def decide(visit: Visit) -> Response:
-    denial_id = visit.path("denial_id")
     body = {"level": _whole(visit, "level"), "outcome": visit.form.get("outcome", "")}
-    done = await visit.do(f"/api/claims/denials/{denial_id}/decide", body)
-    return await _shown_anew(visit, denial_id, done["after"], "The payer's decision is on record.")
+    return await _worked(visit, "decide", body, "The payer's decision is on record.")
 
 
 async def resolve(visit: Visit) -> Response:
-    denial_id = visit.path("denial_id")
-    body = {"outcome": visit.form.get("outcome", "")}
-    done = await visit.do(f"/api/claims/denials/{denial_id}/resolve", body)
-    return await _shown_anew(visit, denial_id, done["after"], "Resolved.")
+    return await _worked(visit, "resolve", {"outcome": visit.form.get("outcome", "")}, "Resolved.")
 
 
 def _whole(visit: Visit, name: str) -> int | str:
-    text = visit.form.get(name, "")
+    return _number(visit.form.get(name, ""))
+
+
+def _number(text: str) -> int | str:
     return int(text) if text.isdigit() and len(text) < 10 else text  # the service says what is wrong with it
 
 
@@ -173,9 +236,25 @@ PAGES = (
     Page(path="/denials", action="claims:read-denials", handler=worklist),
     Page(path="/denials/export", action="claims:read-denials", handler=export),
     Page(path="/denials/assign", action="claims:assign-denial", handler=assign_many, method="POST"),
+    Page(path="/denials/undo", action="claims:work-denial", handler=undo_many, method="POST"),
     Page(path="/denials/{denial_id}/peek", action="claims:read-denials", handler=peek),
     Page(path="/denials/{denial_id}/assign", action="claims:assign-denial", handler=assign, method="POST"),
     Page(path="/denials/{denial_id}/note", action="claims:work-denial", handler=note, method="POST"),
+    Page(path="/denials/{denial_id}/snooze", action="claims:work-denial", handler=snooze, method="POST"),
+    Page(path="/denials/{denial_id}/undo", action="claims:work-denial", handler=undo, method="POST"),
+    Page(path="/denials/{denial_id}/write-off", action="claims:work-denial", handler=write_off, method="POST"),
+    Page(
+        path="/denials/{denial_id}/write-off/approve",
+        action="claims:approve-write-off",
+        handler=approve_write_off,
+        method="POST",
+    ),
+    Page(
+        path="/denials/{denial_id}/write-off/refuse",
+        action="claims:approve-write-off",
+        handler=refuse_write_off,
+        method="POST",
+    ),
     Page(path="/denials/{denial_id}/appeal", action="claims:file-appeal", handler=appeal, method="POST"),
     Page(path="/denials/{denial_id}/decide", action="claims:decide-appeal", handler=decide, method="POST"),
     Page(path="/denials/{denial_id}/resolve", action="claims:work-denial", handler=resolve, method="POST"),

@@ -45,7 +45,7 @@ def ending(visit: Visit) -> str:
 
 
 async def _pulses(visit: Visit, names: list[str]) -> AsyncIterator[str]:
-    seen = visit.request.headers.get("last-event-id", "")
+    seen = visit.request.headers.get("last-event-id") or visit.asked("after")
     yield "retry: 2000\n\n"
     while not (end := ending(visit)):
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.dashboard.charts import stacked
-from services.dashboard.exports import csv_file
+from services.dashboard.exports import table_file
 from services.dashboard.pages.denials import payer_names
 from services.dashboard.rendering import dollars, query, words
 from services.dashboard.visits import Page, Visit
@@ -113,7 +113,7 @@ def _figure(whole: Mapping[str, Any], wanted: Mapping[str, str]) -> int:
 
 
 async def export(visit: Visit) -> Response:
-    return await csv_file(visit, "receivables", "/api/payments/aging/accounts", _wanted(visit), _COLUMNS)
+    return await table_file(visit, "receivables", "/api/payments/aging/accounts", _wanted(visit), _COLUMNS)
 
 
 # --- one account ------------------------------------------------------------------------------------------------------

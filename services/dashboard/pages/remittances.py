@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from services.dashboard.exports import csv_file
+from services.dashboard.exports import table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.visits import Page, Visit
 
@@ -64,7 +65,7 @@ async def worklist(visit: Visit) -> Response:
 
 
 async def export(visit: Visit) -> Response:
-    return await csv_file(
+    return await table_file(
         visit, "remittances", "/api/payments/remittances", {"status": visit.asked("status")}, _COLUMNS
     )
 
@@ -87,6 +88,18 @@ async def remittance(visit: Visit) -> Response:
         difference=difference_cents(detail["remittance"]),
         deposit=next(iter((deposits or {}).get("items", [])), None),
     )
+
+
+async def take_in(visit: Visit) -> Response:
+    """An 835 file of a person. What was taken in before is said so, with the first; nothing of it is posted twice."""
+    file = (await visit.request.form()).get("file")
+    if not isinstance(file, UploadFile):
+        return visit.show("remittances/_taken_in.html", received=[], is_empty=True)
+    path = "/api/payments/remittances"
+    received = await visit.services.send_file(path, await file.read(), "application/edi-x12", key=visit.form["key"])
+    for each in received:
+        await visit.settled(f"{path}/{each['remittance_id']}", each["done"]["after"])
+    return visit.show("remittances/_taken_in.html", received=received, is_empty=False)
 
 
 async def segment(visit: Visit) -> Response:
@@ -133,6 +146,7 @@ _ONE = "/remittances/{remittance_id}"
 PAGES = (
     Page(path="/remittances", action="payments:read-remittances", handler=worklist),
     Page(path="/remittances/export", action="payments:read-remittances", handler=export),
+    Page(path="/remittances/files", action="payments:receive-remittance", handler=take_in, method="POST"),
     Page(path=_ONE, action="payments:read-remittances", handler=remittance),
     Page(path="/remittances/segments/{document_id}", action="documents:read-document", handler=segment, method="POST"),
     Page(path=f"{_ONE}/dismiss", action="payments:release-remittance", handler=dismiss, method="POST"),

@@ -138,13 +138,15 @@ async def projections(visit: Visit) -> Response:
 async def _readers(visit: Visit, service: str) -> list[dict[str, Any]]:
     """Every reader of a service, with what is known of how far it is behind. None when the service does not answer."""
     try:
-        readers, fresh, names = await asyncio.gather(
+        readers, fresh, names, rebuilds = await asyncio.gather(
             visit.get(f"/api/{service}/ops/readers"),
             visit.get_if("ops:read-freshness", f"/api/{service}/ops/freshness"),
             visit.get(f"/api/{service}/ops/projections"),
+            visit.get(f"/api/{service}/ops/rebuilds"),
         )
     except Silent:
         return []
+    rebuilt = {each["projection"]: each for each in rebuilds}
     fresh = fresh or dict[str, Any](head="", behind={})
     return [
         {
@@ -154,9 +156,34 @@ async def _readers(visit: Visit, service: str) -> list[dict[str, Any]]:
             "behind": fresh["behind"].get(reader["name"], 0),
             "is_projection": reader["name"] in names,
             "place": place_of(reader["position"]),
+            "rebuild": rebuilt.get(reader["name"]) if reader["service"] == service else None,
         }
         for reader in readers
     ]
+
+
+async def lag(visit: Visit) -> Response:
+    """By partition, how far each reader is behind, and who holds its lease until when."""
+    told = await asyncio.gather(*(_lag(visit, service) for service in SERVICES))
+    rows = [row for each in told if each for row in each["readers"]]
+    return visit.show(
+        "system/_lag.html" if visit.is_fragment else "system/lag.html",
+        rows=[{**row, "place": place_of(row["position"]), "end": place_of(row["head"] or "")} for row in rows],
+        feed=next((each["feed"] for each in told if each), ""),
+        silent=[service for service, each in zip(SERVICES, told, strict=True) if each is None],
+        behind=sum(row["behind"] or 0 for row in rows),
+        worst=max(rows, key=lambda row: row["behind"] or 0, default=None),
+        unheld=sum(1 for row in rows if not row["owner"]),
+    )
+
+
+async def _lag(visit: Visit, service: str) -> dict[str, Any] | None:
+    """None when the service does not answer."""
+    try:
+        told: dict[str, Any] = await visit.get(f"/api/{service}/ops/lag")
+    except Silent:
+        return None
+    return told
 
 
 async def rebuild(visit: Visit) -> Response:
@@ -219,6 +246,7 @@ async def audit(visit: Visit) -> Response:
 
 PAGES = (
     Page(path="/system", action="ops:read-readers", handler=projections),
+    Page(path="/system/lag", action="ops:read-readers", handler=lag),
     Page(path="/system/events", action="events:read-events", handler=log),
     Page(path="/system/events/tail", action="events:read-events", handler=tail, is_background=True),
     Page(path="/system/parked", action="ops:read-parked", handler=parked),

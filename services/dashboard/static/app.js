@@ -96,6 +96,7 @@
 
   // --- the live stream: opened while the page is seen, resumed by the browser from its last id ---
   let source = null;
+  let seen = ""; // the last message: a stream that was closed while the page was hidden goes on behind it
   const state = $("#live");
   const tell = (kind, text) => {
     if (!state) return;
@@ -105,17 +106,22 @@
   const listen = () => {
     const wanted = document.body.dataset.live?.trim();
     if (!wanted || source || document.hidden) return;
-    source = new EventSource(wanted);
+    const address = new URL(wanted, location.href);
+    if (seen) address.searchParams.set("after", seen);
+    source = new EventSource(address);
     source.addEventListener("pulse", (event) => {
+      seen = event.lastEventId;
       const told = JSON.parse(event.data);
       tell(told.behind ? "stale" : "live", told.behind ? `${told.behind} events behind · ${told.head}` : `live · event ${told.head}`);
     });
-    source.addEventListener("moved", () => {
+    source.addEventListener("moved", (event) => {
+      seen = event.lastEventId;
       const pill = $("#news");
       if (pill) pill.hidden = false;
       htmx.trigger(document.body, "moved");
     });
     source.addEventListener("rows", (event) => {
+      seen = event.lastEventId;
       const list = $("#tail");
       if (!list || list.dataset.paused) return;
       list.insertAdjacentHTML("afterbegin", event.data);
@@ -134,6 +140,40 @@
   document.body.addEventListener("unlocked", () => { $("#lock form").reset(); $("#lock").close(); listen(); });
   $("#lock")?.addEventListener("cancel", (event) => event.preventDefault());
 
+  // --- somebody else was faster: what was typed stays, and a person decides ---
+  let conflict = null; // the form that was refused, and the version that is there now
+  document.body.addEventListener("conflict", (event) => {
+    conflict = { form: event.target.closest("form"), version: event.detail.version };
+    $("#conflict").showModal();
+  });
+  const sendAgain = () => {
+    $("#conflict").close();
+    $("[name=version]", conflict.form).value = conflict.version;
+    conflict.form.requestSubmit();
+  };
+  const typed = (root) => $$("form[hx-post]", root).flatMap((form) =>
+    $$("input:not([type=hidden]), select, textarea", form).map((field) => [form.getAttribute("hx-post"), field.name, field.value]));
+  const putBack = (kept, root) => {
+    for (const [post, name, value] of kept) {
+      const field = $(`form[hx-post="${post}"] [name="${name}"]`, root);
+      if (field) field.value = value;
+    }
+  };
+  const lookAgain = async () => {
+    $("#conflict").close();
+    if (!conflict.form.closest("#peek")) {
+      sessionStorage.setItem("kept", JSON.stringify(typed($("main"))));
+      location.reload();
+      return;
+    }
+    const kept = typed($("#peek"));
+    const path = conflict.form.getAttribute("hx-post").replace(/^(\/[a-z]+\/[^/]+)\/.*$/, "$1/peek");
+    await htmx.ajax("GET", path, { target: "#peek", swap: "innerHTML" });
+    putBack(kept, $("#peek"));
+  };
+  putBack(JSON.parse(sessionStorage.getItem("kept") || "[]"), document);
+  sessionStorage.removeItem("kept");
+
   // --- what buttons do ---
   const deeds = {
     theme: turnTheme,
@@ -144,6 +184,8 @@
     keys: () => {},
     news: () => location.reload(),
     "save-view": saveView,
+    "send-again": sendAgain,
+    "look-again": lookAgain,
     pause: (at) => {
       const list = $("#tail");
       if (list.dataset.paused) delete list.dataset.paused; else list.dataset.paused = "yes";
@@ -225,6 +267,8 @@
       "]": () => slide(1),
       a: () => { const bar = $(".bulk"); (bar && !bar.hidden ? $("[data-key=a]", bar) : $("#peek [data-key=a]") || $("[data-key=a]", here() || document.body))?.click(); },
       n: () => $("#peek [data-key=n], main [data-key=n]")?.focus(),
+      z: () => $("#peek [data-key=z]")?.focus(),
+      u: () => $("#peek [data-key=u], #messages [data-key=u]")?.click(),
     }[event.key];
     if (deed) { event.preventDefault(); deed(); return; }
     if (event.key === "Enter" && here() && (event.target === document.body || here().contains(event.target)) && !event.target.closest("button, input")) {

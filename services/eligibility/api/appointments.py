@@ -3,16 +3,23 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
-from services.eligibility.api.bodies import AppointmentBody, AppointmentRow, CancelAppointmentBody, Id
+from services.eligibility.api.bodies import (
+    AppointmentBody,
+    AppointmentRow,
+    CancelAppointmentBody,
+    Id,
+    UncheckedRow,
+)
 from services.eligibility.api.knowledge import Knowledge
 from services.eligibility.domain.appointment.decider import BookAppointment, CancelAppointment
 from services.eligibility.domain.errors import AppointmentOfAnotherPatient
 from services.eligibility.projections import appointments as read_model
+from services.eligibility.projections import checks as checks_read_model
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import Order, ReadDatabase, asc, page
@@ -67,5 +74,23 @@ def router(
         async with reads.read(who.tenant) as connection:
             found = await page(connection, statement, order=_ORDER, limit=limit, cursor=cursor)
             return Page[AppointmentRow].of(found, await reads.positions(connection, read_model.projection.name))
+
+    @routes.get("/appointments/unanswered")
+    async def list_unanswered(
+        who: Annotated[Caller, Depends(caller("eligibility:read-worklists"))],
+        days: Annotated[int, Query(ge=0, le=365, description="From today on.")] = 14,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[UncheckedRow]:
+        """Who comes soon while no payer has said for that day that they are covered, the next first."""
+        names = (read_model.projection.name, checks_read_model.projection.name)
+        for name in names:
+            await reads.wait_for(name, after)
+        today = clock.now().date()
+        statement = read_model.unanswered(today, today + timedelta(days=days))
+        async with reads.read(who.tenant) as connection:
+            found = await page(connection, statement, order=_ORDER, limit=limit, cursor=cursor)
+            return Page[UncheckedRow].of(found, await reads.positions(connection, *names))
 
     return routes

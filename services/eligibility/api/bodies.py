@@ -308,6 +308,14 @@ class AppointmentRow(BaseModel):
     state: str | None
 
 
+class UncheckedRow(AppointmentRow):
+    """An appointment for whose day no payer has answered."""
+
+    check_id: str | None  # of the last question about that day; null: nobody asked
+    check_state: str | None
+    rejections: list[dict[str, Any]] | None
+
+
 class CheckRow(BaseModel):
     check_id: str
     patient_id: str | None

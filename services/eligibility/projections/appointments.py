@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.eligibility.projections.checks import eligibility_checks
+from services.eligibility.projections.patients import patients
 from shared.events.eligibility import AppointmentBooked, AppointmentCancelled
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put
@@ -74,4 +76,36 @@ def booked_for(patient_id: str, from_on: date) -> sa.Select[Any]:
             appointments.c.service_on >= from_on,
         )
         .order_by(appointments.c.appointment_id)
+    )
+
+
+def unanswered(from_on: date, to_on: date) -> sa.Select[Any]:
+    """What is booked for these days while no payer has answered for that day, with the last question about it."""
+    checks = eligibility_checks
+    registrations = (
+        sa.select(patients.c.patient_id)
+        .where(
+            sa.or_(
+                patients.c.patient_id == appointments.c.patient_id, patients.c.merged_into == appointments.c.patient_id
+            )
+        )
+        .correlate(appointments)
+    )
+    asked = sa.and_(
+        checks.c.service_on == appointments.c.service_on,
+        sa.or_(checks.c.patient_id == appointments.c.patient_id, checks.c.patient_id.in_(registrations)),
+    )
+    last = (
+        sa.select(checks.c.check_id, checks.c.state.label("check_state"), checks.c.rejections)
+        .where(asked)
+        .order_by(checks.c.changed_at.desc(), checks.c.check_id)
+        .limit(1)
+        .correlate(appointments)
+        .lateral("last")
+    )
+    answered = sa.exists().where(asked, checks.c.state == "answered").correlate(appointments)
+    return (
+        sa.select(appointments, last.c.check_id, last.c.check_state, last.c.rejections)
+        .outerjoin(last, sa.true())
+        .where(appointments.c.state == "booked", appointments.c.service_on.between(from_on, to_on), ~answered)
     )

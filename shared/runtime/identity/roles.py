@@ -69,6 +69,7 @@ _TABLE: Mapping[str, str] = {
     "claims:read-denials": "biller denial-specialist poster manager integration",
     "claims:work-denial": "denial-specialist biller manager",
     "claims:assign-denial": "denial-specialist manager",
+    "claims:approve-write-off": "manager",
     "claims:file-appeal": "denial-specialist manager",
     "claims:decide-appeal": "denial-specialist manager",
     "claims:read-rules": "coder biller denial-specialist manager",

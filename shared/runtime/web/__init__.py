@@ -22,7 +22,16 @@ from shared.runtime.web.evidence import evidence_router
 from shared.runtime.web.openings import documents_router, openings_router
 from shared.runtime.web.paging import After, Cursor, Limit, Page, name_positions
 from shared.runtime.web.problems import Problem
-from shared.runtime.web.requests import Done, caller, cause, cause_of, done, idempotency_key, identity
+from shared.runtime.web.requests import (
+    Done,
+    caller,
+    cause,
+    cause_of,
+    done,
+    idempotency_key,
+    identity,
+    versioned_cause_of,
+)
 from shared.runtime.web.streams import streams_router
 
 __all__ = [
@@ -47,4 +56,5 @@ __all__ = [
     "name_positions",
     "openings_router",
     "streams_router",
+    "versioned_cause_of",
 ]

@@ -10,6 +10,7 @@ one effect and the same answer, and the same key with another body is refused.
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -118,6 +119,27 @@ def cause_of(action: str) -> Callable[..., Awaitable[Cause]]:
         return await cause(who, request, key)
 
     return caused
+
+
+def versioned_cause_of(action: str) -> Callable[..., Awaitable[Cause]]:
+    """As `cause_of`, for a write to one stream that may say which version of it was seen: another one now is refused."""
+    caused = cause_of(action)
+
+    async def versioned(
+        cause: Annotated[Cause, Depends(caused)],
+        version: Annotated[
+            int | None,
+            Header(
+                alias="Ledgerline-Expected-Version",
+                ge=0,
+                le=10**9,
+                description="The version of the stream that was seen; 409 `changed-meanwhile` when it has another by now.",
+            ),
+        ] = None,
+    ) -> Cause:
+        return replace(cause, expected_version=version)
+
+    return versioned
 
 
 class Done(BaseModel):

@@ -151,6 +151,28 @@ async def test_a_booked_patient_is_asked_about_at_once_for_the_day_of_the_visit(
 
 
 @pytest.mark.asyncio
+async def test_who_comes_soon_without_an_answer_is_listed_with_the_last_question(practice: Practice) -> None:
+    async def listed(days: int = 14) -> list[Any]:
+        page = await ask(practice.services, "GET", f"/appointments/unanswered?days={days}")
+        return [(row["patient_id"], row["check_state"], len(row["rejections"] or ())) for row in page["items"]]
+
+    practice.payer.rejection = Rejection(reason="72", follow_up="C")
+    patient_id = await register(practice.services)
+    await book(practice, patient_id)
+    assert await listed() == [(patient_id, None, 0)]  # no coverage, so nobody was asked
+    assert await listed(days=11) == []
+    await ask(practice.services, "POST", f"/patients/{patient_id}/coverages", COVERAGE)
+    await practice.services.settle()
+    assert await listed() == [(patient_id, "rejected", 1)]
+    practice.payer.rejection = None
+    practice.payer.benefits = (Benefit(information="1", service_types=("30",)),)
+    [check] = await practice.checks()
+    await ask(practice.services, "POST", f"/checks/{check['check_id']}/again")
+    await practice.services.settle()
+    assert await listed() == []
+
+
+@pytest.mark.asyncio
 async def test_a_coverage_that_comes_after_the_booking_is_asked_about(practice: Practice) -> None:
     practice.payer.benefits = (Benefit(information="6", service_types=("30",)),)
     patient_id = await register(practice.services)

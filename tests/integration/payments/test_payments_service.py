@@ -466,9 +466,13 @@ async def test_the_bank_and_the_remittance_find_each_other(world: World) -> None
     await world.settle()
     [alone] = (await world.ask("GET", "/deposits?is_reconciled=false"))["items"]
     assert (alone["deposited_cents"], alone["expected_cents"]) == (96_00, None)
-    await world.send(remittance(WORKED, "96"))
+    [received] = await world.send(remittance(WORKED, "96"))
     [both] = (await world.ask("GET", "/deposits?is_reconciled=true"))["items"]
     assert (both["deposited_cents"], both["expected_cents"]) == (96_00, 96_00)
+    of_remittance = f"/deposits?remittance_id={received['remittance_id']}"
+    assert (await world.ask("GET", of_remittance))["items"] == [both]
+    assert (await world.ask("GET", f"{of_remittance}&is_reconciled=false"))["items"] == []
+    assert (await world.ask("GET", "/deposits?remittance_id=another"))["items"] == []
 
 
 @pytest.mark.asyncio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import msgspec
@@ -18,7 +19,7 @@ from shared.events.collections import ContactLogged, PromiseKept, PromiseMade
 from shared.kernel.decider import Decider
 from shared.kernel.errors import Conflict
 from shared.runtime.codec import UnknownEventType
-from shared.runtime.command import Aggregate, BusinessKeyTaken, EventTooLarge, IdempotencyKeyReused
+from shared.runtime.command import Aggregate, BusinessKeyTaken, ChangedMeanwhile, EventTooLarge, IdempotencyKeyReused
 from shared.runtime.store.append import Appended, NewEvent
 from shared.runtime.store.hashing import broken_link
 from shared.runtime.vault import Opener
@@ -140,6 +141,30 @@ async def test_a_refusal_stores_nothing_and_may_be_followed_by_success_under_the
     assert await commands.stored_stream(TENANT, STREAM) == []
     await commands.handle(ACCOUNT, "1", Promise(promise="a"), cause())
     assert (await commands.handle(ACCOUNT, "1", KeepPromise(promise="a"), once)).version == 2
+
+
+async def test_who_saw_an_older_version_is_refused_with_both_and_may_look_and_ask_again(service: Promises) -> None:
+    commands, elsewhere = await service.commands(), await service.commands()
+    await commands.handle(ACCOUNT, "1", Promise(promise="a"), cause())
+    seen = replace(cause(), expected_version=1)
+    await elsewhere.handle(ACCOUNT, "1", Promise(promise="b"), cause())
+    with pytest.raises(ChangedMeanwhile) as refused:
+        await commands.handle(ACCOUNT, "1", KeepPromise(promise="a"), seen)
+    assert refused.value.facts == {"expected_version": 1, "version": 2}
+    kept = await commands.handle(ACCOUNT, "1", KeepPromise(promise="a"), replace(seen, expected_version=2))
+    again = await commands.handle(ACCOUNT, "1", KeepPromise(promise="a"), replace(seen, expected_version=2))
+    assert (kept.version, again.version, again.is_repeat) == (3, 3, True)
+
+
+async def test_of_many_who_saw_the_same_version_one_is_taken(service: Promises) -> None:
+    commands = await service.commands()
+    await commands.handle(ACCOUNT, "1", Promise(promise="a"), cause())
+    asked = [
+        commands.handle(ACCOUNT, "1", Promise(promise=str(number)), replace(cause(), expected_version=1))
+        for number in range(20)
+    ]
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in told if isinstance(each, Exception)] == [ChangedMeanwhile] * 19
 
 
 async def test_what_another_process_did_is_taken_into_account(service: Promises) -> None:

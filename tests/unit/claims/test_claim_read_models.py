@@ -8,7 +8,7 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -33,7 +33,18 @@ from services.claims.domain.claim.commands import (
 )
 from services.claims.domain.claim.decider import claim
 from services.claims.domain.claim.state import Claim, Stage
-from services.claims.domain.denial.commands import OpenDenial, ResolveDenial, denial_id_of
+from services.claims.domain.denial.commands import (
+    AssignDenial,
+    DenialCommand,
+    NoteDenial,
+    OpenDenial,
+    RefuseWriteOff,
+    ResolveDenial,
+    SnoozeDenial,
+    UndoDenialWork,
+    WriteOffDenial,
+    denial_id_of,
+)
 from services.claims.domain.denial.decider import denial
 from services.claims.projections import claim_timeline, claims_worklist, denial_queue, sending
 from shared.events.base import Event
@@ -235,9 +246,9 @@ def test_a_version_of_a_claim_is_sent_at_most_once(commands: list[ClaimCommand])
 
 def test_the_timeline_of_a_denial_stands_with_its_claim() -> None:
     opened = denial.decide(_open(), denial.initial)[0]
-    assigned = ResolveDenial(by="user:ann", on=TODAY, outcome="written-off")
+    resolve = ResolveDenial(by="user:ann", on=TODAY, outcome="not-workable")
     state = denial.state_after([opened])
-    resolved = denial.decide(assigned, state)[0]
+    resolved = denial.decide(resolve, state)[0]
     for event in (opened, resolved):
         [put] = claim_timeline.apply(recorded(event, stream=f"denial/{DENIAL_ID}"))
         assert put.key[0] == PRIMARY_CLAIM
@@ -270,6 +281,51 @@ def test_a_denial_is_queued_with_the_parts_of_its_rank() -> None:
     [row] = rows(denial_queue.apply(recorded(opened)), "denial_queue").values()
     assert (row["expected_recovery_cents"], row["win_chance_percent"]) == (55_55, 45)
     assert row["win_chance_because"] and row["next_action"]
+
+
+WORK: tuple[DenialCommand, ...] = (
+    AssignDenial(by="user:ann", assignee="user:ann", on=TODAY, days=7),
+    NoteDenial(by="user:ann", on=TODAY, outcome_code="no-answer", reference_number="R1", next_action_on=TODAY),
+    NoteDenial(by="user:ann", on=TODAY, outcome_code="other"),
+    SnoozeDenial(by="user:ann", on=TODAY, until_on=TODAY + timedelta(days=7)),
+    SnoozeDenial(by="user:ann", on=TODAY, until_on=TODAY + timedelta(days=14)),
+)
+
+
+def _queued(commands: Iterable[DenialCommand]) -> tuple[dict[str, Any], int]:
+    """What the row of the queue says after these commands, those that are refused left out, and the version of the stream."""
+    state, changes, version = denial.initial, list[Change](), 0
+    for command in commands:
+        try:
+            events = denial.decide(command, state)
+        except DomainError:
+            continue
+        for event in events:
+            version += 1
+            changes += denial_queue.apply(recorded(event, stream=f"denial/{DENIAL_ID}", version=version))
+        state = denial.state_after(events, since=state)
+    [row] = rows(changes, "denial_queue").values()
+    said = {
+        name: value for name, value in row.items() if name not in ("version", "moved_at") and value not in ("", None)
+    }
+    return said, version
+
+
+@given(st.lists(st.sampled_from(WORK), max_size=5), st.sampled_from(WORK))
+def test_what_is_undone_leaves_the_row_as_it_was(before: list[DenialCommand], work: DenialCommand) -> None:
+    row, version = _queued([_open(), *before])
+    _, worked = _queued([_open(), *before, work])
+    assume(worked > version)
+    undone, last = _queued([_open(), *before, work, UndoDenialWork(by="user:ann", version=worked)])
+    assert (undone, last) == (row, worked + 1)
+
+
+def test_a_write_off_that_waits_is_seen_in_the_queue_until_it_is_decided() -> None:
+    asked = WriteOffDenial(by="user:ann", on=TODAY, reason="past-the-limit", alone_cents_max=0)
+    row, _ = _queued([_open(), asked])
+    assert (row["write_off_requested_by"], row["write_off_reason"]) == ("user:ann", "past-the-limit")
+    refused, _ = _queued([_open(), asked, RefuseWriteOff(by="user:bob", reason="appeal-first")])
+    assert "write_off_requested_by" not in refused and "write_off_reason" not in refused
 
 
 @pytest.mark.parametrize(

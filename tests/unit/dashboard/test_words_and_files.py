@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import tempfile
+import tracemalloc
+import zipfile
+from decimal import Decimal
 from typing import Any, get_args
+from xml.etree import ElementTree
 
 import pytest
 
 from services.claims.domain.claim.state import Stage
 from services.collections.api import bodies, worklist
-from services.dashboard.exports import cell
+from services.dashboard.exports import Sheet, cell
 from services.dashboard.pages import claims, collections
 from services.dashboard.rendering import STATIC, asset, dollars, money, query, short_dollars
 from services.dashboard.segments import segments_at
@@ -47,6 +53,55 @@ def test_a_cell_keeps_what_is_harmless() -> None:
         "true",
         "M127, N4",
     ]
+
+
+COLUMNS = {"claim": "claim_id", "charged_cents": "charged_cents", "service_on": "service_on", "note": "note"}
+
+
+def sheet_of(rows: list[dict[str, Any]]) -> tuple[list[list[str]], str]:
+    """What is in the cells of a workbook of these rows, and its XML."""
+    file = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        sheet = Sheet(file, "claims", COLUMNS, folder)
+        sheet.write(rows)
+        sheet.close()
+    with zipfile.ZipFile(file) as book:
+        xml = book.read("xl/worksheets/sheet1.xml").decode()
+    cells = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    root = ElementTree.fromstring(xml)
+    return [["".join(cell.itertext()) for cell in row.iter(f"{cells}c")] for row in root.iter(f"{cells}row")], xml
+
+
+def test_an_amount_in_a_workbook_is_a_number_with_its_cents_exactly() -> None:
+    amounts = [0, 1, -118_00, 10**12 + 1, 29, 1_15]
+    cells, _ = sheet_of([{"charged_cents": cents} for cents in amounts])
+    assert cells[0] == ["claim", "charged", "service_on", "note"]
+    assert [Decimal(row[0]) * 100 for row in cells[1:]] == amounts
+
+
+def test_a_day_in_a_workbook_is_a_date_and_text_is_never_a_formula_or_a_link() -> None:
+    text = ["=1+1", "+1", "@SUM(A1)", "{=1}", "https://elsewhere.invalid", "0042"]
+    cells, xml = sheet_of([{"claim_id": each, "service_on": "2026-03-14"} for each in text])
+    assert [row[0] for row in cells[1:]] == text
+    assert {row[1] for row in cells[1:]} == {"46095"}  # days since 1899-12-30
+    assert "<f>" not in xml and "hyperlink" not in xml
+
+
+def test_a_long_workbook_is_written_in_the_memory_of_a_short_one() -> None:
+    row = {"claim_id": "0123456789ABCDEF1", "charged_cents": 100_00, "service_on": "2026-03-14", "note": "x" * 50}
+
+    def peak(pages: int) -> int:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as file:
+            sheet = Sheet(file, "claims", COLUMNS, folder)
+            tracemalloc.start()
+            for _ in range(pages):
+                sheet.write([row] * 500)
+            sheet.close()
+            bytes_max = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        return bytes_max
+
+    assert peak(20) < 2 * peak(2)
 
 
 def test_segments_end_where_the_next_patients_begin() -> None:

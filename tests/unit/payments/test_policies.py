@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.payments.domain.claim_account.commands import (
     ApplyPatientPayment,
@@ -26,6 +27,7 @@ from services.payments.domain.patient_account.commands import (
 )
 from services.payments.domain.patient_account.decider import patient_account
 from services.payments.domain.remittance.commands import RecordClaimAnswer
+from services.payments.policies import write_off_denials
 from services.payments.policies.patient_money import (
     apply_payment,
     place,
@@ -43,9 +45,16 @@ from services.payments.policies.post_remittances import (
 )
 from shared.events.base import Sealed
 from shared.events.charges import ChargesReleased
+from shared.events.claims import DenialWriteOffApproved
 from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
-from shared.events.payments import AccountPayer, PaymentNotTaken, RemittanceReceived, ResponsibilityTransferred
+from shared.events.payments import (
+    AccountPayer,
+    AdjustmentApproved,
+    PaymentNotTaken,
+    RemittanceReceived,
+    ResponsibilityTransferred,
+)
 from shared.events.values import (
     ChargeLine,
     CoverageSnapshot,
@@ -56,7 +65,9 @@ from shared.events.values import (
     ProviderIdentity,
 )
 from tests.unit.payments.stories import (
+    ACCOUNT,
     AETNA,
+    CLAIM,
     PAID_ON,
     SERVICE_ON,
     account,
@@ -241,3 +252,24 @@ def test_placement_and_recall_move_the_account() -> None:
     recalled = AccountRecalled(patient_id="p", account_id="a1", placement_id="x", reason="paid")
     assert list(place(placed)) == [MoveToAgency(account_id="a1", placement_id="x")]
     assert list(recall(recalled)) == [ReturnFromAgency(account_id="a1", placement_id="x")]
+
+
+@pytest.mark.parametrize("approved_by", ["user:bob", "rule:write-off-alone"])
+def test_a_denial_that_is_let_go_leaves_what_its_payer_owes(approved_by: str) -> None:
+    event = DenialWriteOffApproved(
+        denial_id="d1",
+        claim_id=CLAIM,
+        account_id=ACCOUNT,
+        payer_rank=1,
+        amount_cents=60_00,
+        reason="past-the-limit",
+        requested_by="user:ann",
+        approved_by=approved_by,
+    )
+    written = account.when(post_charges(60_00, 40_00), note_payers(AETNA), *write_off_denials.react(event))
+    assert written.state.owed_by("payer:1") == 40_00
+    assert written.only(AdjustmentApproved).approved_by == approved_by
+    more = replace(event, amount_cents=100_01)
+    account.when(post_charges(60_00, 40_00), note_payers(AETNA), *write_off_denials.react(more)).then_refused(
+        "exceeds-balance"
+    )

@@ -32,6 +32,12 @@ def test_who_asks_for_an_adjustment_is_not_who_approves_it_and_refunds_are_a_man
     assert ROLES_OF["payments:approve-refund"] == approving == {Role.MANAGER, Role.ADMIN}
 
 
+def test_who_works_denials_is_not_who_approves_their_write_off() -> None:
+    approving = ROLES_OF["claims:approve-write-off"]
+    assert approving == {Role.MANAGER, Role.ADMIN}
+    assert ROLES_OF["claims:work-denial"] - approving
+
+
 def test_the_engineer_on_call_sees_no_patient_and_moves_no_money() -> None:
     mine = {action for action in ACTIONS if may(frozenset({Role.OPERATOR}), action)}
     assert {action.partition(":")[0] for action in mine} <= {"ops", "dashboard"}

@@ -38,6 +38,11 @@ def ordinal_of(claim_id: str) -> int:
     raise ValueError("not a claim number of this system")
 
 
+def rank_of(claim_id: str) -> int:
+    """The rank of the payer that a claim is for. Raises ValueError when the number is not one of ours."""
+    return (ordinal_of(claim_id) - 1) // CLAIMS_PER_RANK + 1
+
+
 def answered_claim(claim_number: str, *, account_id: str, rank: int) -> str:
     """The claim that an answer is about: payers change the case of CLM01, and some return the account number only."""
     number = claim_number.strip().upper()

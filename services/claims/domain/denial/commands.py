@@ -11,7 +11,8 @@ from shared.events.base import Sealed
 from shared.kernel.identifiers import account_of_claim
 
 AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned"]
-DenialOutcome: TypeAlias = Literal["paid", "written-off", "patient", "corrected-claim", "not-workable"]
+# A write-off has commands of its own: it may need a second person.
+DenialOutcome: TypeAlias = Literal["paid", "patient", "corrected-claim", "not-workable"]
 ContactOutcome: TypeAlias = Literal[
     "payer-reprocesses", "payer-needs-information", "information-sent", "payer-upholds", "no-answer", "other"
 ]
@@ -49,6 +50,7 @@ class OpenDenial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignDenial:
+    by: str
     assignee: str
     on: date
     days: int
@@ -62,6 +64,44 @@ class NoteDenial:
     reference_number: str = ""
     next_action_on: date | None = None
     note: Sealed[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeDenial:
+    """Leave it until a day."""
+
+    by: str
+    on: date
+    until_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoDenialWork:
+    """Take back the assignment, note or snooze that is this version of the stream."""
+
+    by: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffDenial:
+    """Let the money go; above `alone_cents_max` another person decides."""
+
+    by: str
+    on: date
+    reason: str
+    alone_cents_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveWriteOff:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseWriteOff:
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,5 +135,16 @@ class ReverseDenial:
 
 
 DenialCommand: TypeAlias = (
-    OpenDenial | AssignDenial | NoteDenial | FileAppeal | DecideAppeal | ResolveDenial | ReverseDenial
+    OpenDenial
+    | AssignDenial
+    | NoteDenial
+    | SnoozeDenial
+    | UndoDenialWork
+    | WriteOffDenial
+    | ApproveWriteOff
+    | RefuseWriteOff
+    | FileAppeal
+    | DecideAppeal
+    | ResolveDenial
+    | ReverseDenial
 )

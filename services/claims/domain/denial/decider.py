@@ -1,7 +1,9 @@
 """How is a denial worked until its money is recovered or let go?
 
 An assignment is a lease: until its day is over nobody else works on the denial, so that two people never call one payer about
-the same money. Appeals go level by level. What the payer takes back (a reversal) ends the denial without anybody's doing.
+the same money. Appeals go level by level. Money above a limit is let go by two people. The last assignment, note or snooze can be
+undone by who did it, by an event that says how it was before. What the payer takes back (a reversal) ends the denial without
+anybody's doing.
 """
 
 from __future__ import annotations
@@ -9,16 +11,22 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import assert_never
 
+from services.claims.domain.claim.numbering import rank_of
 from services.claims.domain.denial.categories import category_of
 from services.claims.domain.denial.commands import (
+    ApproveWriteOff,
     AssignDenial,
     DecideAppeal,
     DenialCommand,
     FileAppeal,
     NoteDenial,
     OpenDenial,
+    RefuseWriteOff,
     ResolveDenial,
     ReverseDenial,
+    SnoozeDenial,
+    UndoDenialWork,
+    WriteOffDenial,
 )
 from services.claims.domain.denial.state import Denial, evolve
 from services.claims.domain.errors import (
@@ -27,17 +35,31 @@ from services.claims.domain.errors import (
     DenialAssignedToAnother,
     DenialUnknown,
     NoAppealOpen,
+    NotToUndo,
+    SnoozeNotAhead,
+    WriteOffAlreadyRequested,
+    WriteOffNeedsAnother,
+    WriteOffNotRequested,
 )
 from shared.events.claims import (
     AppealDecided,
     AppealFiled,
     DenialAssigned,
+    DenialAssignmentUndone,
     DenialEvent,
     DenialNoted,
+    DenialNoteUndone,
     DenialOpened,
     DenialResolved,
+    DenialSnoozed,
+    DenialSnoozeUndone,
+    DenialWriteOffApproved,
+    DenialWriteOffRefused,
+    DenialWriteOffRequested,
 )
 from shared.kernel.decider import Decider
+
+BY_RULE = "rule:write-off-alone"
 
 
 def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
@@ -55,6 +77,16 @@ def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
             return _assign(command, denial, opened)
         case NoteDenial():
             return _note(command, denial, opened)
+        case SnoozeDenial():
+            return _snooze(command, denial, opened)
+        case UndoDenialWork():
+            return _undo(command, denial, opened)
+        case WriteOffDenial():
+            return _write_off(command, denial, opened)
+        case ApproveWriteOff():
+            return _approve_write_off(command, denial, opened)
+        case RefuseWriteOff():
+            return _refuse_write_off(command, denial, opened)
         case FileAppeal():
             return _file_appeal(command, denial, opened)
         case DecideAppeal():
@@ -93,7 +125,7 @@ def _assign(command: AssignDenial, denial: Denial, opened: DenialOpened) -> list
     until_on = command.on + timedelta(days=command.days)
     if (denial.assignee, denial.assigned_until_on) == (command.assignee, until_on):
         return []
-    return [DenialAssigned(denial_id=opened.denial_id, assignee=command.assignee, until_on=until_on)]
+    return [DenialAssigned(denial_id=opened.denial_id, assignee=command.assignee, until_on=until_on, by=command.by)]
 
 
 def _refuse_when_anothers(person: str, on: date, denial: Denial, opened: DenialOpened) -> None:
@@ -113,7 +145,102 @@ def _note(command: NoteDenial, denial: Denial, opened: DenialOpened) -> list[Den
             reference_number=command.reference_number,
             next_action_on=command.next_action_on,
             note=command.note,
+            by=command.by,
         )
+    ]
+
+
+def _snooze(command: SnoozeDenial, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    _refuse_when_anothers(command.by, command.on, denial, opened)
+    if command.until_on <= command.on:
+        raise SnoozeNotAhead("a denial is put off to a later day", denial=opened.denial_id, today=str(command.on))
+    if denial.snoozed_until_on == command.until_on:
+        return []
+    return [DenialSnoozed(denial_id=opened.denial_id, until_on=command.until_on, by=command.by)]
+
+
+def _undo(command: UndoDenialWork, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    """Put back what the last event changed. What others did since is never undone with it."""
+    before, version = denial.before, command.version
+    if denial.last_work is None or before is None or denial.version != version or denial.last_work.by != command.by:
+        raise NotToUndo("something happened since, or another did it", denial=opened.denial_id, version=version)
+    denial_id, by = opened.denial_id, command.by
+    match denial.last_work:
+        case DenialAssigned():
+            return [
+                DenialAssignmentUndone(
+                    denial_id=denial_id,
+                    undone_version=version,
+                    assignee=before.assignee,
+                    until_on=before.assigned_until_on,
+                    by=by,
+                )
+            ]
+        case DenialNoted():
+            return [
+                DenialNoteUndone(
+                    denial_id=denial_id,
+                    undone_version=version,
+                    outcome_code=before.last_outcome,
+                    reference_number=before.reference_number,
+                    next_action=before.next_step.action,
+                    next_action_on=before.next_step.on,
+                    by=by,
+                )
+            ]
+        case DenialSnoozed():
+            until_on = before.snoozed_until_on
+            return [DenialSnoozeUndone(denial_id=denial_id, undone_version=version, until_on=until_on, by=by)]
+        case _:
+            assert_never(denial.last_work)
+
+
+def _write_off(command: WriteOffDenial, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    _refuse_when_anothers(command.by, command.on, denial, opened)
+    if denial.write_off is not None:
+        raise WriteOffAlreadyRequested("another person decides on the write-off", denial=opened.denial_id)
+    asked = DenialWriteOffRequested(
+        denial_id=opened.denial_id,
+        amount_cents=opened.denied_cents,
+        reason=command.reason,
+        requested_by=command.by,
+    )
+    if opened.denied_cents > command.alone_cents_max:
+        return [asked]
+    return _written_off(asked, opened, approved_by=BY_RULE)
+
+
+def _approve_write_off(command: ApproveWriteOff, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    asked = _asked_by_another(command.by, denial, opened)
+    return _written_off(asked, opened, approved_by=command.by)
+
+
+def _refuse_write_off(command: RefuseWriteOff, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    _asked_by_another(command.by, denial, opened)
+    return [DenialWriteOffRefused(denial_id=opened.denial_id, reason=command.reason, refused_by=command.by)]
+
+
+def _asked_by_another(person: str, denial: Denial, opened: DenialOpened) -> DenialWriteOffRequested:
+    if denial.write_off is None:
+        raise WriteOffNotRequested("nobody asked to write this denial off", denial=opened.denial_id)
+    if denial.write_off.requested_by == person:
+        raise WriteOffNeedsAnother("a write-off of this amount needs a second person", denial=opened.denial_id)
+    return denial.write_off
+
+
+def _written_off(asked: DenialWriteOffRequested, opened: DenialOpened, *, approved_by: str) -> list[DenialEvent]:
+    return [
+        DenialWriteOffApproved(
+            denial_id=opened.denial_id,
+            claim_id=opened.claim_id,
+            account_id=opened.account_id,
+            payer_rank=rank_of(opened.claim_id),
+            amount_cents=asked.amount_cents,
+            reason=asked.reason,
+            requested_by=asked.requested_by,
+            approved_by=approved_by,
+        ),
+        DenialResolved(denial_id=opened.denial_id, outcome="written-off", reason=asked.reason),
     ]
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
+from services.claims.domain.denial.next_steps import NextStep, next_step
 from shared.events.claims import (
     AppealDecided,
     AppealFiled,
     DenialAssigned,
+    DenialAssignmentUndone,
     DenialEvent,
     DenialNoted,
+    DenialNoteUndone,
     DenialOpened,
     DenialResolved,
+    DenialSnoozed,
+    DenialSnoozeUndone,
+    DenialWriteOffApproved,
+    DenialWriteOffRefused,
+    DenialWriteOffRequested,
 )
+
+Undoable: TypeAlias = DenialAssigned | DenialNoted | DenialSnoozed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,24 +32,49 @@ class Denial:
     opened: DenialOpened | None = None
     assignee: str = ""
     assigned_until_on: date | None = None
+    snoozed_until_on: date | None = None
+    last_outcome: str = ""  # of the last contact, with its reference
+    reference_number: str = ""
+    next_step: NextStep = field(default_factory=NextStep)
     appeal_level: int = 0  # of the last appeal
     is_appeal_open: bool = False
+    write_off: DenialWriteOffRequested | None = None  # asked for and not decided
     is_resolved: bool = False
+    version: int = 0
+    last_work: Undoable | None = None  # the last event, where it can be undone
+    before: Denial | None = None  # how it was before that
 
 
 def evolve(denial: Denial, event: DenialEvent) -> Denial:
+    work = event if isinstance(event, DenialAssigned | DenialNoted | DenialSnoozed) else None
+    return replace(
+        _changed(denial, event),
+        next_step=next_step(event) or denial.next_step,
+        version=denial.version + 1,
+        last_work=work,
+        before=replace(denial, last_work=None, before=None) if work else None,
+    )
+
+
+def _changed(denial: Denial, event: DenialEvent) -> Denial:
     match event:
         case DenialOpened():
             return replace(denial, opened=event)
-        case DenialAssigned():
+        case DenialAssigned() | DenialAssignmentUndone():
             return replace(denial, assignee=event.assignee, assigned_until_on=event.until_on)
-        case DenialNoted():
-            return denial
+        case DenialNoted() | DenialNoteUndone():
+            return replace(denial, last_outcome=event.outcome_code, reference_number=event.reference_number)
+        case DenialSnoozed() | DenialSnoozeUndone():
+            return replace(denial, snoozed_until_on=event.until_on)
+        case DenialWriteOffRequested():
+            return replace(denial, write_off=event)
+        case DenialWriteOffApproved() | DenialWriteOffRefused():
+            return replace(denial, write_off=None)
         case AppealFiled():
             return replace(denial, appeal_level=event.level, is_appeal_open=True)
         case AppealDecided():
             return replace(denial, is_appeal_open=False)
         case DenialResolved():
-            return replace(denial, is_resolved=True, is_appeal_open=False)
+            return replace(denial, is_resolved=True, is_appeal_open=False, write_off=None)
         case _:
             assert_never(event)

@@ -1,0 +1,91 @@
+"""Charge review: what holds a visit's charges, the edits that failed, and letting them pass with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from services.dashboard.exports import table_file
+from services.dashboard.visits import Page, Visit
+
+_ROWS = 50
+_QUEUES: Mapping[str, tuple[str, str]] = {
+    "": ("Held", "/api/charges/queues/review"),
+    "coding": ("To code", "/api/charges/queues/coding"),
+    "missing": ("No charge yet", "/api/charges/queues/missing"),
+    "late": ("Late charges", "/api/charges/queues/late"),
+}
+_COLUMNS = {
+    "encounter": "encounter_id",
+    "account": "account_id",
+    "patient": "patient_id",
+    "service_on": "service_on",
+    "state": "state",
+    "held_reason": "held_reason",
+    "charges": "charge_count",
+    "late": "late_count",
+    "changed_at": "changed_at",
+}
+
+
+def _view(visit: Visit) -> str:
+    return visit.asked("view") if visit.asked("view") in _QUEUES else ""
+
+
+async def worklist(visit: Visit) -> Response:
+    view = _view(visit)
+    found, fresh = await asyncio.gather(
+        visit.get(_QUEUES[view][1], limit=_ROWS, cursor=visit.asked("cursor")),
+        visit.get_if("ops:read-freshness", "/api/charges/ops/freshness"),
+    )
+    return visit.show(
+        "charges/list.html",
+        found=found,
+        view=view,
+        queues=_QUEUES,
+        behind=(fresh or {}).get("behind", {}).get("charges.encounters", 0),
+        base={"view": view} if view else {},
+    )
+
+
+async def export(visit: Visit) -> Response:
+    view = _view(visit)
+    return await table_file(visit, f"charges-{view or 'held'}", _QUEUES[view][1], {}, _COLUMNS)
+
+
+async def encounter(visit: Visit) -> Response:
+    encounter_id = visit.path("encounter_id")
+    detail, stream = await asyncio.gather(
+        visit.get(f"/api/charges/encounters/{encounter_id}"),
+        visit.get_if("events:read-stream", f"/api/charges/streams/encounter/{encounter_id}"),
+    )
+    return visit.show("charges/encounter.html", detail=detail, passed=_passed((stream or {}).get("events", ())))
+
+
+def _passed(events: Any) -> list[dict[str, Any]]:
+    """Edits that somebody let pass, with the reason, in their order."""
+    return [
+        {**event["data"], "who": event["actor"], "at": event["recordedat"]}
+        for event in events
+        if event["type"].startswith("charges.EditOverridden.")
+    ]
+
+
+async def override(visit: Visit) -> Response:
+    """Let the charges pass an edit, with the reason; they are reviewed again at once."""
+    encounter_id, form = visit.path("encounter_id"), visit.form
+    body = {"rule": form.get("rule", ""), "reason": form.get("reason", "")}
+    done = await visit.do(f"/api/charges/encounters/{encounter_id}/overrides", body)
+    await visit.settled(f"/api/charges/encounters/{encounter_id}", done["after"])
+    return Response(headers={"HX-Redirect": f"/charges/{encounter_id}"})
+
+
+PAGES = (
+    Page(path="/charges", action="charges:read-worklists", handler=worklist),
+    Page(path="/charges/export", action="charges:read-worklists", handler=export),
+    Page(path="/charges/{encounter_id}", action="charges:read-encounters", handler=encounter),
+    Page(path="/charges/{encounter_id}/override", action="charges:override-edit", handler=override, method="POST"),
+)

@@ -1,0 +1,138 @@
+"""Work on a denial as the page sends it on: under its key, on the version that was seen, with what was refused in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from starlette.responses import JSONResponse
+
+from tests.unit.dashboard.conftest import ORIGIN, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ID = "0123456789ABCDEF1-0123456789AB"
+API = f"/api/claims/denials/{ID}"
+ROW: dict[str, Any] = {
+    "denial_id": ID,
+    "claim_id": "0123456789ABCDEF1",
+    "payer_id": "p1",
+    "status": "open",
+    "is_open": True,
+    "denied_cents": 100_00,
+    "opened_at": "2026-04-01T00:00:00Z",
+    "reason_group": "CO",
+    "reason": "197",
+    "remarks": None,
+    "category": "authorization",
+    "origin": "scheduling",
+    "appeal_by_on": None,
+    "assignee": "",
+    "assigned_until_on": None,
+    "snoozed_until_on": None,
+    "is_snoozed": False,
+    "write_off_requested_by": "",
+    "write_off_reason": "",
+    "version": 4,
+    "last_outcome": "",
+    "next_action": "Ask for authorisation.",
+    "next_action_on": None,
+    "win_chance_percent": 45,
+    "win_chance_because": "it depends",
+    "expected_recovery_cents": 45_00,
+    "urgency_percent": 100,
+    "score_cents": 45_00,
+    "appeal_level": 0,
+}
+PAYERS = {"GET /api/eligibility/payers": {"items": []}}
+DONE = {"version": 5, "after": "claims:0.1.9"}
+
+
+async def post(world: World, role: str, path: str, **form: str) -> Any:
+    await world.log_in(role)
+    headers = {**ORIGIN, "X-CSRF-Token": await world.csrf(), "HX-Request": "true"}
+    return await world.browser.post(path, data={"key": "k", **form}, headers=headers)
+
+
+def commands(world: World) -> list[Any]:
+    return [asked for asked in world.asked if asked.method == "POST"]
+
+
+async def test_a_note_goes_to_the_service_on_the_version_that_was_seen_and_can_be_undone(world: World) -> None:
+    world.answers |= {f"POST {API}/note": DONE, f"GET {API}": ROW} | PAYERS
+    answer = await post(world, "biller", f"/denials/{ID}/note", outcome_code="other", note="Called.", version="4")
+    [command] = commands(world)
+    assert command.headers["ledgerline-expected-version"] == "4"
+    assert json.loads(command.body)["note"] == "Called."
+    assert f'hx-post="/denials/{ID}/undo"' in answer.text and 'name="done" value="5"' in answer.text
+
+
+async def test_what_changed_nothing_offers_no_undo(world: World) -> None:
+    world.answers |= {f"POST {API}/assign": DONE | {"after": None}, f"GET {API}": ROW} | PAYERS
+    answer = await post(world, "denial-specialist", f"/denials/{ID}/assign", version="4")
+    assert "/undo" not in answer.text
+
+
+async def test_an_undo_names_the_version_that_it_takes_back(world: World) -> None:
+    world.answers |= {f"POST {API}/undo": DONE, f"GET {API}": ROW} | PAYERS
+    await post(world, "biller", f"/denials/{ID}/undo", done="5")
+    [command] = commands(world)
+    assert json.loads(command.body) == {"version": 5}
+    assert "ledgerline-expected-version" not in command.headers
+
+
+async def test_many_are_undone_one_by_one_and_one_that_is_refused_is_told(world: World) -> None:
+    other = ID.replace("0123456789AB", "BA9876543210")
+    refused = JSONResponse({"code": "not-to-undo", "detail": "something happened since"}, 409)
+    world.answers |= {f"POST {API}/undo": DONE, f"POST /api/claims/denials/{other}/undo": refused}
+    answer = await post(world, "manager", "/denials/undo", done=f"{ID}:5,{other}:7")
+    assert "1 of 2 taken back." in answer.text and "not-to-undo" in answer.text
+    told = {command.path: json.loads(command.body) for command in commands(world)}
+    assert told == {f"{API}/undo": {"version": 5}, f"/api/claims/denials/{other}/undo": {"version": 7}}
+
+
+async def test_who_comes_second_is_told_what_the_first_did_and_the_form_stays(world: World) -> None:
+    facts = {"expected_version": 4, "version": 5}
+    world.answers |= {
+        f"POST {API}/note": JSONResponse({"code": "changed-meanwhile", "detail": "look again", "facts": facts}, 409),
+        f"GET /api/claims/streams/denial/{ID}": {
+            "events": [
+                {"streamversion": 4, "type": "claims.DenialAssigned.v1", "actor": "user:a", "recordedat": "2026-04-01"},
+                {
+                    "streamversion": 5,
+                    "type": "claims.AppealFiled.v1",
+                    "actor": "user:k.novak",
+                    "recordedat": "2026-04-02",
+                },
+            ]
+        },
+    }
+    answer = await post(world, "biller", f"/denials/{ID}/note", outcome_code="other", note="Mine", version="4")
+    assert answer.status_code == 409
+    assert (answer.headers["hx-retarget"], answer.headers["hx-reswap"]) == ("#conflict-words", "innerHTML")
+    assert json.loads(answer.headers["hx-trigger"]) == {"conflict": {"version": 5}}
+    assert "appeal filed</strong> by k.novak" in answer.text
+    assert "assigned" not in answer.text
+
+
+async def test_who_asked_for_a_write_off_is_not_offered_to_approve_it(world: World) -> None:
+    world.answers |= PAYERS
+    world.answers[f"GET {API}"] = ROW | {"write_off_requested_by": "user:manager", "write_off_reason": "too-late"}
+    await world.log_in("manager")
+    own = (await world.browser.get(f"/denials/{ID}/peek")).text
+    assert "/write-off/approve" not in own and "Another person" in own
+    world.answers[f"GET {API}"] = ROW | {"write_off_requested_by": "user:biller", "write_off_reason": "too-late"}
+    anothers = (await world.browser.get(f"/denials/{ID}/peek")).text
+    assert f'hx-post="/denials/{ID}/write-off/approve"' in anothers and "too late" in anothers
+    await world.log_in("biller")
+    assert "/write-off/approve" not in (await world.browser.get(f"/denials/{ID}/peek")).text
+
+
+async def test_approving_needs_the_managers_right(world: World) -> None:
+    world.answers |= {f"POST {API}/write-off/approve": DONE, f"GET {API}": ROW | {"is_open": False}} | PAYERS
+    assert (await post(world, "denial-specialist", f"/denials/{ID}/write-off/approve")).status_code == 403
+    assert commands(world) == []
+    assert (await post(world, "manager", f"/denials/{ID}/write-off/approve", version="4")).status_code == 200
+    [command] = commands(world)
+    assert command.headers["ledgerline-expected-version"] == "4"

@@ -1,0 +1,127 @@
+"""The queues before the claim: each view asks its own list, and what is done goes to the service as the person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from services.dashboard.pages.eligibility import QUEUES
+from tests.unit.dashboard.conftest import ORIGIN, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CHECK: dict[str, Any] = {
+    "check_id": "check-1",
+    "patient_id": "patient-1",
+    "payer_id": "p1",
+    "service_on": "2026-06-01",
+    "state": "rejected",
+    "attempt": 2,
+    "rejections": [{"loop": "2100C", "reason": "72"}, {"loop": "2100C", "reason": "ZZ"}],
+    "may_retry": True,
+}
+HELD: dict[str, Any] = {
+    "encounter_id": "visit-1",
+    "account_id": "0123456789ABCDEF",
+    "patient_id": "patient-1",
+    "visit_class": "AMB",
+    "service_on": "2026-06-01",
+    "state": "held",
+    "held_reason": "edits-failed",
+    "findings": [{"rule": "CHG-502", "place": "charge c1", "message": "a procedure was done", "fix": "credit it"}],
+    "diagnoses": ["J0190"],
+    "charge_count": 1,
+    "late_count": 0,
+    "release": None,
+    "released_cents": None,
+    "changed_at": "2026-06-02T08:00:00Z",
+}
+
+
+def page(*items: Any) -> dict[str, Any]:
+    return {"items": list(items), "next": None, "positions": {"eligibility": "0.1.7"}}
+
+
+async def post(world: World, path: str, **form: str) -> Any:
+    headers = {**ORIGIN, "X-CSRF-Token": await world.csrf(), "HX-Request": "true"}
+    return await world.browser.post(path, data={"key": "k", **form}, headers=headers)
+
+
+@pytest.mark.parametrize("view", list(QUEUES))
+async def test_a_view_of_eligibility_without_anything_in_it_says_what_that_means(world: World, view: str) -> None:
+    queue = QUEUES[view]
+    world.answers |= {f"GET {queue.path}": page(), "GET /api/eligibility/payers": {"items": []}}
+    await world.log_in("biller")
+    answer = await world.browser.get(f"/eligibility?view={view}")
+    assert answer.status_code == 200 and queue.empty in answer.text
+    [asked] = [asked for asked in world.asked if asked.path == queue.path]
+    assert queue.query.items() <= asked.query.items()
+
+
+async def test_what_a_payer_could_not_look_up_is_told_in_words_and_may_be_asked_again(world: World) -> None:
+    world.answers |= {"GET /api/eligibility/checks": page(CHECK), "GET /api/eligibility/payers": {"items": []}}
+    await world.log_in("biller")
+    text = (await world.browser.get("/eligibility?view=rejected")).text
+    assert "the member number is wrong or missing" in text and "see the payer&#39;s guide" in text
+    world.answers["POST /api/eligibility/checks/check-1/again"] = {"after": "eligibility:0.1.8"}
+    answer = await post(world, "/eligibility/checks/check-1/again", view="rejected")
+    assert answer.headers["hx-redirect"] == "/eligibility?view=rejected"
+
+
+async def test_every_coverage_of_the_day_is_asked_about_once(world: World) -> None:
+    def coverage(coverage_id: str, *, is_active: bool) -> dict[str, Any]:
+        return {"coverage_id": coverage_id, "patient_id": "old-1", "is_recorded_active": is_active}
+
+    covered = [coverage("c1", is_active=True), coverage("c2", is_active=False), coverage("c3", is_active=True)]
+    world.answers |= {
+        "GET /api/eligibility/patients/patient-1/coverage": {"coverages": covered},
+        "POST /api/eligibility/checks": {"after": "eligibility:0.1.9"},
+    }
+    await world.log_in("biller")
+    await post(world, "/eligibility/patients/patient-1/check", service_on="2026-06-01")
+    sent = [asked for asked in world.asked if asked.method == "POST"]
+    assert [json.loads(asked.body)["coverage_id"] for asked in sent] == ["c1", "c3"]
+    assert {json.loads(asked.body)["patient_id"] for asked in sent} == {"old-1"}
+    assert [asked.headers["idempotency-key"] for asked in sent] == ["k-c1", "k-c3"]
+
+
+async def test_a_patient_without_coverage_has_nobody_to_ask(world: World) -> None:
+    world.answers["GET /api/eligibility/patients/patient-1/coverage"] = {"coverages": []}
+    await world.log_in("biller")
+    answer = await post(world, "/eligibility/patients/patient-1/check", service_on="2026-06-01")
+    assert "There is no payer to ask" in answer.text
+    assert [asked for asked in world.asked if asked.method == "POST"] == []
+
+
+async def test_held_charges_show_the_edits_that_failed(world: World) -> None:
+    world.answers["GET /api/charges/queues/review"] = page(HELD)
+    await world.log_in("biller")
+    text = (await world.browser.get("/charges")).text
+    assert "CHG-502" in text and "a procedure was done" in text and "edits failed" in text
+
+
+async def test_an_edit_is_let_pass_with_a_reason_by_who_may(world: World) -> None:
+    passed = {
+        "type": "charges.EditOverridden.v1",
+        "actor": "user:coder",
+        "recordedat": "2026-06-02T09:00:00Z",
+        "data": {"encounter_id": "visit-1", "rule": "CHG-501", "reason": "checked with the record"},
+    }
+    world.answers |= {
+        "GET /api/charges/encounters/visit-1": {"encounter": HELD, "lines": [], "positions": {}},
+        "GET /api/charges/streams/encounter/visit-1": {"events": [passed]},
+        "POST /api/charges/encounters/visit-1/overrides": {"after": "charges:0.1.2"},
+    }
+    await world.log_in("biller")
+    text = (await world.browser.get("/charges/visit-1")).text
+    assert "CHG-501" in text and "let pass by coder" in text and "checked with the record" in text
+    assert "/override" not in text  # a biller sees it, a manager decides
+    assert (await post(world, "/charges/visit-1/override", rule="CHG-502", reason="no")).status_code == 403
+    await world.log_in("manager")
+    assert 'hx-post="/charges/visit-1/override"' in (await world.browser.get("/charges/visit-1")).text
+    answer = await post(world, "/charges/visit-1/override", rule="CHG-502", reason="another charge covers it")
+    assert answer.headers["hx-redirect"] == "/charges/visit-1"
+    [command] = [asked for asked in world.asked if asked.method == "POST"]
+    assert json.loads(command.body) == {"rule": "CHG-502", "reason": "another charge covers it"}
