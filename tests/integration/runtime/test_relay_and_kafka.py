@@ -21,7 +21,7 @@ from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.leases import Fenced
 from shared.runtime.progress import Progress
 from shared.runtime.readers import Readers
-from shared.runtime.relay import Relay, RelaySink, republish
+from shared.runtime.relay import PUBLISH_SECONDS, Relay, RelaySink, republish
 from shared.testing.infrastructure import KafkaCluster, PostgresServer
 from tests.integration.runtime.small_service import (
     CODEC,
@@ -45,9 +45,16 @@ class Shop:
     relays: list[Relay] = field(default_factory=list)
     feeds: list[KafkaFeed] = field(default_factory=list)
 
-    def relay(self, owner: str = "relay", *, seconds: float = 15.0) -> Relay:
-        """The relay as another process would have it."""
-        readers = self.service.readers(owner, seconds=seconds)
+    def relay(
+        self,
+        owner: str = "relay",
+        *,
+        seconds: float = 15.0,
+        readers: Readers | None = None,
+        publish_seconds: float = PUBLISH_SECONDS,
+    ) -> Relay:
+        """The relay as another process would have it, or as the one of these readers has it."""
+        readers = readers or self.service.readers(owner, seconds=seconds)
         self.relays.append(
             Relay(
                 service=SERVICE,
@@ -55,6 +62,7 @@ class Shop:
                 keeper=readers.keeper,
                 progress=readers.progress,
                 broker=self.broker,
+                publish_seconds=publish_seconds,
             )
         )
         return self.relays[-1]
@@ -66,6 +74,12 @@ class Shop:
     def readers(self, feed: KafkaFeed, owner: str = "projector") -> Readers:
         pool = self.service.pool
         return Readers(feed=feed, keeper=Keeper(pool, owner), progress=Progress(pool), codec=CODEC)
+
+    async def close(self) -> None:
+        for relay in self.relays:
+            await relay.sink.close()
+        for feed in self.feeds:
+            await feed.close()
 
     async def project(self, feed: KafkaFeed) -> list[dict[str, Any]]:
         """Take in all that Kafka holds; the rows."""
@@ -92,10 +106,7 @@ async def shop(postgres_server: PostgresServer, kafka_cluster: KafkaCluster, dat
         try:
             yield made
         finally:
-            for relay in made.relays:
-                await relay.sink.close()
-            for feed in made.feeds:
-                await feed.close()
+            await made.close()
 
 
 async def publish(relay: Relay) -> None:
