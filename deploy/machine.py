@@ -47,6 +47,8 @@ def choose(
 ) -> State:
     """The state to run with: the one kept, or a new one. Raises StateRefused when what was asked does not fit it."""
     kept = states.load(folder)
+    if brokers not in (None, 1, 3):
+        raise StateRefused(f"a cluster on this machine has 1 or 3 brokers, not {brokers}")
     if kept is None:
         return _new_state(feed or "postgres", brokers or 1, port or 8080, clock_from)
     if feed is not None and feed != kept.feed:

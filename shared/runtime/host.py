@@ -251,7 +251,9 @@ class Host:
         policies = {policy.name: PolicySink(policy, self._codec, self._commands) for policy in self.parts.policies}
         return ParkedDesk(
             self._pool,
-            {name: sink.apply for name, sink in sinks.items()} | {name: sink.apply for name, sink in policies.items()},
+            {name: sink.apply for name, sink in sinks.items()}
+            | {name: sink.apply for name, sink in policies.items()}
+            | {timers.name: timers.apply for timers in self._timers},
         )
 
     async def _ready(self) -> Mapping[str, bool]:

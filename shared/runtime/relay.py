@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -40,6 +40,8 @@ from shared.runtime.records import headers_of, key_of
 
 PAGE_EVENTS = 1_000
 WATERMARK_SECONDS = 1.0  # how often a quiet service says how far in time its log reaches
+PUBLISH_SECONDS = 30.0  # how long a page may stay unacknowledged
+_FAREWELL_SECONDS = 1.0  # how long anybody waits for a producer to end
 
 _GENERATIONS_OF_AN_EPOCH = 1_000
 
@@ -59,10 +61,12 @@ class StartAgain(Fenced):
 class RelaySink:
     """Writes pages to the service's topic, then moves the position."""
 
-    def __init__(self, service: str, broker: Broker) -> None:
+    def __init__(self, service: str, broker: Broker, *, publish_seconds: float = PUBLISH_SECONDS) -> None:
         self.service = service
         self._broker = broker
+        self._publish_seconds = publish_seconds
         self._producer: AIOKafkaProducer | None = None
+        self._leaving: set[asyncio.Task[None]] = set()  # producers that are ending
         self._told_at = 0.0
         self._epochs: tuple[Kept, ...] = ()  # that restores began
 
@@ -80,26 +84,22 @@ class RelaySink:
                 pass
 
     async def publish(self, held: Held, events: Sequence[Stored]) -> None:
-        """Write a page in one transaction; it is durable in Kafka when this returns."""
+        """Write a page in one transaction; it is durable in Kafka when this returns. Raises KafkaError, TimeoutError."""
         producer = await self._ready(held)
         generation = generation_in(held)
         topic = self._broker.events_topic(self.service)
-        try:
-            async with producer.transaction():
-                sent = [
-                    await producer.send(
-                        topic,
-                        value=stored.data,
-                        key=key_of(stored),
-                        headers=headers_of(stored, generation, self._epochs),
-                        timestamp_ms=int(stored.recorded_at.timestamp() * 1000),
-                    )
-                    for stored in events
-                ]
-                await asyncio.gather(*sent)
-        except KafkaError:
-            await self.close()
-            raise
+        async with self._transaction(producer):
+            sent = [
+                await producer.send(
+                    topic,
+                    value=stored.data,
+                    key=key_of(stored),
+                    headers=headers_of(stored, generation, self._epochs),
+                    timestamp_ms=int(stored.recorded_at.timestamp() * 1000),
+                )
+                for stored in events
+            ]
+            await asyncio.gather(*sent)
 
     async def tell_watermark(self, held: Held, place: Place) -> None:
         """Say that all recorded up to the watermark is in the topic, at most once a second."""
@@ -107,33 +107,47 @@ class RelaySink:
             return
         producer = await self._ready(held)
         value = msgspec.json.encode({"watermark": place.watermark, "position": str(place.position)})
-        try:
-            async with producer.transaction():
-                await producer.send_and_wait(self._broker.watermarks_topic(self.service), value=value, key=b"watermark")
-        except KafkaError:
-            await self.close()
-            raise
+        async with self._transaction(producer):
+            await producer.send_and_wait(self._broker.watermarks_topic(self.service), value=value, key=b"watermark")
         self._told_at = time.monotonic()
 
     async def close(self) -> None:
-        """Let go of the producer; the next page starts another one."""
+        """Let go of the producer; the next page starts another one.
+
+        What it was about to send is given up. Its end is not waited for: requests under way may take long, and the next one shuts it out.
+        """
         producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(KafkaError, OSError):
-                await producer.stop()
+        if producer is None:
+            return
+        leaving = asyncio.create_task(_stop(producer), name=f"farewell of {self.service}'s producer")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        await asyncio.wait([leaving], timeout=_FAREWELL_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, producer: AIOKafkaProducer) -> AsyncIterator[None]:
+        """A transaction that is not aborted when it fails, because that too may wait for ever: the next producer does it."""
+        try:
+            async with asyncio.timeout(self._publish_seconds):
+                await producer.begin_transaction()
+                yield
+                await producer.commit_transaction()
+        except (KafkaError, TimeoutError):
+            await self.close()
+            raise
 
     async def _ready(self, held: Held) -> AIOKafkaProducer:
         if self._producer is None:
             await held.confirm()  # so that a relay that slept does not shut out the one that took over
             await self._begin(held)
-            producer = self._broker.relay_producer(self.service)
+            producer = self._producer = self._broker.relay_producer(self.service)
             try:
-                await producer.start()
+                async with asyncio.timeout(self._publish_seconds):
+                    await producer.start()
             except BaseException:
-                await producer.stop()
+                await self.close()
                 raise
             reader_metrics.PRODUCERS.labels(self.service).inc()
-            self._producer = producer
         return self._producer
 
     async def _begin(self, held: Held) -> None:
@@ -177,8 +191,9 @@ class Relay(Reader):
         progress: Progress,
         broker: Broker,
         page_events: int = PAGE_EVENTS,
+        publish_seconds: float = PUBLISH_SECONDS,
     ) -> None:
-        self.sink = RelaySink(service, broker)
+        self.sink = RelaySink(service, broker, publish_seconds=publish_seconds)
         super().__init__(
             name=relay_of(service),
             partition=Partition(service, 0),
@@ -200,6 +215,18 @@ class Relay(Reader):
         await super()._take(held, found)
         if found.page.is_head:
             await self.sink.tell_watermark(held, held.place)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    with contextlib.suppress(KafkaError, OSError):
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await producer.stop()
+        except TimeoutError:
+            # `stop` sends what there is first, however long that takes. The client has no other way to end.
+            await producer._sender.close()
+            producer._message_accumulator.fail_all(KafkaError("given up"))
+            await producer.client.close()
 
 
 def generation_in(held: Held) -> int:

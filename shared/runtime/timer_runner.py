@@ -3,22 +3,30 @@
 Timers are rows that events set, move and cancel: planned like a read model, so a replay gives the same due dates. When business
 time reaches one it is fired as commands whose ids are derived from name, tenant, key and due time: firing again after a crash has
 one effect. Only then is it marked.
+
+Trouble in the world is waited out. A timer that is to blame itself is tried a few times with growing pauses and then parked on the
+desk of parked events (`parked.py`), as if it were the only event of a stream `timer/<key>`; from there a person fires it, or leaves
+it out. Setting it again gives it another time, which comes whatever became of this one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from opentelemetry import trace
 
-from shared.events.envelope import Recorded
+from shared.events.envelope import START, Recorded, Stored
 from shared.events.platform import ReactionRefused
 from shared.kernel.errors import DomainError
 from shared.kernel.identifiers import derived_id
@@ -26,14 +34,16 @@ from shared.runtime.clock import Clock
 from shared.runtime.command import Cause, Commands
 from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.feed import Partition
-from shared.runtime.held import Keeper
+from shared.runtime.held import Held, Keeper
 from shared.runtime.leases import Fenced
+from shared.runtime.parked import park
 from shared.runtime.policy import CancelTimer, DueTimer, Reaction, SetTimer, Timers
 from shared.runtime.policy_runner import Reactions
 from shared.runtime.projection import Change, Projection, Put, Remove
 
 FIRED_AT_ONCE = 64
 PAGE_TIMERS = 500
+ATTEMPTS_MAX = 5  # before a timer that is to blame itself is parked
 FIRING = ".fire"  # what the lease for firing is called, behind the timers' name
 
 _log = logging.getLogger(__name__)
@@ -50,6 +60,7 @@ TIMERS = sa.Table(
     sa.Column("set_by", sa.Uuid),
     sa.Column("note", sa.Text),
 )
+# Fired or parked: either way it is done with.
 _MARK = """
 UPDATE timers SET fired_at = $5 WHERE tenant = $1 AND name = $2 AND key = $3 AND due_at = $4 AND fired_at IS NULL
 """
@@ -75,6 +86,23 @@ def plan_of(timers: Timers) -> Projection:
     return Projection(name=timers.name, version=1, tables=(TIMERS,), reads=timers.reads, apply=apply)
 
 
+@dataclass(slots=True)
+class _Failing:
+    """A timer that is to blame itself for not firing."""
+
+    pause: Pause = field(default_factory=lambda: Pause(first_seconds=0.1))
+    attempts: int = 0
+    not_before: float = 0.0
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.attempts >= ATTEMPTS_MAX
+
+    def count(self) -> None:
+        self.attempts += 1
+        self.not_before = time.monotonic() + self.pause.next_seconds()
+
+
 class TimerRunner:
     """Fires the timers of one name when business time reaches them, under a lease of its own."""
 
@@ -90,22 +118,25 @@ class TimerRunner:
         poll_seconds: float = 0.25,
     ) -> None:
         self.timers = timers
-        self._partition = Partition(service, 0)
+        self.name = timers.name + FIRING
+        self.partition = Partition(service, 0)
+        self.keeper = keeper
         self._pool = pool
-        self._keeper = keeper
         self._reactions = Reactions(commands)
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._firing = 0
+        self._failing: dict[DueTimer, _Failing] = {}
+        self._parking = asyncio.Lock()  # the lease's row is written by one at a time
 
     async def run(self) -> None:
         """Fire what becomes due, until cancelled."""
         pause = Pause()
         while True:
             try:
-                held = await self._keeper.acquire(self.timers.name + FIRING, self._partition)
+                held = await self.keeper.acquire(self.name, self.partition)
                 while held.is_held:
-                    if not await self.fire_due():
+                    if not await self.fire_due(held):
                         await asyncio.sleep(self._poll_seconds)
                     pause.reset()
             except Fenced:
@@ -119,21 +150,28 @@ class TimerRunner:
                 )
                 await asyncio.sleep(pause.next_seconds())
 
-    async def fire_due(self) -> int:
-        """Fire what is due now; how many that was. Raises what is worth retrying, after all others were fired."""
+    async def fire_due(self, held: Held) -> int:
+        """Fire what is due now, under this lease; how many that was. Raises what is worth retrying, after all others were fired."""
         now = self._clock.now()
         rows = await self._pool.fetch("SELECT * FROM due_timers($1, $2, $3)", self.timers.name, now, PAGE_TIMERS)
-        if not rows:
+        due = [DueTimer(tenant=row["tenant"], key=row["key"], due_at=row["due_at"], note=row["note"]) for row in rows]
+        self._failing = {timer: self._failing[timer] for timer in due if timer in self._failing}
+        due = [timer for timer in due if not self._waits(timer)]
+        if not due:
             return 0
         room = asyncio.Semaphore(FIRED_AT_ONCE)
-        due = [DueTimer(tenant=row["tenant"], key=row["key"], due_at=row["due_at"], note=row["note"]) for row in rows]
         self._firing += len(due)
         try:
-            results = await asyncio.gather(*(self._fire(timer, room) for timer in due), return_exceptions=True)
+            results = await asyncio.gather(*(self._fire(held, timer, room) for timer in due), return_exceptions=True)
             _raise_first(results)
         finally:
             self._firing -= len(due)
         return len(due)
+
+    async def apply(self, _connection: asyncpg.Connection, parked: Sequence[Stored]) -> None:
+        """Fire timers from the desk. Raises what a timer is to blame for."""
+        for stored in parked:
+            await self._send(msgspec.json.decode(stored.data, type=DueTimer))
 
     async def next_due(self, tenant: str | None = None) -> datetime | None:
         """When the next timer of this name is due; None when none is set."""
@@ -145,22 +183,79 @@ class TimerRunner:
         next_due = await self.next_due()
         return not self._firing and (next_due is None or next_due > self._clock.now())
 
-    async def _fire(self, timer: DueTimer, room: asyncio.Semaphore) -> None:
+    async def _fire(self, held: Held, timer: DueTimer, room: asyncio.Semaphore) -> None:
         async with room:
-            with _tracer.start_as_current_span(f"fire {self.timers.name}"):
-                for ordinal, reaction in enumerate(self.timers.fire(timer)):
-                    cause = self._cause(timer, reaction, ordinal)
-                    await self._reactions.send(reaction, cause, partial(self._refusal, timer, reaction))
-            await self._mark(timer)
+            try:
+                await self._send(timer)
+            except Exception as error:
+                if is_worth_retrying(error):
+                    raise
+                await self._blame(held, timer, error)
+            else:
+                await self._mark(timer)
+
+    async def _send(self, timer: DueTimer) -> None:
+        with _tracer.start_as_current_span(f"fire {self.timers.name}"):
+            for ordinal, reaction in enumerate(self.timers.fire(timer)):
+                cause = self._cause(timer, reaction, ordinal)
+                await self._reactions.send(reaction, cause, partial(self._refusal, timer, reaction))
+
+    def _waits(self, timer: DueTimer) -> bool:
+        failing = self._failing.get(timer)
+        return failing is not None and time.monotonic() < failing.not_before
+
+    async def _blame(self, held: Held, timer: DueTimer, error: Exception) -> None:
+        """Count the attempt; after the last one park the timer."""
+        failing = self._failing.setdefault(timer, _Failing())
+        failing.count()
+        _log.error(
+            "timer is parked" if failing.is_hopeless else "timer will be tried again",
+            extra={"timers": self.timers.name, "error": type(error).__name__},
+            exc_info=error,
+        )
+        if failing.is_hopeless:
+            async with self._parking, held.moving(held.place) as connection:
+                await park(connection, held, [(self._as_event(timer), error)])
+                await self._mark_with(connection, timer)
 
     async def _mark(self, timer: DueTimer) -> None:
         """Fired, unless the plan has moved it meanwhile."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT set_config('app.tenant', $1, true)", timer.tenant)
-            await connection.execute(_MARK, timer.tenant, self.timers.name, timer.key, timer.due_at, self._clock.now())
+            await self._mark_with(connection, timer)
+
+    async def _mark_with(self, connection: asyncpg.Connection, timer: DueTimer) -> None:
+        await connection.execute("SELECT set_config('app.tenant', $1, true)", timer.tenant)
+        await connection.execute(_MARK, timer.tenant, self.timers.name, timer.key, timer.due_at, self._clock.now())
+
+    def _as_event(self, timer: DueTimer) -> Stored:
+        """A timer as the desk keeps it: an event that no log has."""
+        fired = self._fired(timer)
+        return Stored(
+            service=self.partition.service,
+            tenant=timer.tenant,
+            stream=f"timer/{timer.key}",
+            version=1,
+            event_id=fired,
+            type=self.timers.name,
+            occurred_at=timer.due_at,
+            recorded_at=self._clock.now(),
+            actor=f"timer:{self.timers.name}",
+            command_id=fired,
+            correlation_id=str(fired),
+            causation_id=None,
+            traceparent=None,
+            clock="",
+            data=msgspec.json.encode(timer),
+            previous_hash=b"",
+            hash=b"",
+            position=START,
+        )
+
+    def _fired(self, timer: DueTimer) -> UUID:
+        return derived_id(self.timers.name, timer.tenant, timer.key, timer.due_at.isoformat())
 
     def _cause(self, timer: DueTimer, reaction: Reaction, ordinal: int) -> Cause:
-        fired = derived_id(self.timers.name, timer.tenant, timer.key, timer.due_at.isoformat())
+        fired = self._fired(timer)
         return Cause(
             tenant=timer.tenant,
             actor=f"timer:{self.timers.name}",

@@ -18,6 +18,7 @@ from tests.benchmarks import (
     pages,
     projection,
     rebuild,
+    rebuild_memory,
     upload,
     visibility,
     worklist,
@@ -75,6 +76,12 @@ def _rebuild(stage: Stage) -> list[Row]:
     return as_in_production(rebuild.run(stage.postgres, events=events, rounds=stage.rounds))
 
 
+def _rebuild_memory(stage: Stage) -> list[Row]:
+    return as_in_production(
+        rebuild_memory.run(stage.postgres, events=80_000 if stage.is_quick else rebuild_memory.EVENTS)
+    )
+
+
 def _visible_on_postgres(stage: Stage) -> list[Row]:
     return as_in_production(visibility.on_postgres(stage.postgres, events=_seen(stage)))
 
@@ -127,6 +134,7 @@ BENCHES: Sequence[Bench] = (
     Bench(name="feed", run=_feed),
     Bench(name="projection", run=_projection),
     Bench(name="rebuild", run=_rebuild),
+    Bench(name="rebuild-memory", run=_rebuild_memory),
     Bench(name="visible-postgres", run=_visible_on_postgres),
     Bench(name="visible-kafka", run=_visible_on_kafka, needs_kafka=True),
     Bench(name="documents", run=_documents),

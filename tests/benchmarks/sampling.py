@@ -37,6 +37,8 @@ PARTS: Mapping[str, str] = {
     "shared/runtime/projector": "read models",
     "shared/runtime/folding": "read models",
     "shared/runtime/rebuild": "read models",
+    "shared/runtime/fresh_fold": "read models",
+    "shared/runtime/comparison": "read models",
     "shared/runtime/read_tables": "read models",
     "shared/runtime/web": "HTTP",
     "shared/runtime/queries": "queries",

@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from deploy import machine
 from deploy.cli import verification
-from deploy.client import Client
+from deploy.client import Client, NotRunning, Refused
 from deploy.demo.player import Player
-from deploy.state import State
+from deploy.state import State, load
+from shared.events.registry import SERVICES
 from shared.runtime.native.processes import free_ports, is_free
 
 PATIENTS, DAYS = 40, 30
+RECOVERY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """How many processes come to harm while the practice is played, and how."""
+
+    count: int
+    seed: int
+    stops: float = 0.0  # the share that is only stopped for a while (SIGSTOP, SIGCONT); the rest is killed
+    pause_seconds: tuple[float, float] = (4.0, 10.0)  # between the end of one and the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harm:
+    """What was done to a process, and how long until it ran and everything answered again, a stop's own length left out."""
+
+    signal: Literal["SIGKILL", "SIGSTOP"]
+    victim: str
+    stopped_seconds: float
+    recovery_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +59,39 @@ class Played:
     balances: dict[str, int]
     accounts: list[tuple[int, ...]]  # what each account comes to, in order, without its ids
     checks: list[dict[str, Any]]
+    harms: list[Harm]
+    seconds: float
+    logged: dict[str, int]  # how often each warning or error stands in the logs
 
     @property
     def violations(self) -> list[dict[str, Any]]:
         return [check for check in self.checks if check["violations"]]
+
+    @property
+    def events(self) -> int:
+        """How many are in the logs of all services."""
+        return sum(check["checked"] for check in self.checks if check["name"].endswith(": hash chains recompute"))
+
+
+@dataclass(slots=True)
+class CommandLine:
+    home: Path
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """What `ledgerline words…` prints, errors behind. Fails on another exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "COLUMNS": "400", "LEDGERLINE_HOME": str(self.home), **self.environment},
+            timeout=240,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, f"ledgerline {' '.join(words)} ended with {done.returncode}:\n{said}"
+        return said
 
 
 @contextlib.contextmanager
@@ -65,19 +120,46 @@ def free_block() -> int:
             return port
 
 
-def played(feed: Literal["postgres", "kafka"], *, seed: int, kills: int = 0, kill_seed: int = 0) -> Played:
-    """Play the practice on this feed, with so many processes killed meanwhile."""
-    with started(feed) as (home, state), Client(home, state) as client:
-        player = Player(client, state, patients=PATIENTS, days=DAYS, seed=seed)
-        with _killing(home, kills, kill_seed):
+def played(
+    feed: Literal["postgres", "kafka"],
+    *,
+    seed: int,
+    faults: Faults | None = None,
+    patients: int = PATIENTS,
+    days: int = DAYS,
+) -> Played:
+    """Play the practice on this feed, with processes that come to harm meanwhile."""
+    with started(feed, days=days) as (home, state), Client(home, state) as client:
+        player, began = Player(client, state, patients=patients, days=days, seed=seed), time.monotonic()
+        with _harming(home, state, faults) as harms, told_when_it_fails(home):
             player.play(lambda done, total: None)
+        seconds = time.monotonic() - began
         report = verification(client)
         balances = client.get("/api/payments/balances")["parties"]
         return Played(
             balances={party: cents for party, cents in balances.items() if cents},
             accounts=sorted(_figures(account) for account in _accounts(client)),
             checks=report["checks"],
+            harms=harms,
+            seconds=seconds,
+            logged=_logged(home),
         )
+
+
+@contextlib.contextmanager
+def told_when_it_fails(home: Path) -> Iterator[None]:
+    """Say which service is at work and how the logs end, when the block raises: a home that is removed tells nothing."""
+    try:
+        yield
+    except Exception as error:
+        state = load(home)
+        assert state is not None
+        with contextlib.suppress(NotRunning, Refused), Client(home, state, timeout_seconds=20) as client:
+            for service in SERVICES:
+                told = {what: client.get(f"/api/{service}/ops/{what}") for what in ("quiet", "freshness", "parked")}
+                error.add_note(f"{service}: {told}")
+        error.add_note(machine.last_words(home, lines=30))
+        raise
 
 
 def _accounts(client: Client) -> Iterator[dict[str, Any]]:
@@ -94,39 +176,89 @@ def _figures(account: dict[str, Any]) -> tuple[int, ...]:
     return tuple(account[name] for name in sorted(account) if name.endswith("_cents"))
 
 
+def _logged(home: Path) -> dict[str, int]:
+    """What went wrong and was waited out, by the constant words of the log."""
+    told: Counter[str] = Counter()
+    for file in (home / "logs").glob("*.log"):
+        for line in file.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry.get("level", "").lower() in ("warning", "error"):
+                    told[f"{entry['level'].lower()}: {entry['message']}"] += 1
+    return dict(told.most_common())
+
+
+# --- harm -------------------------------------------------------------------------------------------------------------
+
+
 @contextlib.contextmanager
-def _killing(home: Path, kills: int, seed: int) -> Iterator[None]:
+def _harming(home: Path, state: State, faults: Faults | None) -> Iterator[list[Harm]]:
+    """Do harm while the block runs; what was done is in the list afterwards."""
+    harms: list[Harm] = []
+    if faults is None:
+        yield harms
+        return
     done = threading.Event()
-    killer = threading.Thread(target=_kill, args=(home, kills, random.Random(seed), done), name="killer")
-    killer.start()
+    harmer = threading.Thread(target=_harm, args=(home, state, faults, harms, done), name="harmer")
+    harmer.start()
     try:
-        yield
+        yield harms
     finally:
         done.set()
-        killer.join()
+        harmer.join()
 
 
-def _kill(home: Path, kills: int, dice: random.Random, done: threading.Event) -> None:
-    """SIGKILL one process after another, a few seconds apart; what is printed replays with the same seed."""
-    clock = home / "clock"
+def _harm(home: Path, state: State, faults: Faults, harms: list[Harm], done: threading.Event) -> None:
+    """One process after another; the same seed does the same, as far as the machine is as fast."""
+    clock, dice = home / "clock", random.Random(faults.seed)
     before = clock.read_text()
     while clock.read_text() == before and not done.wait(0.2):
         pass  # the practice is being set up
-    left = kills
-    while left and not done.wait(dice.uniform(4.0, 10.0)):
-        victims = _victims(home)
-        name = dice.choice(sorted(victims))
+    with Client(home, state, timeout_seconds=5.0) as client:
+        while len(harms) < faults.count and not done.wait(dice.uniform(*faults.pause_seconds)):
+            victims = _victims(home)
+            name = dice.choice(sorted(victims))
+            is_stopped = dice.random() < faults.stops and name != "postgres"  # the postmaster only greets
+            with contextlib.suppress(ProcessLookupError):
+                harms.append(
+                    _harm_one(home, client, name, victims[name], dice.uniform(1.0, 8.0) if is_stopped else 0.0)
+                )
+                print(f"{time.strftime('%X')} {len(harms)} of {faults.count}: {harms[-1]}", flush=True)
+
+
+def _harm_one(home: Path, client: Client, name: str, pid: int, stopped_seconds: float) -> Harm:
+    """Raises ProcessLookupError when it is gone already."""
+    os.kill(pid, signal.SIGSTOP if stopped_seconds else signal.SIGKILL)
+    if stopped_seconds:
+        time.sleep(stopped_seconds)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(victims[name], signal.SIGKILL)
-            print(f"killed {name} ({kills - left + 1} of {kills}) at {time.strftime('%X')}")
-            left -= 1
+            os.kill(pid, signal.SIGCONT)
+    since, give_up = time.monotonic(), time.monotonic() + RECOVERY_SECONDS
+    while not (_victims(home).get(name, pid) != pid or stopped_seconds) or not client.is_ready()[0]:
+        if time.monotonic() > give_up:
+            raise AssertionError(f"{name} is not back after {RECOVERY_SECONDS:g} s\n{machine.last_words(home)}")
+        time.sleep(0.1)
+    return Harm(
+        signal="SIGSTOP" if stopped_seconds else "SIGKILL",
+        victim=name,
+        stopped_seconds=round(stopped_seconds, 1),
+        recovery_seconds=round(time.monotonic() - since, 1),
+    )
 
 
 def _victims(home: Path) -> dict[str, int]:
-    """Every process of the system but its supervisor: services, sandbox, database, brokers."""
-    pids = {file.stem: int(file.read_text()) for file in (home / "run").glob("*.pid") if file.stem != "supervisor"}
+    """Every process of the system but its supervisor: services, sandbox, database, brokers.
+
+    On the kafka feed a service's relay lives in the service's process.
+    """
+    pids: dict[str, int] = {}
+    for file in (home / "run").glob("*.pid"):
+        with contextlib.suppress(ValueError):  # it is being written
+            pids[file.stem] = int(file.read_text())
+    pids.pop("supervisor", None)
     with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
         pids["postgres"] = int((home / "postgres" / "cluster" / "postmaster.pid").read_text().splitlines()[0])
     for file in (home / "kafka").glob("*/pid"):
-        pids[f"broker-{file.parent.name}"] = int(file.read_text())
+        with contextlib.suppress(ValueError):
+            pids[f"broker-{file.parent.name}"] = int(file.read_text())
     return pids

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,30 +22,9 @@ from deploy.state import load
 from services.dashboard.main import PAGES
 from shared.runtime.evidence.account import PROGRAM
 from shared.runtime.identity.directory import Directory, is_password
-from tests.e2e.machine import free_block
+from tests.e2e.machine import CommandLine, free_block
 
 PRACTICE = "deploy/practices/river-clinic.yaml"
-
-
-@dataclass(slots=True)
-class CommandLine:
-    home: Path
-    port: int
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def run(self, *words: str, code: int = 0) -> str:
-        """What `ledgerline words…` prints, errors behind. Fails on another exit code."""
-        done = subprocess.run(
-            [sys.executable, "-m", "deploy.cli", *words],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "LEDGERLINE_HOME": str(self.home), **self.environment},
-            timeout=240,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        assert done.returncode == code, f"ledgerline {' '.join(words)} ended with {done.returncode}:\n{said}"
-        return said
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +69,13 @@ def test_a_port_that_somebody_else_listens_on_is_named(tmp_path: Path) -> None:
         port = busy.getsockname()[1]
         said = CommandLine(tmp_path, port).run("up", "--port", str(port), code=1)
     assert f"port {port} is in use" in said
+
+
+@pytest.mark.timeout(600)
+def test_a_number_of_brokers_that_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    said = CommandLine(tmp_path, 0).run("up", "--feed", "kafka", "--brokers", "2", code=1)
+    assert "1 or 3 brokers, not 2" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.timeout(600)

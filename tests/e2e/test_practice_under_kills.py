@@ -7,11 +7,11 @@ import os
 import pytest
 
 from shared.runtime.native import kafka
-from tests.e2e.machine import Played, played
+from tests.e2e.machine import Faults, Played, played
 
 SEED = int(os.environ.get("LEDGERLINE_E2E_SEED", "7"))
 KILL_SEED = int(os.environ.get("LEDGERLINE_E2E_KILL_SEED", "4711"))
-KILLS = 5
+FAULTS = Faults(count=5, seed=KILL_SEED)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,8 @@ def test_an_undisturbed_month_leaves_everything_in_order(undisturbed: Played) ->
 @pytest.mark.timeout(600)
 def test_five_kills_on_the_postgres_feed_change_no_cent(undisturbed: Played) -> None:
     print(f"LEDGERLINE_E2E_KILL_SEED={KILL_SEED}")
-    disturbed = played("postgres", seed=SEED, kills=KILLS, kill_seed=KILL_SEED)
+    disturbed = played("postgres", seed=SEED, faults=FAULTS)
+    assert len(disturbed.harms) == FAULTS.count
     assert disturbed.violations == []
     assert disturbed.balances == undisturbed.balances
     assert disturbed.accounts == undisturbed.accounts
@@ -40,7 +41,8 @@ def test_five_kills_on_the_kafka_feed_change_no_cent(
     undisturbed: Played, kafka_distribution: kafka.Distribution
 ) -> None:
     print(f"LEDGERLINE_E2E_KILL_SEED={KILL_SEED}")
-    disturbed = played("kafka", seed=SEED, kills=KILLS, kill_seed=KILL_SEED)
+    disturbed = played("kafka", seed=SEED, faults=FAULTS)
+    assert len(disturbed.harms) == FAULTS.count
     assert disturbed.violations == []
     assert disturbed.balances == undisturbed.balances
     assert disturbed.accounts == undisturbed.accounts

@@ -6,6 +6,7 @@ name and renamed, so that the partner never picks up half of it; the same file s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class SftpAccount:
     outbox: str = "outbound"  # where we leave files, as the partner's server names it
     inbox: str = "inbound"  # where the partner leaves files for us
     connect_seconds_max: float = 20.0
+    errand_seconds_max: float = 120.0  # a server that hangs keeps its connection and answers nothing
 
 
 class SftpClearinghouse:
@@ -68,19 +70,21 @@ class SftpClearinghouse:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncssh.SFTPClient]:
         account = self._account
-        async with (
-            asyncssh.connect(
-                account.host,
-                account.port,
-                username=account.username,
-                client_keys=[str(account.key_file)],
-                known_hosts=str(account.known_hosts_file),
-                agent_path=None,
-                connect_timeout=account.connect_seconds_max,
-            ) as connection,
-            connection.start_sftp_client() as sftp,
-        ):
-            yield sftp
+        async with asyncssh.connect(
+            account.host,
+            account.port,
+            username=account.username,
+            client_keys=[str(account.key_file)],
+            known_hosts=str(account.known_hosts_file),
+            agent_path=None,
+            connect_timeout=account.connect_seconds_max,
+        ) as connection:
+            try:
+                async with asyncio.timeout(account.errand_seconds_max):
+                    yield await connection.start_sftp_client()
+            except TimeoutError:
+                connection.abort()  # a farewell would wait for an answer too
+                raise
 
 
 def _plain(file_name: str) -> str:

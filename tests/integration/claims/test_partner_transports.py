@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
@@ -13,10 +15,21 @@ from shared.runtime.partners import Clearinghouse
 from shared.runtime.partners.folder import FolderClearinghouse
 from shared.runtime.partners.sftp import SftpAccount, SftpClearinghouse
 
+_NEVER = "never.999"
+
 
 class _Server(asyncssh.SSHServer):
     def begin_auth(self, username: str) -> bool:
         return True
+
+
+class _Files(asyncssh.SFTPServer):
+    """One of its files is never opened."""
+
+    async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        if path.endswith(_NEVER.encode()):
+            await asyncio.Event().wait()
+        return super().open(path, pflags, attrs)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -35,7 +48,7 @@ async def account(tmp_path: Path) -> AsyncIterator[SftpAccount]:
         server_host_keys=[host_key],
         server_factory=_Server,
         authorized_client_keys=str(tmp_path / "authorized"),
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root).encode()),
+        sftp_factory=lambda channel: _Files(channel, chroot=str(root).encode()),
     )
     port = server.get_port()
     known = f"[127.0.0.1]:{port} {host_key.export_public_key().decode()}"
@@ -69,6 +82,15 @@ async def _exchange(partner: Clearinghouse, outbox: Path, inbox: Path) -> None:
 async def test_files_are_exchanged_over_sftp(account: SftpAccount, tmp_path: Path) -> None:
     root = tmp_path / "server"
     await _exchange(SftpClearinghouse(account), root / "outbound", root / "inbound")
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_answers_nothing_more_is_left_after_a_while(account: SftpAccount, tmp_path: Path) -> None:
+    impatient = SftpClearinghouse(replace(account, errand_seconds_max=0.5))
+    with pytest.raises(TimeoutError):
+        await impatient.fetch(_NEVER)
+    (tmp_path / "server" / "inbound" / "b.999").write_bytes(b"ISA*999~")
+    assert await impatient.fetch("b.999") == b"ISA*999~"
 
 
 @pytest.mark.asyncio

@@ -54,10 +54,7 @@ async def shop(service: SmallService, kafka_cluster: KafkaCluster) -> AsyncItera
     try:
         yield made
     finally:
-        for relay in made.relays:
-            await relay.sink.close()
-        for feed in made.feeds:
-            await feed.close()
+        await made.close()
 
 
 class Restored:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
+from shared.events.envelope import Position
+from shared.runtime.comparison import Difference
+from shared.runtime.feed import Feed, Page, Partition
+from shared.runtime.fresh_fold import Step
 from shared.runtime.leases import Fenced
 from shared.runtime.parked import ParkedDesk
 from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
 from shared.runtime.read_tables import ShapeChanged
 from shared.runtime.readers import OtherVersion
-from shared.runtime.rebuild import Difference, Rebuilder, Step
+from shared.runtime.rebuild import Rebuilder
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.runtime.small_service import (
     CODEC,
@@ -61,6 +66,42 @@ async def tamper(service: SmallService, statement: str) -> None:
     async with service.pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT set_config('app.tenant', 'clinic', true)")
         await connection.execute(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class ShortPages:
+    """A feed that gives three events at a time."""
+
+    feed: Feed
+
+    async def partitions(self, service: str) -> Sequence[Partition]:
+        return await self.feed.partitions(service)
+
+    async def read(self, partition: Partition, cursor: str | None, limit: int, wait_seconds: float = 0.0) -> Page:
+        return await self.feed.read(partition, cursor, min(limit, 3), wait_seconds)
+
+    async def covering(self, service: str, position: Position | None) -> Mapping[Partition, Position]:
+        return await self.feed.covering(service, position)
+
+    async def close(self) -> None:
+        await self.feed.close()
+
+
+@pytest.mark.asyncio
+async def test_a_rebuild_that_holds_a_row_or_two_at_once_makes_the_same_rows(service: SmallService) -> None:
+    await some_history(service)
+    await service.say("back", Charged(cents=5), Renamed(name="Ann"), Closed(), Charged(cents=7))
+    await project(service)
+    before = [await service.rows(tenant=tenant) for tenant in ("clinic", "hospital")]
+    steps: list[Step] = []
+    feed = ShortPages(service.feed)
+    small = Rebuilder(feed=feed, codec=CODEC, owner_dsn=service.owner_dsn, rows_at_once=2)
+    rebuilt = await small.rebuild(PROJECTION, steps.append)
+    assert rebuilt.comparison is not None
+    assert rebuilt.comparison.differences == ()
+    assert rebuilt.rows == sum(map(len, before)) > 2
+    assert [await service.rows(tenant=tenant) for tenant in ("clinic", "hospital")] == before
+    assert len([step for step in steps if step.phase == "fold"]) > 5
 
 
 @pytest.mark.asyncio

@@ -21,7 +21,8 @@ from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.leases import Fenced
 from shared.runtime.progress import Progress
 from shared.runtime.readers import Readers
-from shared.runtime.relay import Relay, RelaySink, republish
+from shared.runtime.rebuild import Rebuilder
+from shared.runtime.relay import PUBLISH_SECONDS, Relay, RelaySink, republish
 from shared.testing.infrastructure import KafkaCluster, PostgresServer
 from tests.integration.runtime.small_service import (
     CODEC,
@@ -45,9 +46,16 @@ class Shop:
     relays: list[Relay] = field(default_factory=list)
     feeds: list[KafkaFeed] = field(default_factory=list)
 
-    def relay(self, owner: str = "relay", *, seconds: float = 15.0) -> Relay:
-        """The relay as another process would have it."""
-        readers = self.service.readers(owner, seconds=seconds)
+    def relay(
+        self,
+        owner: str = "relay",
+        *,
+        seconds: float = 15.0,
+        readers: Readers | None = None,
+        publish_seconds: float = PUBLISH_SECONDS,
+    ) -> Relay:
+        """The relay as another process would have it, or as the one of these readers has it."""
+        readers = readers or self.service.readers(owner, seconds=seconds)
         self.relays.append(
             Relay(
                 service=SERVICE,
@@ -55,6 +63,7 @@ class Shop:
                 keeper=readers.keeper,
                 progress=readers.progress,
                 broker=self.broker,
+                publish_seconds=publish_seconds,
             )
         )
         return self.relays[-1]
@@ -66,6 +75,12 @@ class Shop:
     def readers(self, feed: KafkaFeed, owner: str = "projector") -> Readers:
         pool = self.service.pool
         return Readers(feed=feed, keeper=Keeper(pool, owner), progress=Progress(pool), codec=CODEC)
+
+    async def close(self) -> None:
+        for relay in self.relays:
+            await relay.sink.close()
+        for feed in self.feeds:
+            await feed.close()
 
     async def project(self, feed: KafkaFeed) -> list[dict[str, Any]]:
         """Take in all that Kafka holds; the rows."""
@@ -92,10 +107,7 @@ async def shop(postgres_server: PostgresServer, kafka_cluster: KafkaCluster, dat
         try:
             yield made
         finally:
-            for relay in made.relays:
-                await relay.sink.close()
-            for feed in made.feeds:
-                await feed.close()
+            await made.close()
 
 
 async def publish(relay: Relay) -> None:
@@ -227,6 +239,32 @@ async def test_a_log_published_once_more_into_the_same_topic_is_read_once(shop: 
     assert await shop.read_uncommitted() > size
     assert await shop.project(feed) == before
     assert balances(await shop.project(shop.feed())) == balances(before)
+
+
+@pytest.mark.asyncio
+async def test_a_rebuild_from_kafka_under_load_equals_the_live_read_model_and_is_gone_on_from(shop: Shop) -> None:
+    await charge(shop, ["A", "B", "C", "D"])
+    feed = shop.feed()
+    readers = shop.readers(feed, "process")
+    relay = shop.relay(readers=readers)
+    running = asyncio.create_task(readers.run([relay, *await readers.for_projection(PROJECTION)]))
+    charging = asyncio.create_task(charge(shop, ["A", "B", "E"], times=60))
+    rebuilder = Rebuilder(feed=feed, codec=CODEC, owner_dsn=shop.service.owner_dsn)
+    try:
+        while not charging.done():
+            rebuilt = await rebuilder.rebuild(PROJECTION)
+            assert rebuilt.comparison is None or rebuilt.comparison.difference_count == 0
+        await charging
+        async with asyncio.timeout(20):
+            covering = await feed.covering(SERVICE, (await shop.service.feed.covering(SERVICE, None))[relay.partition])
+            assert await readers.progress.wait_for([PROJECTION.name], covering, timeout_seconds=10)
+        expected = {"A": (1836, 63), "B": (1836, 63), "C": (6, 3), "D": (6, 3), "E": (1830, 60)}
+        assert balances(await shop.service.rows()) == expected
+        comparison = await rebuilder.compare(PROJECTION)
+        assert (comparison.rows, comparison.difference_count) == (5, 0)
+    finally:
+        running.cancel()
+        await asyncio.wait([running, charging])
 
 
 @pytest.mark.asyncio
