@@ -47,14 +47,23 @@ class Sandbox:
         """Work on everything that has come and everything that is due. Whether there was anything."""
         waiting = self._waiting()
         for partner, file in waiting:
-            with self._book.round():
-                self._take(partner, file.name, file.read_bytes(), now)
+            self.take(partner, file.name, file.read_bytes(), now)
             file.replace(self._folder(partner, ARCHIVE) / file.name)
+        has_spoken = self.speak(now)
+        return bool(waiting) | has_spoken | self._deliver()
+
+    def take(self, partner: str, name: str, content: bytes, now: datetime) -> None:
+        """A file of a partner's, under the name that it gave it."""
+        with self._book.round():
+            self._take(partner, name, content, now)
+
+    def speak(self, now: datetime) -> bool:
+        """Write what is due into the book. Whether there was anything."""
         due = self._book.due(now)
         if due:
             with self._book.round():
                 self._speak(due)
-        return bool(waiting or due) | self._deliver()
+        return bool(due)
 
     def _waiting(self) -> list[tuple[str, Path]]:
         files = [file for file in self._root.glob(f"*/{SENT_TO_US}/*") if file.is_file()]

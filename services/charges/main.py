@@ -68,7 +68,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             Policy(name="charges.review-encounters", reads={"charges": review.CHANGES}, react=review_change),
             Policy(name="charges.review-waiting", reads={"charges": review.LISTINGS}, react=review_waiting),
         ),
-        routers=(
+        routers=lambda: (
             directory_api.router(runtime.commands, runtime.reads, listed),
             encounters_api.router(runtime.commands, runtime.reads, encounter, runtime.clock),
         ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID, uuid4
 
 from services.claims.adapters.interchange_writer import X12InterchangeWriter
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
@@ -45,8 +46,14 @@ from shared.runtime.policy import DueTimer, Policy, Reaction, Timers
 from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 
 
-def build(runtime: ServiceRuntime) -> ServiceParts:
-    settings = ClaimsSettings()
+def build(
+    runtime: ServiceRuntime,
+    settings: ClaimsSettings | None = None,
+    routes: send_batches.Routes | None = None,
+    new_id: Callable[[], UUID] = uuid4,
+) -> ServiceParts:
+    """Settings come from the environment, and partners from their file, unless something else is given."""
+    settings = settings or ClaimsSettings()
     billing_case = Aggregate(name="billing-case", decider=billing_case_decider)
     claim = Aggregate(name="claim", decider=claim_decider)
     partner = Aggregate(name="partner", decider=partner_decider)
@@ -66,9 +73,10 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         documents=runtime.documents,
         writer=X12InterchangeWriter(runtime.vault),
         queue=sending.SendingReads(runtime.reads, directories.answer_days),
-        routes=_routes(PartnersFile(settings.partners_file or runtime.settings.home / "partners.json")),
+        routes=routes or _routes(PartnersFile(settings.partners_file or runtime.settings.home / "partners.json")),
         clock=runtime.clock,
         streams=send_batches.Streams(claim=claim, partner=partner, batch=batch),
+        new_id=new_id,
     )
     return ServiceParts(
         aggregates=(billing_case, claim, partner, batch, denial, held_message),
@@ -83,7 +91,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         policies=_policies(billing_case, claim, denial, settings),
         timers=(_timers(claim, batch, settings),),
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
-        routers=(
+        routers=lambda: (
             claims_api.router(runtime.commands, runtime.reads, claim, runtime.clock),
             denials_api.router(
                 runtime.commands,

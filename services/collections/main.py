@@ -52,7 +52,7 @@ def build(runtime: ServiceRuntime, settings: CollectionsSettings | None = None) 
             *(_printing(runtime, guarantor, writer) if is_printed_at_once else ()),
         ),
         timers=(_deadlines(runtime, guarantor),),
-        routers=(
+        routers=lambda: (
             worklist_api.router(runtime.reads, runtime.clock),
             patients_api.router(runtime.commands, runtime.reads, runtime.vault, guarantor, runtime.clock),
             statements_api.router(runtime.reads, writer),

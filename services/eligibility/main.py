@@ -217,7 +217,7 @@ def build(
                 fire=partial(fire_to, check, partial(check_eligibility.end_of_patience, patience=patience)),
             ),
         ),
-        routers=(
+        routers=lambda: (
             payers_api.router(runtime.commands, runtime.reads, payer),
             patients_api.router(runtime.commands, runtime.reads, runtime.vault, patient, knowledge),
             appointments_api.router(runtime.commands, runtime.reads, appointment, knowledge, runtime.clock),

@@ -149,7 +149,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 react=_write_off_denial,
             ),
         ),
-        routers=(
+        routers=lambda: (
             remittances_api.router(
                 runtime.commands,
                 runtime.reads,

@@ -15,7 +15,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from opentelemetry.trace import Span
 
@@ -36,9 +37,17 @@ from shared.runtime.command import (
     Outcome,
     TooBusy,
 )
-from shared.runtime.store.append import EVENT_BYTES_MAX, Answer, Append, Appended, Head, NewEvent, StreamMoved
+from shared.runtime.store.append import (
+    EVENT_BYTES_MAX,
+    Answer,
+    Append,
+    Appended,
+    AppendResult,
+    Head,
+    NewEvent,
+    StreamMoved,
+)
 from shared.runtime.store.batch import Settled
-from shared.runtime.store.event_store import EventStore
 from shared.runtime.store.hashing import FIRST
 from shared.runtime.store.telemetry import traceparent, tracer
 from shared.runtime.vault import Vault
@@ -77,12 +86,24 @@ class _Asked:
         return self.settled
 
 
+class Store(Protocol):
+    """What a handler needs of a store: `store/event_store.py`."""
+
+    async def append(self, append: Append) -> AppendResult: ...
+
+    async def append_series(self, series: Sequence[Append]) -> list[Settled]: ...
+
+    async def stored_stream(self, tenant: str, stream: str, *, after: int = 0) -> list[Stored]: ...
+
+    async def answer(self, tenant: str, command_id: UUID) -> Answer | None: ...
+
+
 class CommandHandler:
     """Implements `shared.runtime.command.Commands` for one service."""
 
     def __init__(
         self,
-        store: EventStore,
+        store: Store,
         codec: EventCodec,
         vault: Vault,
         clock: Clock,

@@ -17,18 +17,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from shared.events.envelope import Position
 from shared.runtime.faults import is_worth_retrying
 from shared.runtime.feed import Partition
 from shared.runtime.leases import Fenced, Lease, Leases
+from shared.runtime.transaction import Place, PostgresTransactions, ReaderKey, Transaction, Transactions
 
 BEAT_SECONDS = 0.25
 WATERMARK_SECONDS = 1.0  # how old a written watermark may be
@@ -36,15 +36,6 @@ TAKE_OVER_SECONDS = 1.0  # how often a process looks for leases that ran out
 SHARE_SECONDS = 5.0  # how often a process looks whether it holds more than its share
 PRESENCE = "(process)"  # the reader name under which a process says that it is there; the service is its owner's name
 CRASHES_MAX = 2  # owners that may die before pages become smaller
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a reader stands in a partition."""
-
-    cursor: str | None
-    position: Position
-    watermark: datetime | None
 
 
 # A server that was killed may have lost the last page, and with it the position that this process remembers: the row is then behind
@@ -71,18 +62,6 @@ UPDATE readers r
   FROM held h
  WHERE (r.reader, r.service, r.partition, r.epoch) = (h.reader, h.service, h.partition, h.epoch)
 """
-# A reader does not wait for the disk: rows and position lie in one transaction, so a server that loses its last moments loses
-# both. The row then says less than this process remembers, the reader is fenced by that, and reads the page again from the log,
-# which does wait.
-_MOVE = """
-UPDATE readers
-   SET cursor = $5, position_epoch = $6, position_tx = $7, position_pos = $8,
-       watermark = greatest(watermark, $9), lease_until = clock_timestamp() + $10, updated_at = clock_timestamp()
- WHERE reader = $1 AND service = $2 AND partition = $3 AND epoch = $4
-   AND (position_epoch, position_tx, position_pos) >= ($11, $12, $13)
-RETURNING state, set_config('synchronous_commit', 'off', true)
-"""
-_STATE = "UPDATE readers SET state = $4 WHERE reader = $1 AND service = $2 AND partition = $3"
 _LOST = f"""
 SELECT h.n FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::smallint[], $6::bigint[], $7::bigint[])
                 WITH ORDINALITY AS h (reader, service, partition, epoch, rows_e, rows_tx, rows_pos, n)
@@ -101,7 +80,7 @@ _FORGET = "DELETE FROM readers WHERE reader = $1 AND (lease_until < now() - inte
 class Held:
     """One partition that this process reads for one reader. Used by one task at a time."""
 
-    def __init__(self, pool: asyncpg.Pool, lease: Lease, duration: timedelta) -> None:
+    def __init__(self, transactions: Transactions, lease: Lease, duration: timedelta) -> None:
         self.lease = lease
         self.reader = lease.reader
         self.partition = lease.partition
@@ -112,31 +91,30 @@ class Held:
         self.state = lease.progress.state
         self.is_held = True
         self.crashes = int(self.state.get("crashes", 0))
-        self._pool = pool
+        self._transactions = transactions
         self._duration = duration
         self.rows_at = self.place.position  # behind the last page whose rows this process has written
         self._written = self.place
         self._written_at = time.monotonic()
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        return self.reader, self.partition.service, self.partition.number
+    def key(self) -> ReaderKey:
+        return ReaderKey(self.reader, self.partition.service, self.partition.number)
 
     @asynccontextmanager
-    async def moving(self, place: Place) -> AsyncIterator[asyncpg.Connection]:
+    async def moving(self, place: Place) -> AsyncIterator[Transaction]:
         """A transaction that moves the position to `place`, for everything that must be written with it.
 
         Its first statement locks the row and checks the epoch and that the rows of the page before are still there; `state` is
         then what the row says. Raises Fenced. When it raises anything else, it is unknown whether it was committed: take the
         lease again to find out.
         """
-        async with self._pool.acquire() as connection:
-            async with connection.transaction():
-                self.state = msgspec.json.decode(await self._move(connection, place))
-                await self._forget_attempts(connection)
-                yield connection
-            self.rows_at = place.position
-            self._is_at(place)
+        async with self._transactions.begin() as transaction:
+            self.state = msgspec.json.decode(await self._move(transaction, place))
+            await self._forget_attempts(transaction)
+            yield transaction
+        self.rows_at = place.position
+        self._is_at(place)
 
     @property
     def goes_carefully(self) -> bool:
@@ -155,28 +133,27 @@ class Held:
         """Move past events that lead to nothing. It is written soon, by `Leases.run` or with the next page."""
         self.place = place
 
-    async def write_state(self, connection: asyncpg.Connection, state: Mapping[str, Any]) -> None:
+    async def write_state(self, transaction: Transaction, state: Mapping[str, Any]) -> None:
         """Replace the row's state, in the transaction of `moving`."""
-        await connection.execute(_STATE, *self.key, msgspec.json.encode(state).decode())
+        await transaction.write_state(self.key, msgspec.json.encode(state).decode())
         self.state = state
 
     async def confirm(self) -> None:
         """Make sure that nobody has taken over so far. Raises Fenced."""
-        async with self._pool.acquire() as connection:
-            self.state = msgspec.json.decode(await self._move(connection, self.place))
+        async with self._transactions.begin() as transaction:
+            self.state = msgspec.json.decode(await self._move(transaction, self.place))
 
-    async def ask(self, question: str) -> Sequence[asyncpg.Record]:
+    async def ask(self, question: str) -> Sequence[Any]:
         """Read something of the database in which the lease lies."""
-        rows: Sequence[asyncpg.Record] = await self._pool.fetch(question)
-        return rows
+        return await self._transactions.ask(question)
 
     async def count_attempt(self, event_id: UUID) -> int:
         """Note, durably and before it is made, that an event is tried on its own. Returns which attempt it is."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            self.state = msgspec.json.decode(await self._move(connection, self.place))
+        async with self._transactions.begin() as transaction:
+            self.state = msgspec.json.decode(await self._move(transaction, self.place))
             trying = self.state.get("trying", {})
             attempt = int(trying["attempt"]) + 1 if trying.get("event") == str(event_id) else 1
-            await self.write_state(connection, {**self.state, "trying": {"event": str(event_id), "attempt": attempt}})
+            await self.write_state(transaction, {**self.state, "trying": {"event": str(event_id), "attempt": attempt}})
             return attempt
 
     @property
@@ -191,27 +168,18 @@ class Held:
         """The row says so now."""
         self._written, self._written_at = place, time.monotonic()
 
-    async def _move(self, connection: asyncpg.Connection, place: Place) -> str:
-        state = await connection.fetchval(
-            _MOVE,
-            *self.key,
-            self.epoch,
-            place.cursor,
-            *place.position,
-            place.watermark,
-            self._duration,
-            *self.rows_at,
-        )
+    async def _move(self, transaction: Transaction, place: Place) -> str:
+        state = await transaction.move(self.key, self.epoch, place, rows_at=self.rows_at, lease_for=self._duration)
         if state is None:
             self.is_held = False
             raise Fenced(f"{self.reader} of {self.partition.service}/{self.partition.number}")
-        return str(state)
+        return state
 
-    async def _forget_attempts(self, connection: asyncpg.Connection) -> None:
+    async def _forget_attempts(self, transaction: Transaction) -> None:
         """A page was taken in, so nobody died of it. While going carefully, earlier deaths still count."""
         over = {"trying"} if self.goes_carefully else {"trying", "crashes"}
         if over & self.state.keys():
-            await self.write_state(connection, {name: self.state[name] for name in self.state.keys() - over})
+            await self.write_state(transaction, {name: self.state[name] for name in self.state.keys() - over})
 
     def _is_at(self, place: Place) -> None:
         if place.watermark is None:
@@ -227,14 +195,15 @@ class Keeper:
         self.owner = owner
         self.leases = Leases(pool, owner, seconds=seconds)
         self._pool = pool
+        self._transactions = PostgresTransactions(pool)
         self._duration = timedelta(seconds=seconds)
-        self._held: dict[tuple[str, str, int], Held] = {}
-        self._wanted: dict[tuple[str, str, int], asyncio.Future[Held]] = {}
-        self._given_back: dict[tuple[str, str, int], float] = {}  # until when it is left to the others
+        self._held: dict[ReaderKey, Held] = {}
+        self._wanted: dict[ReaderKey, asyncio.Future[Held]] = {}
+        self._given_back: dict[ReaderKey, float] = {}  # until when it is left to the others
 
     async def acquire(self, reader: str, partition: Partition) -> Held:
         """The lease, as soon as nobody else has it. `run` must be running for one that is taken now."""
-        key = (reader, partition.service, partition.number)
+        key = ReaderKey(reader, *partition)
         if not self._is_left_to_others(key) and (held := await self.try_acquire(reader, partition)) is not None:
             return held
         self._wanted[key] = asyncio.get_running_loop().create_future()
@@ -248,7 +217,7 @@ class Keeper:
         lease = await self.leases.acquire(reader, partition)
         if lease is None:
             return None
-        held = Held(self._pool, lease, self._duration)
+        held = Held(self._transactions, lease, self._duration)
         if (before := self._held.get(held.key)) is not None:
             before.is_held = False
         self._held[held.key] = held
@@ -286,7 +255,7 @@ class Keeper:
 
     async def share_out(self) -> int:
         """Say that this process is there, and give back what it holds beyond an equal share. Returns how much that was."""
-        if (PRESENCE, self.owner, 0) not in self._held:
+        if ReaderKey(PRESENCE, self.owner, 0) not in self._held:
             await self._pool.execute(_FORGET, PRESENCE, self.owner)
             await self.try_acquire(PRESENCE, Partition(self.owner, 0))
         row = await self._pool.fetchrow(_SHARES, PRESENCE, self.owner)
@@ -325,7 +294,7 @@ class Keeper:
             else:
                 held.is_written(place)
 
-    def _is_left_to_others(self, key: tuple[str, str, int]) -> bool:
+    def _is_left_to_others(self, key: ReaderKey) -> bool:
         until = self._given_back.get(key)
         if until is not None and until <= time.monotonic():
             del self._given_back[key]

@@ -41,7 +41,7 @@ from shared.runtime.relay import Relay
 from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.tasks import Right, TaskRunner
-from shared.runtime.timer_runner import TimerRunner, plan_of
+from shared.runtime.timer_runner import PostgresTimerRows, TimerRunner, plan_of
 from shared.runtime.web import create_app, events_router, evidence_router, streams_router
 
 VERSION = "0.1.0"
@@ -83,7 +83,7 @@ class Host:
             TimerRunner(
                 timers,
                 service=name,
-                pool=pool,
+                rows=PostgresTimerRows(pool),
                 keeper=self._keeper,
                 commands=commands,
                 clock=platform.clock,
@@ -229,7 +229,7 @@ class Host:
             settings=self._platform.settings,
         )
         routers = (
-            *self.parts.routers,
+            *self.parts.routers(),
             events_router(self.name, self._platform.feed),
             streams_router(self._stored_stream),
             evidence_router(evidence),

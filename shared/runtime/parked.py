@@ -25,18 +25,12 @@ from shared.kernel.errors import DomainError, NotFound
 from shared.runtime import reader_metrics
 from shared.runtime.codec import EventCodec, UnknownEventType
 from shared.runtime.held import Held
+from shared.runtime.transaction import PostgresTransaction, Transaction
 
 KEYS_MAX = 100  # more than that is not a bad event but a bad reader: it stands still until someone looks
 
-Apply: TypeAlias = Callable[[asyncpg.Connection, Sequence[Stored]], Awaitable[None]]
+Apply: TypeAlias = Callable[[Transaction, Sequence[Stored]], Awaitable[None]]
 
-_PARK = """
-INSERT INTO parked (tenant, reader, service, stream, version, event_id, type, event_epoch, event_tx, event_pos, error_code,
-                    attempts, event)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)
-ON CONFLICT (tenant, reader, service, event_id)
-DO UPDATE SET attempts = parked.attempts + 1, last_at = now(), status = 'parked', error_code = excluded.error_code
-"""
 _WAITING = """
 SELECT event FROM parked
  WHERE tenant = $1 AND reader = $2 AND service = $3 AND stream = $4 AND status = 'parked' ORDER BY version
@@ -116,28 +110,15 @@ def parked_keys(state: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(state.get("parked", ()))
 
 
-async def park(connection: asyncpg.Connection, held: Held, failed: Sequence[tuple[Stored, Exception]]) -> None:
+async def park(transaction: Transaction, held: Held, failed: Sequence[tuple[Stored, Exception]]) -> None:
     """Put events on the desk and their keys into the reader's row, in the transaction that moves its position."""
     keys = parked_keys(held.state) | {stored.key for stored, _ in failed}
     if len(keys) > KEYS_MAX:
         raise TooManyParked(f"{held.reader} has parked {len(keys)} keys of {held.partition.service}")
     for stored, error in failed:
-        await connection.execute(_TENANT, stored.tenant)
-        await connection.execute(
-            _PARK,
-            stored.tenant,
-            held.reader,
-            stored.service,
-            stored.stream,
-            stored.version,
-            stored.event_id,
-            stored.type,
-            *stored.position,
-            code_of(error),
-            msgspec.json.encode(stored),
-        )
+        await transaction.park(held.reader, stored, code_of(error))
         reader_metrics.PARKED.labels(held.reader, stored.service).inc()
-    await held.write_state(connection, {**held.state, "parked": sorted(keys)})
+    await held.write_state(transaction, {**held.state, "parked": sorted(keys)})
 
 
 def split_parked(
@@ -176,7 +157,7 @@ class ParkedDesk:
             events = await self._locked(connection, tenant, reader, service, stream)
             try:
                 async with connection.transaction():
-                    await apply(connection, events)
+                    await apply(PostgresTransaction(connection), events)
             except Exception as error:
                 raise ReplayFailed("the parked events still cannot be worked on", error_code=code_of(error)) from error
             await connection.execute(_TENANT, tenant)

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import asyncpg
 from opentelemetry import propagate, trace
 
 from shared.events.envelope import Recorded, Stored
@@ -27,9 +26,10 @@ from shared.kernel.identifiers import derived_id
 from shared.runtime.codec import EventCodec
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.faults import Pause, is_worth_retrying
-from shared.runtime.held import Held, Place
+from shared.runtime.held import Held
 from shared.runtime.parked import BehindParked, WorkerCrashed, park, parked_keys, split_parked
 from shared.runtime.policy import Policy, Reaction
+from shared.runtime.transaction import Place, Transaction
 
 STREAMS_AT_ONCE = 64
 
@@ -96,11 +96,11 @@ class PolicySink:
             free.remove(suspect)
             failed.append((suspect, WorkerCrashed()))
         failed += await self.react_to_all(free)
-        async with held.moving(place) as connection:
+        async with held.moving(place) as transaction:
             if failed:
-                await park(connection, held, failed)
+                await park(transaction, held, failed)
 
-    async def apply(self, _connection: asyncpg.Connection, events: Sequence[Stored]) -> None:
+    async def apply(self, _transaction: Transaction, events: Sequence[Stored]) -> None:
         """React to events of one stream, in order, as a replay does. Raises what an event is to blame for."""
         for stored in events:
             await self.react_to(stored)

@@ -20,11 +20,11 @@ from shared.runtime.codec import EventCodec
 from shared.runtime.faults import is_worth_retrying
 from shared.runtime.feed import Partition
 from shared.runtime.folding import Fold, TableWriter, writers_for
-from shared.runtime.held import Held, Place
+from shared.runtime.held import Held
 from shared.runtime.parked import WorkerCrashed, park, parked_keys, split_parked
 from shared.runtime.projection import Change, Projection
+from shared.runtime.transaction import Place, TableRows, Transaction
 
-_TENANT = "SELECT set_config('app.tenant', $1, true)"
 _tracer = trace.get_tracer(__name__)
 
 Failed = list[tuple[Stored, Exception]]
@@ -75,21 +75,21 @@ class ProjectionSink:
                 except _ParkedChanged:
                     continue  # the row was read again with the failed attempt
 
-    async def apply(self, connection: asyncpg.Connection, events: Sequence[Stored]) -> None:
+    async def apply(self, transaction: Transaction, events: Sequence[Stored]) -> None:
         """Write the rows of these events, in the caller's transaction. Raises what an event is to blame for."""
         fold = self.new_fold()
         for stored in events:
             fold.take(stored.tenant, self._changes(stored))
-        await self.write(connection, fold)
+        await self.write(transaction, fold)
 
-    async def write(self, connection: asyncpg.Connection, fold: Fold, *, suffix: str = "") -> None:
-        """One statement for each tenant, table and column set, keys in order. `suffix` names tables beside the live ones."""
+    async def write(self, transaction: Transaction, fold: Fold, *, suffix: str = "") -> None:
+        """Tenants and tables in order, so that nobody waits for each other. `suffix` names tables beside the live ones."""
         for tenant in sorted(fold.tenants):
-            await connection.execute(_TENANT, tenant)
-            for table, rows in sorted(fold.tenants[tenant].items()):
-                name = table + suffix if suffix else None
-                for statement in self._writers[table].statements(tenant, rows, name):
-                    await connection.execute(statement.sql, *statement.parameters)
+            tables = [
+                TableRows(self._writers[table], rows, table + suffix if suffix else None)
+                for table, rows in sorted(fold.tenants[tenant].items())
+            ]
+            await transaction.write_rows(tenant, tables)
 
     def fold_into(self, fold: Fold, events: Sequence[Stored], stopped_before: Collection[str] = ()) -> Failed:
         """Fold a page; the events whose keys must be parked, with those behind them and behind keys that stopped before."""
@@ -143,32 +143,32 @@ class ProjectionSink:
         return folded
 
     async def _write_page(self, held: Held, place: Place, folded: _Folded) -> None:
-        async with held.moving(place) as connection:
+        async with held.moving(place) as transaction:
             if parked_keys(held.state) != folded.keys:
                 raise _ParkedChanged
-            await self.write(connection, folded.fold)
+            await self.write(transaction, folded.fold)
             if failed := folded.failed + folded.unfit:
-                await park(connection, held, failed)
+                await park(transaction, held, failed)
 
     async def _write_page_with_care(self, held: Held, place: Place, folded: _Folded) -> None:
         """The same in halves, each under a savepoint, to find the event that the database refuses."""
-        async with held.moving(place) as connection:
+        async with held.moving(place) as transaction:
             if parked_keys(held.state) != folded.keys:
                 raise _ParkedChanged
             failed, stopped = list(folded.failed), set[str]()
-            await self._write_halves(connection, folded.free, failed, stopped)
-            await park(connection, held, failed)
+            await self._write_halves(transaction, folded.free, failed, stopped)
+            await park(transaction, held, failed)
 
     async def _write_halves(
-        self, connection: asyncpg.Connection, events: Sequence[Stored], failed: Failed, stopped: set[str]
+        self, transaction: Transaction, events: Sequence[Stored], failed: Failed, stopped: set[str]
     ) -> None:
         events, behind = split_parked(events, stopped)
         failed += behind
         if not events:
             return
         try:
-            async with connection.transaction():
-                await self.apply(connection, events)
+            async with transaction.savepoint():
+                await self.apply(transaction, events)
         except Exception as error:
             if is_worth_retrying(error):
                 raise
@@ -177,8 +177,8 @@ class ProjectionSink:
                 stopped.add(events[0].key)
                 return
             middle = len(events) // 2
-            await self._write_halves(connection, events[:middle], failed, stopped)
-            await self._write_halves(connection, events[middle:], failed, stopped)
+            await self._write_halves(transaction, events[:middle], failed, stopped)
+            await self._write_halves(transaction, events[middle:], failed, stopped)
 
 
 def _is_about_data(error: Exception) -> bool:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -158,9 +157,10 @@ class ReadDatabase:
     async def _wait(
         self, reader: str, wanted: Sequence[tuple[Partition, Position]], within_seconds: float, *, after: str | None
     ) -> None:
-        until = time.monotonic() + within_seconds
+        time = asyncio.get_running_loop().time
+        until = time() + within_seconds
         while wanted and not await self._has_reached(reader, wanted):
-            if time.monotonic() >= until:
+            if time() >= until:
                 raise NotYet("what was written is not in this answer yet: ask again", after=after, reader=reader)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 

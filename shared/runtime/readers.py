@@ -26,7 +26,7 @@ from shared.runtime.codec import EventCodec, UnknownEventType
 from shared.runtime.command import Commands
 from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.feed import EventsGivenUp, Feed, Page, Partition
-from shared.runtime.held import Held, Keeper, Place
+from shared.runtime.held import Held, Keeper
 from shared.runtime.leases import Fenced
 from shared.runtime.policy import Policy, Timers
 from shared.runtime.policy_runner import PolicySink
@@ -34,6 +34,7 @@ from shared.runtime.progress import Progress, ReaderStatus
 from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
 from shared.runtime.timer_runner import plan_of
+from shared.runtime.transaction import Place
 
 PAGE_EVENTS = 5_000
 POLICY_PAGE_EVENTS = 500

@@ -19,7 +19,7 @@ import asyncpg
 import msgspec
 import sqlalchemy as sa
 
-from shared.events.envelope import START, Position, Stored
+from shared.events.envelope import START, Position
 from shared.runtime import read_tables
 from shared.runtime.codec import EventCodec
 from shared.runtime.comparison import Comparison, compare_tables, comparison_of, defaults_of, fresh_rows, live_rows
@@ -30,6 +30,7 @@ from shared.runtime.fresh_fold import FreshFold, Step, StillParked, Tell
 from shared.runtime.parked import KEYS_MAX, BehindParked, TooManyParked, code_of
 from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
+from shared.runtime.transaction import PostgresTransaction
 
 _SMALL_EVENTS = 500  # a catch-up that found no more than this is followed by the swap
 _CATCH_UPS_MAX = 20
@@ -49,13 +50,6 @@ ON CONFLICT (reader, service, partition) DO UPDATE
 """
 _STATE = "UPDATE readers SET state = $4 WHERE reader = $1 AND service = $2 AND partition = $3"
 _REPLAYED = "UPDATE parked SET status = 'replayed', last_at = now() WHERE reader = $1 AND status = 'parked'"
-_PARK = """
-INSERT INTO parked (tenant, reader, service, stream, version, event_id, type, event_epoch, event_tx, event_pos, error_code,
-                    attempts, event)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)
-ON CONFLICT (tenant, reader, service, event_id)
-DO UPDATE SET attempts = parked.attempts + 1, last_at = now(), status = 'parked', error_code = excluded.error_code
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +199,8 @@ class Rebuilder:
         keys: dict[str, set[str]] = {}
         for stored, error in fresh.failed:
             keys.setdefault(stored.service, set()).add(stored.key)
-            await connection.execute(_PARK, *_parked_row(projection, stored, error))
+            code = error.code if isinstance(error, StillParked) else code_of(error)
+            await PostgresTransaction(connection).park(projection.name, stored, code)
         if sum(map(len, keys.values())) > KEYS_MAX:
             raise TooManyParked(f"{projection.name} cannot take in {sum(map(len, keys.values()))} streams")
         for partition in await fresh.partitions():
@@ -225,7 +220,8 @@ class Rebuilder:
             for table in projection.tables:
                 await _copy(connection, table, fresh)
         else:
-            await ProjectionSink(projection, self._codec).write(connection, fresh.fold, suffix=read_tables.NEXT)
+            transaction = PostgresTransaction(connection)
+            await ProjectionSink(projection, self._codec).write(transaction, fresh.fold, suffix=read_tables.NEXT)
         fresh.forget()
 
 
@@ -299,18 +295,3 @@ def _records(
         groups.setdefault(tuple(values), []).append((tenant, *row_key, *values.values()))
     for columns, records in groups.items():
         yield [TENANT, *key, *columns], records
-
-
-def _parked_row(projection: Projection, stored: Stored, error: Exception) -> tuple[Any, ...]:
-    return (
-        stored.tenant,
-        projection.name,
-        stored.service,
-        stored.stream,
-        stored.version,
-        stored.event_id,
-        stored.type,
-        *stored.position,
-        error.code if isinstance(error, StillParked) else code_of(error),
-        msgspec.json.encode(stored),
-    )

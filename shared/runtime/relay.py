@@ -31,12 +31,13 @@ from shared.runtime import reader_metrics
 from shared.runtime.broker import Broker
 from shared.runtime.codec import EventCodec
 from shared.runtime.feed import EPOCHS, Feed, Kept, Partition, epochs_in, kept_of
-from shared.runtime.held import Held, Keeper, Place
+from shared.runtime.held import Held, Keeper
 from shared.runtime.kafka_log import Last, last_records
 from shared.runtime.leases import Fenced
 from shared.runtime.progress import Progress
 from shared.runtime.readers import Found, Reader, Selection
 from shared.runtime.records import headers_of, key_of
+from shared.runtime.transaction import Place
 
 PAGE_EVENTS = 1_000
 WATERMARK_SECONDS = 1.0  # how often a quiet service says how far in time its log reaches
@@ -166,9 +167,9 @@ class RelaySink:
         if (is_new and generation < least) or (has_published and (is_new or end.position < held.place.position)):
             _log.warning("topic was replaced, publishing from the start", extra={"service": self.service})
             beginning = Place(cursor=None, position=START, watermark=None)
-            async with held.moving(beginning) as connection:
+            async with held.moving(beginning) as transaction:
                 fresh = max(generation + 1, end.generation + 1, least)
-                await held.write_state(connection, {**held.state, "generation": fresh})
+                await held.write_state(transaction, {**held.state, "generation": fresh})
             reader_metrics.REPUBLISHED.labels(self.service).inc()
             raise StartAgain
 

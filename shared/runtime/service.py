@@ -6,7 +6,7 @@ service. `host.py` runs the parts, in one process with other services or alone.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -57,5 +57,5 @@ class ServiceParts:
     policies: tuple[Policy, ...]
     timers: tuple[Timers, ...] = ()
     tasks: tuple[Task, ...] = ()
-    routers: tuple[APIRouter, ...] = ()
+    routers: Callable[[], Sequence[APIRouter]] = tuple  # made when there is an application to serve them
     invariants: tuple[Callable[[], Invariant], ...] = ()  # what `ledgerline verify` checks of this service's own events

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -40,6 +39,7 @@ from shared.runtime.parked import park
 from shared.runtime.policy import CancelTimer, DueTimer, Reaction, SetTimer, Timers
 from shared.runtime.policy_runner import Reactions
 from shared.runtime.projection import Change, Projection, Put, Remove
+from shared.runtime.transaction import PostgresTransaction, Transaction
 
 FIRED_AT_ONCE = 64
 PAGE_TIMERS = 500
@@ -60,10 +60,6 @@ TIMERS = sa.Table(
     sa.Column("set_by", sa.Uuid),
     sa.Column("note", sa.Text),
 )
-# Fired or parked: either way it is done with.
-_MARK = """
-UPDATE timers SET fired_at = $5 WHERE tenant = $1 AND name = $2 AND key = $3 AND due_at = $4 AND fired_at IS NULL
-"""
 
 
 def plan_of(timers: Timers) -> Projection:
@@ -98,9 +94,42 @@ class _Failing:
     def is_hopeless(self) -> bool:
         return self.attempts >= ATTEMPTS_MAX
 
-    def count(self) -> None:
+    def count(self, now: float) -> None:
         self.attempts += 1
-        self.not_before = time.monotonic() + self.pause.next_seconds()
+        self.not_before = now + self.pause.next_seconds()
+
+
+class TimerRows(Protocol):
+    """The table of timers, as far as firing needs it."""
+
+    async def due(self, name: str, now: datetime, limit: int) -> Sequence[DueTimer]:
+        """Timers of a name that are due and were not fired, the earliest first."""
+        ...
+
+    async def mark_fired(self, name: str, timer: DueTimer, at: datetime) -> None:
+        """Fired, unless the plan has moved it meanwhile."""
+        ...
+
+    async def next_due(self, name: str | None, tenant: str | None) -> datetime | None: ...
+
+
+class PostgresTimerRows:
+    """Implements `TimerRows` in a service's database."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def due(self, name: str, now: datetime, limit: int) -> Sequence[DueTimer]:
+        rows = await self._pool.fetch("SELECT * FROM due_timers($1, $2, $3)", name, now, limit)
+        return [DueTimer(tenant=row["tenant"], key=row["key"], due_at=row["due_at"], note=row["note"]) for row in rows]
+
+    async def mark_fired(self, name: str, timer: DueTimer, at: datetime) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await PostgresTransaction(connection).mark_fired(name, timer, at)
+
+    async def next_due(self, name: str | None, tenant: str | None) -> datetime | None:
+        found: datetime | None = await self._pool.fetchval("SELECT next_timer($1, $2)", name, tenant)
+        return found
 
 
 class TimerRunner:
@@ -111,7 +140,7 @@ class TimerRunner:
         timers: Timers,
         *,
         service: str,
-        pool: asyncpg.Pool,
+        rows: TimerRows,
         keeper: Keeper,
         commands: Commands,
         clock: Clock,
@@ -121,7 +150,7 @@ class TimerRunner:
         self.name = timers.name + FIRING
         self.partition = Partition(service, 0)
         self.keeper = keeper
-        self._pool = pool
+        self._rows = rows
         self._reactions = Reactions(commands)
         self._clock = clock
         self._poll_seconds = poll_seconds
@@ -153,8 +182,7 @@ class TimerRunner:
     async def fire_due(self, held: Held) -> int:
         """Fire what is due now, under this lease; how many that was. Raises what is worth retrying, after all others were fired."""
         now = self._clock.now()
-        rows = await self._pool.fetch("SELECT * FROM due_timers($1, $2, $3)", self.timers.name, now, PAGE_TIMERS)
-        due = [DueTimer(tenant=row["tenant"], key=row["key"], due_at=row["due_at"], note=row["note"]) for row in rows]
+        due = await self._rows.due(self.timers.name, now, PAGE_TIMERS)
         self._failing = {timer: self._failing[timer] for timer in due if timer in self._failing}
         due = [timer for timer in due if not self._waits(timer)]
         if not due:
@@ -168,15 +196,14 @@ class TimerRunner:
             self._firing -= len(due)
         return len(due)
 
-    async def apply(self, _connection: asyncpg.Connection, parked: Sequence[Stored]) -> None:
+    async def apply(self, _transaction: Transaction, parked: Sequence[Stored]) -> None:
         """Fire timers from the desk. Raises what a timer is to blame for."""
         for stored in parked:
             await self._send(msgspec.json.decode(stored.data, type=DueTimer))
 
     async def next_due(self, tenant: str | None = None) -> datetime | None:
         """When the next timer of this name is due; None when none is set."""
-        found: datetime | None = await self._pool.fetchval("SELECT next_timer($1, $2)", self.timers.name, tenant)
-        return found
+        return await self._rows.next_due(self.timers.name, tenant)
 
     async def idle(self) -> bool:
         """Nothing is being fired, and nothing is due at the present business time."""
@@ -192,7 +219,7 @@ class TimerRunner:
                     raise
                 await self._blame(held, timer, error)
             else:
-                await self._mark(timer)
+                await self._rows.mark_fired(self.timers.name, timer, self._clock.now())
 
     async def _send(self, timer: DueTimer) -> None:
         with _tracer.start_as_current_span(f"fire {self.timers.name}"):
@@ -202,30 +229,21 @@ class TimerRunner:
 
     def _waits(self, timer: DueTimer) -> bool:
         failing = self._failing.get(timer)
-        return failing is not None and time.monotonic() < failing.not_before
+        return failing is not None and asyncio.get_running_loop().time() < failing.not_before
 
     async def _blame(self, held: Held, timer: DueTimer, error: Exception) -> None:
         """Count the attempt; after the last one park the timer."""
         failing = self._failing.setdefault(timer, _Failing())
-        failing.count()
+        failing.count(asyncio.get_running_loop().time())
         _log.error(
             "timer is parked" if failing.is_hopeless else "timer will be tried again",
             extra={"timers": self.timers.name, "error": type(error).__name__},
             exc_info=error,
         )
         if failing.is_hopeless:
-            async with self._parking, held.moving(held.place) as connection:
-                await park(connection, held, [(self._as_event(timer), error)])
-                await self._mark_with(connection, timer)
-
-    async def _mark(self, timer: DueTimer) -> None:
-        """Fired, unless the plan has moved it meanwhile."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await self._mark_with(connection, timer)
-
-    async def _mark_with(self, connection: asyncpg.Connection, timer: DueTimer) -> None:
-        await connection.execute("SELECT set_config('app.tenant', $1, true)", timer.tenant)
-        await connection.execute(_MARK, timer.tenant, self.timers.name, timer.key, timer.due_at, self._clock.now())
+            async with self._parking, held.moving(held.place) as transaction:
+                await park(transaction, held, [(self._as_event(timer), error)])
+                await transaction.mark_fired(self.timers.name, timer, self._clock.now())
 
     def _as_event(self, timer: DueTimer) -> Stored:
         """A timer as the desk keeps it: an event that no log has."""
@@ -280,8 +298,7 @@ class TimerRunner:
 
 async def next_due(pool: asyncpg.Pool, tenant: str | None = None) -> datetime | None:
     """When the next timer of any name in this service is due."""
-    found: datetime | None = await pool.fetchval("SELECT next_timer(NULL, $1)", tenant)
-    return found
+    return await PostgresTimerRows(pool).next_due(None, tenant)
 
 
 def _raise_first(results: Sequence[BaseException | None]) -> None:

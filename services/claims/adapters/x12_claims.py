@@ -39,7 +39,7 @@ from shared.events.values import (
 )
 
 SELF = "18"
-_RESPONSIBILITY = {1: "P", 2: "S", 3: "T"}  # SBR01
+_RESPONSIBILITY = dict(enumerate("PSTABCDEFGH", start=1))  # SBR01; a claim names ten other payers (loop 2320)
 _LENGTHS_MAX = {"last": 60, "first": 35, "line_1": 55, "line_2": 55, "city": 30}  # NM103, NM104, N301, N302, N401
 _MEMBER_NUMBER_LENGTH_MAX = 80  # NM109
 _HOME_COUNTRY = frozenset(("", "US", "USA"))
@@ -147,7 +147,11 @@ def professional_claim(opened: OpenedClaim) -> ProfessionalClaim:
         referring=_provider("DN", services.referring) if services.referring else None,
         rendering=_rendering(services.rendering, services.organization),
         facility=_facility(services.facility, services.organization),
-        other_coverages=tuple(_other_coverage(other, opened) for other in claim.coverages if other.rank != claim.rank),
+        other_coverages=tuple(
+            _other_coverage(other, opened)
+            for other in claim.coverages
+            if other.rank != claim.rank and other.rank in _RESPONSIBILITY
+        ),
         lines=tuple(_line(line, claim) for line in services.lines),
     )
 

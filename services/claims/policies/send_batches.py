@@ -72,6 +72,7 @@ class SendBatches:
         routes: Routes,
         clock: Clock,
         streams: Streams,
+        new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._commands = commands
         self._documents = documents
@@ -80,6 +81,7 @@ class SendBatches:
         self._routes = routes
         self._clock = clock
         self._streams = streams
+        self._new_id = new_id
         self._unconnected: set[tuple[str, str]] = set()
 
     async def step(self) -> bool:
@@ -122,7 +124,7 @@ class SendBatches:
 
     async def _assemble(self, tenant: str, partner_id: str, waiting: tuple[BatchedClaim, ...]) -> BatchAssembled | None:
         # A fresh id each time: the partner's stream itself knows which claims have a number already.
-        cause = Cause(tenant=tenant, actor=ACTOR, command_id=uuid4(), correlation_id=f"send/{partner_id}")
+        cause = Cause(tenant=tenant, actor=ACTOR, command_id=self._new_id(), correlation_id=f"send/{partner_id}")
         outcome = await self._commands.handle(self._streams.partner, partner_id, AssembleBatch(claims=waiting), cause)
         return next((one.event for one in outcome.events if isinstance(one.event, BatchAssembled)), None)
 

@@ -119,19 +119,19 @@ class Batch:
         self, service: str, waiting: Sequence[Waiting], *, stamp: datetime, clock: str, is_retry: bool
     ) -> None:
         self._service = service
-        self._is_retry = is_retry
+        self.is_retry = is_retry
         self._waiting = waiting
-        self._stamp = stamp
-        self._clock = clock
+        self.stamp = stamp
+        self.clock = clock
         self.commands: list[_LaidOut] = []
-        self._is_behind: list[bool] = []
+        self.is_behind: list[bool] = []
         for one in waiting:
             head = one.series[0].head
             for append in one.series:
                 command = _LaidOut(append, head, stamp=stamp, clock=clock)
                 self.commands.append(command)
                 head = command.behind
-            self._is_behind += [False, *[True] * (len(one.series) - 1)]
+            self.is_behind += [False, *[True] * (len(one.series) - 1)]
         self.arguments = self._arguments()
 
     @property
@@ -139,15 +139,15 @@ class Batch:
         return sum(len(command.links) for command in self.commands)
 
     def _arguments(self) -> tuple[Any, ...]:
-        commands, stamp = self.commands, self._stamp
+        commands, stamp = self.commands, self.stamp
         appends = [command.append for command in commands]
         events = [event for append in appends for event in append.events]
         keys = [(index, *key) for index, append in enumerate(appends, start=1) for key in append.business_keys]
         return (
             appends[0].tenant,
             stamp,
-            self._clock,
-            self._is_retry,
+            self.clock,
+            self.is_retry,
             [append.command_id for append in appends],
             [append.fingerprint for append in appends],
             text_array([append.stream for append in appends]),
@@ -162,7 +162,7 @@ class Batch:
             text_array([append.correlation_id for append in appends]),
             _if_any([append.causation_id for append in appends], text_array),
             _if_any([append.traceparent for append in appends], text_array),
-            self._is_behind if True in self._is_behind else None,
+            self.is_behind if True in self.is_behind else None,
             integer_array([index for index, _, _ in keys]),
             text_array([kind for _, kind, _ in keys]),
             text_array([value for _, _, value in keys]),
@@ -197,7 +197,7 @@ class Batch:
         for index, (command, outcome) in enumerate(zip(self.commands, answer["outcomes"], strict=True), start=1):
             behind = first + len(command.links)
             if outcome == _DONE:
-                settled.append(command.appended(self._service, self._clock, epoch, tx, positions[first:behind]))
+                settled.append(command.appended(self._service, self.clock, epoch, tx, positions[first:behind]))
             elif outcome == _AGAIN:
                 settled.append(None)
             else:

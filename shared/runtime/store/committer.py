@@ -16,9 +16,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -49,7 +49,45 @@ _DRIVER_ERRORS = (
 
 log = logging.getLogger(__name__)
 
-Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+class Connection(Protocol):
+    """One connection of a store, over which batches are appended."""
+
+    async def append(self, batch: Batch) -> Mapping[str, Any]:
+        """What `append_batch` answers, once it is committed."""
+        ...
+
+    def is_closed(self) -> bool: ...
+
+    def terminate(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+Connect = Callable[[], Awaitable[Connection]]
+
+
+class PostgresConnection:
+    """Implements `Connection`."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+        self._statement: Any = None
+
+    async def append(self, batch: Batch) -> Mapping[str, Any]:
+        if self._statement is None:
+            self._statement = await self._connection.prepare(APPEND)
+        answer: Mapping[str, Any] = await self._statement.fetchrow(*batch.arguments, timeout=_STATEMENT_SECONDS)
+        return answer
+
+    def is_closed(self) -> bool:
+        return bool(self._connection.is_closed())
+
+    def terminate(self) -> None:
+        self._connection.terminate()
+
+    async def close(self) -> None:
+        await self._connection.close()
 
 
 class GroupCommitter:
@@ -206,8 +244,7 @@ class _Writer:
         self._clock = clock
         self._metrics = metrics
         self._give_up_seconds = give_up_seconds
-        self._connection: asyncpg.Connection | None = None
-        self._statement: Any = None
+        self._connection: Connection | None = None
 
     async def close(self) -> None:
         if self._connection is not None:
@@ -256,9 +293,10 @@ class _Writer:
         give_up_at = asyncio.get_running_loop().time() + self._give_up_seconds
         while True:
             try:
-                statement = self._statement or await self._prepare()
+                if self._connection is None:
+                    self._connection = await self._connect()
                 with self._metrics.commit(len(formed.commands), formed.events):
-                    answer = await statement.fetchrow(*formed.arguments, timeout=_STATEMENT_SECONDS)
+                    answer = await self._connection.append(formed)
                 return formed.settle(answer)
             except _DRIVER_ERRORS as error:
                 if not self._is_broken(error):
@@ -281,17 +319,12 @@ class _Writer:
             return True
         if getattr(error, "severity_en", None) in ("FATAL", "PANIC"):  # the server hangs up behind these
             return True
-        return self._connection is None or bool(self._connection.is_closed())
+        return self._connection is None or self._connection.is_closed()
 
     def drop_connection(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
-        self._connection = self._statement = None
-
-    async def _prepare(self) -> Any:
-        connection = self._connection = await self._connect()
-        self._statement = await connection.prepare(APPEND)
-        return self._statement
+        self._connection = None
 
 
 def _leave_none_behind(batch: Iterable[Waiting]) -> None:

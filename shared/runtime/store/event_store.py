@@ -12,7 +12,7 @@ from shared.runtime.availability import StoreUnavailable, outage_means
 from shared.runtime.clock import Clock
 from shared.runtime.store.append import Answer, Append, AppendResult
 from shared.runtime.store.batch import Settled
-from shared.runtime.store.committer import GroupCommitter
+from shared.runtime.store.committer import GroupCommitter, PostgresConnection
 from shared.runtime.store.loader import StreamLoader
 from shared.runtime.store.migrate import WrongStore
 from shared.runtime.store.rows import prepare_connection
@@ -63,8 +63,8 @@ class EventStore:
             await pool.close()
             raise
 
-        async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(dsn, server_settings=_SETTINGS, timeout=5)
+        async def connect() -> PostgresConnection:
+            return PostgresConnection(await asyncpg.connect(dsn, server_settings=_SETTINGS, timeout=5))
 
         committer = GroupCommitter(
             connect,

@@ -13,6 +13,7 @@ from services.charges.main import build
 from services.charges.projections import encounters
 from shared.runtime.codec import EventCodec
 from shared.runtime.projector import ProjectionSink
+from shared.runtime.transaction import PostgresTransaction
 from shared.testing.hosting import Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.charges.test_charges_service import charge, list_everything, post
@@ -32,7 +33,7 @@ async def apply_without_moving(charges: Hosted) -> None:
     connection = await asyncpg.connect(charges.platform.settings.dsn("charges"))
     try:
         async with connection.transaction():
-            await ProjectionSink(encounters.projection, EventCodec()).apply(connection, events)
+            await ProjectionSink(encounters.projection, EventCodec()).apply(PostgresTransaction(connection), events)
     finally:
         await connection.close()
 

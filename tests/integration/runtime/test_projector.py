@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from shared.events.envelope import Stored
-from shared.runtime.held import Held, Place
+from shared.runtime.held import Held
 from shared.runtime.leases import Fenced
 from shared.runtime.projector import ProjectionSink
+from shared.runtime.transaction import Place
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.runtime.small_service import (
     CODEC,
@@ -103,8 +104,8 @@ async def test_a_crash_between_rows_and_commit_leaves_neither(service: SmallServ
         async def take(
             self, held: Held, place: Place, events: Sequence[Stored], *, suspect: Stored | None = None
         ) -> None:
-            async with held.moving(place) as connection:
-                await self.apply(connection, events)
+            async with held.moving(place) as transaction:
+                await self.apply(transaction, events)
                 raise Killed
 
     await service.say("A", Charged(cents=7))

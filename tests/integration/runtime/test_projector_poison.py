@@ -10,10 +10,11 @@ import pytest_asyncio
 from shared.events.envelope import Stored
 from shared.kernel.errors import NotFound
 from shared.runtime.codec import EventCodec
-from shared.runtime.held import Held, Place
+from shared.runtime.held import Held
 from shared.runtime.parked import ParkedDesk, ReplayFailed
 from shared.runtime.projection import Projection
 from shared.runtime.projector import ProjectionSink
+from shared.runtime.transaction import Place
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.runtime.small_service import (
     CODEC,

@@ -15,7 +15,7 @@ import pytest
 from shared.events.envelope import Position
 from shared.runtime.clock import SystemClock
 from shared.runtime.feed import Partition
-from shared.runtime.held import Held, Keeper, Place
+from shared.runtime.held import Held, Keeper
 from shared.runtime.leases import Fenced
 from shared.runtime.native import postgres
 from shared.runtime.postgres_feed import PostgresFeed
@@ -23,6 +23,7 @@ from shared.runtime.store.append import Answer, Appended, Head
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.store.hashing import broken_link
 from shared.runtime.store.migrate import APP, FEED, create_database, migrate, prepare_roles, role_dsn
+from shared.runtime.transaction import Place, PostgresTransaction
 from tests.integration.runtime.promises import EMPTY, SERVICE, TENANT, append
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -126,8 +127,9 @@ async def test_a_page_that_a_killed_server_lost_is_read_again(own_server: Path) 
         taking, skipping = await _held_twice(keeper)
         for number in (1, 2):
             for held in (taking, skipping):
-                async with held.moving(_place(number)) as connection:
-                    await connection.execute("INSERT INTO seen VALUES ($1, $2)", held.reader, number)
+                async with held.moving(_place(number)) as transaction:
+                    assert isinstance(transaction, PostgresTransaction)
+                    await transaction.connection.execute("INSERT INTO seen VALUES ($1, $2)", held.reader, number)
             if number == 1:
                 await pool.execute("SELECT pg_switch_wal()")  # the first page is on the disk, the second is not
                 await pool.execute("CHECKPOINT")

@@ -19,7 +19,7 @@ from shared.runtime.command import Aggregate, Cause, Commands, Outcome
 from shared.runtime.parked import ParkedDesk, ReplayFailed
 from shared.runtime.policy import CancelTimer, DueTimer, Reaction, SetTimer, TimerChange, Timers
 from shared.runtime.projector import ProjectionSink
-from shared.runtime.timer_runner import ATTEMPTS_MAX, TimerRunner, next_due, plan_of
+from shared.runtime.timer_runner import ATTEMPTS_MAX, PostgresTimerRows, TimerRunner, next_due, plan_of
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.runtime.small_service import (
     ACCOUNT,
@@ -89,7 +89,7 @@ async def planned(service: SmallService, commands: Commands | None = None) -> Ti
     return TimerRunner(
         REMIND,
         service=SERVICE,
-        pool=service.pool,
+        rows=PostgresTimerRows(service.pool),
         keeper=readers.keeper,
         commands=commands or service.commands,
         clock=service.clock,

@@ -160,6 +160,13 @@ async def test_a_secondary_claim_repeats_the_primarys_answer_verbatim() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_patient_may_have_more_payers_than_a_claim_can_name() -> None:
+    claim = only_claim(await write(created(coverages=tuple(coverage(rank) for rank in range(1, 14)))))
+    assert claim.subscriber.responsibility == "P"
+    assert [other.responsibility for other in claim.other_coverages] == list("STABCDEFGH")
+
+
+@pytest.mark.asyncio
 async def test_an_answer_without_line_numbers_is_matched_by_its_procedure() -> None:
     told = answer(60_00, adjustment("CO", "45", 40_00))
     nameless = structs.replace(told, lines=(structs.replace(told.lines[0], line_id=""),))

@@ -1,0 +1,36 @@
+"""Does trouble of every kind change nothing, and is a run with the same seed the same run?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.checks import violations
+from tests.simulation.world import run
+
+_SEEDS = 24
+_PLAYED_AGAIN = (4, 8, 13)
+_DIGESTS = f"from tests.simulation.world import run; print(*(run(seed).digest for seed in {_PLAYED_AGAIN}))"
+
+
+@pytest.mark.parametrize("seed", range(_SEEDS))
+def test_trouble_changes_nothing(seed: int) -> None:
+    assert violations(run(seed), run(seed, is_calm=True)) == []
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_a_run_of_the_same_seed_is_the_same_run(hash_seed: str) -> None:
+    first = [run(seed).digest for seed in _PLAYED_AGAIN]
+    assert len(set(first)) == len(_PLAYED_AGAIN)
+    assert [run(seed).digest for seed in _PLAYED_AGAIN] == first
+    again = subprocess.run(
+        [sys.executable, "-c", _DIGESTS],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert again.stdout.split() == first
