@@ -50,6 +50,7 @@ from shared.runtime.web.application import Ready
 
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
 _TOKEN_SECONDS = 120.0
+_HEAD_SECONDS = 5.0  # how long a relay may need to say how far its log reaches
 _log = logging.getLogger(__name__)
 
 
@@ -161,6 +162,10 @@ def _unavailable(service: str) -> ASGIApp:
 # --- the driven clock -------------------------------------------------------------------------------------------------
 
 
+class _NotPublished(Exception):
+    """How far a service's log reaches cannot be told in time."""
+
+
 class Moment(BaseModel):
     kind: str
     now: datetime
@@ -183,11 +188,14 @@ class Quietness:
 
     async def busy(self) -> list[str]:
         """What is going on, as far as it was looked at; nothing when all is quiet."""
-        before = await self._heads()
-        for at_work in (self._busy_services, self._busy_sandbox, self._busy_edge, self._busy_sandbox):
-            if busy := await at_work():
-                return busy
-        return [] if await self._heads() == before else ["something was recorded meanwhile"]
+        try:
+            before = await self._heads()
+            for at_work in (self._busy_services, self._busy_sandbox, self._busy_edge, self._busy_sandbox):
+                if busy := await at_work():
+                    return busy
+            return [] if await self._heads() == before else ["something was recorded meanwhile"]
+        except _NotPublished as log:
+            return [f"{log} (its last events are not published yet)"]
 
     async def _busy_services(self) -> list[str]:
         of_each = await asyncio.gather(*(self._busy(service) for service in SERVICES))
@@ -216,7 +224,14 @@ class Quietness:
         return [] if answer.json()["idle"] else ["sandbox"]
 
     async def _heads(self) -> list[object]:
-        return [await self._platform.feed.covering(service, None) for service in SERVICES]
+        heads: list[object] = []
+        for service in SERVICES:
+            try:
+                async with asyncio.timeout(_HEAD_SECONDS):
+                    heads.append(await self._platform.feed.covering(service, None))
+            except TimeoutError:
+                raise _NotPublished(service) from None
+        return heads
 
 
 def clock_router(platform: Platform, quietness: Quietness) -> APIRouter:
