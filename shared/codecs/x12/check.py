@@ -9,11 +9,11 @@ person is called. Claims and remittances are checked one by one, so that memory 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from shared.codecs.x12 import claim_837d, claim_837i, claim_837p
+from shared.codecs.x12 import claim_837d, claim_837i, claim_837p, eligibility_check, status_check
 from shared.codecs.x12.acknowledgement_999 import GroupAcknowledgement
 from shared.codecs.x12.acknowledgement_check import check_group_acknowledgement, check_interchange_acknowledgement
 from shared.codecs.x12.balance import OutOfBalance, balance_of_claim, balance_of_payment
@@ -34,10 +34,11 @@ from shared.codecs.x12.remittance_835 import (
     RemittancePart,
     RemittanceReader,
 )
+from shared.codecs.x12.review_check import check_review
 from shared.codecs.x12.tokenizer import Limits, Segment, Source
 from shared.codecs.x12.values import cents_text, is_npi
 
-__all__ = ["Finding", "check", "json_document", "problems_of"]
+__all__ = ["Finding", "check", "finding_of", "json_document", "problems_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def check(
 
     `allow` names deviations that become warnings (UnknownDeviation for a wrong name). A wrong check digit of an NPI is a
     warning in what others sent, where it changes nothing that we do; before we send, it is an error (`npi="error"`)."""
-    return [_finding(problem) for problem in problems_of(source, allow=allow, npi=npi, limits=limits)]
+    return [finding_of(problem) for problem in problems_of(source, allow=allow, npi=npi, limits=limits)]
 
 
 def problems_of(
@@ -132,7 +133,8 @@ def _once(problems: Iterable[X12Error]) -> list[X12Error]:
     ]
 
 
-def _finding(problem: X12Error) -> Finding:
+def finding_of(problem: X12Error) -> Finding:
+    """A problem for a person and for a program."""
     return Finding(
         severity=problem.severity,
         segment=problem.segment,
@@ -152,7 +154,7 @@ class _SetCheck:
         self.opened = opened
         self.problems = problems
         self.npi: Severity = npi
-        self.hierarchy = HierarchyCheck(problems)
+        self.hierarchy = HierarchyCheck(problems, has_known_guide=guide_for(opened.kind, opened.guide) is not None)
         self.conformance: Conformance | None = None
         self.document = _document_check(opened, problems)
         self.pending: list[Segment] | None = []  # until BHT has told which side of a 278 it is
@@ -270,6 +272,16 @@ class _RemittanceWords:
                     pass
 
 
+_RULES: dict[str, Callable[[Sequence[Segment], Problems], None]] = {
+    "270": eligibility_check.check_request,
+    "271": eligibility_check.check_response,
+    "276": status_check.check_request,
+    "277": status_check.check_response,
+    "277CA": status_check.check_acknowledgement,
+    "278": check_review,
+}
+
+
 class _WholeWords:
     """Any other set: it is short, and read when it is whole."""
 
@@ -299,6 +311,9 @@ class _WholeWords:
         self.problems.extend(document.problems)
         if isinstance(document, GroupAcknowledgement):
             self.problems.extend(check_group_acknowledgement(document))
+        rules = _RULES.get(opened.kind)
+        if rules and guide_for(opened.kind, opened.guide):
+            rules(self.segments, self.problems)
 
 
 _Words: TypeAlias = _ClaimWords | _RemittanceWords | _WholeWords

@@ -39,6 +39,15 @@ class Reference(Struct, frozen=True, gc=False):
     value: str  # REF02
 
 
+class Trace(Struct, frozen=True, kw_only=True):
+    """TRN: `1` is the sender's own number, `2` the number that it answers."""
+
+    type: str = "1"  # TRN01
+    number: str  # TRN02
+    originator: str = ""  # TRN03, ten characters
+    division: str = ""  # TRN04
+
+
 class Contact(Struct, frozen=True, kw_only=True, gc=False):
     """PER: numbers are pairs of qualifier (TE EM FX EX UR) and number."""
 

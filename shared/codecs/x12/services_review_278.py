@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from shared.codecs.x12.elements import (
     Dated,
     Party,
+    Trace,
     loops,
     read_dated,
     read_party,
@@ -39,15 +40,6 @@ from shared.codecs.x12.writer import SegmentWriter, Value, write_interchange, wr
 GUIDE = "005010X217"
 FUNCTIONAL_ID = "HI"
 PAYER, REQUESTER, SUBSCRIBER, DEPENDENT, EVENT, SERVICE = "20", "21", "22", "23", "EV", "SS"  # HL03
-
-
-class Trace(Struct, frozen=True, kw_only=True):
-    """TRN: `1` is the sender's own number, `2` the number that it answers."""
-
-    type: str = "1"  # TRN01
-    number: str  # TRN02
-    originator: str = ""  # TRN03, ten characters
-    division: str = ""  # TRN04
 
 
 class Decision(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ SOUND = {
     "277CA": test_acknowledgements.BATCH,
     "TA1": test_acknowledgements.INTERCHANGE,
     "270": test_eligibility_270_271.ASKED,
-    "271": test_eligibility_270_271.ANSWERED,
+    "271": test_eligibility_270_271.ANSWERED.replace(b"EB*G*IND*30***23~", b"EB*G*IND*30***23*5000~"),
     "276": test_claim_status_276_277.ASKED,
     "277": test_claim_status_276_277.ANSWERED,
 }
