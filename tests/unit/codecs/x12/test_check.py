@@ -78,7 +78,7 @@ def test_a_remittance_a_cent_short_names_segment_found_and_expected() -> None:
     (finding,) = check(REMITTANCE.replace(b"BPR*I*401.25*", b"BPR*I*401.24*"))
     assert finding == Finding(
         severity="error",
-        segment=3,
+        segment=4,
         element="BPR02",
         rule="payment-is-the-sum-of-the-claims-less-the-provider-adjustments",
         found="401.24",
