@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +29,7 @@ from deploy.restore import restore as restore_backup
 from deploy.state import State, StateRefused, home, load
 from shared.codecs.x12.check import check, json_document
 from shared.codecs.x12.deviations import UnknownDeviation, deviations_named
-from shared.codecs.x12.envelope import sniff
+from shared.codecs.x12.envelope import holds_interchange
 from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
 from shared.runtime.identity import Role
@@ -228,6 +230,9 @@ def intake(files: list[Path]) -> None:
         raise typer.Exit(1)
 
 
+_PIECE_BYTES = 256 * 1024
+
+
 @x12_app.command("check")
 def x12_check(
     files: list[Path],
@@ -243,10 +248,12 @@ def x12_check(
     except UnknownDeviation as unknown:
         raise typer.BadParameter(str(unknown), param_hint="--allow") from None
     for file in files:
-        content = file.read_bytes()
-        findings = [asdict(finding) for finding in check(content, allow=allowed)]
+        with file.open("rb") as opened:
+            beginning = opened.read(_PIECE_BYTES)
+            pieces = chain([beginning], iter(partial(opened.read, _PIECE_BYTES), b""))
+            findings = [asdict(finding) for finding in check(pieces, allow=allowed)]
         is_ok = not any(finding["severity"] == "error" for finding in findings)
-        worst = max(worst, 2 if not sniff(content) else 0 if is_ok else 1)
+        worst = max(worst, 2 if not holds_interchange(beginning) else 0 if is_ok else 1)
         print(json.dumps({"file": str(file), "ok": is_ok, "findings": findings}))
     raise typer.Exit(worst)
 
@@ -255,7 +262,7 @@ def x12_check(
 def x12_json(file: Path) -> None:
     """The typed document as JSON. Exit 2 when it is not X12."""
     content = file.read_bytes()
-    if not sniff(content):
+    if not holds_interchange(content[:_PIECE_BYTES]):
         _err.print(f"{file} is not X12: it has no ISA segment")
         raise typer.Exit(2)
     print(json.dumps(json_document(content), indent=2, default=str))

@@ -41,8 +41,8 @@ from shared.codecs.x12.elements import (
     Procedure,
     loops,
     optional_quantity_text,
+    procedure_at,
     procedure_parts,
-    read_procedure,
     starts_with,
 )
 from shared.codecs.x12.envelope import Place, TransactionSet
@@ -179,7 +179,7 @@ def _line(segments: Sequence[Segment], problems: Problems) -> DentalLine:
     service = facts.dated("472")
     notes = [Segment(segments[0].number, ("NTE", "ADD", facts.note))] if facts.note else []
     return DentalLine(
-        procedure=read_procedure(sv3.components(1)),
+        procedure=procedure_at(sv3, 1),
         charged_cents=problems.cents(sv3, 2),
         place_of_service=sv3[3],
         areas=sv3.components(4),

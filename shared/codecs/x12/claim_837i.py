@@ -41,8 +41,8 @@ from shared.codecs.x12.elements import (
     loops,
     optional_cents_text,
     optional_quantity_text,
+    procedure_at,
     procedure_parts,
-    read_procedure,
     starts_with,
     write_dated,
 )
@@ -210,7 +210,7 @@ def _line(segments: Sequence[Segment], problems: Problems) -> InstitutionalLine:
     notes = [Segment(segments[0].number, ("NTE", "ADD", facts.note))] if facts.note else []
     return InstitutionalLine(
         revenue_code=sv2[1],
-        procedure=read_procedure(sv2.components(2)),
+        procedure=procedure_at(sv2, 2),
         charged_cents=problems.cents(sv2, 3),
         unit=sv2[4],
         units=problems.quantity(sv2, 5),

@@ -65,6 +65,7 @@ class LineAdjudication(Struct, frozen=True, kw_only=True):
     adjudicated_on: date | None = None  # DTP*573
     remaining_patient_cents: int | None = None  # AMT*EAF
     others: tuple[Segment, ...] = ()
+    place: Place = NOWHERE
 
 
 class OtherCoverage(Struct, frozen=True, kw_only=True):
@@ -87,6 +88,7 @@ class OtherCoverage(Struct, frozen=True, kw_only=True):
     payer: Party  # NM1*PR; REF*F8 is that payer's claim number
     adjudicated_on: date | None = None  # DTP*573 in 2330B, when it is not at the lines
     others: tuple[Segment, ...] = ()
+    place: Place = NOWHERE
 
 
 class ClaimLine(Struct, frozen=True, kw_only=True):
