@@ -18,12 +18,13 @@ from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.evidence.heads import Head
 from shared.runtime.evidence.sealer import HeadsDisagree
 from shared.runtime.feed import Feed, Partition
+from shared.runtime.fresh_fold import Step
 from shared.runtime.invariants import CheckResult, note
 from shared.runtime.parked import ParkedDesk
 from shared.runtime.progress import Progress, ReaderStatus
 from shared.runtime.projection import Projection
 from shared.runtime.queries import Covering, ReadDatabase, asc, page
-from shared.runtime.rebuild import Rebuilder, Rebuilt, Step
+from shared.runtime.rebuild import Rebuilder, Rebuilt
 from shared.runtime.refusals import refused_reactions
 from shared.runtime.relay import relay_of
 from shared.runtime.service import ServiceParts
