@@ -61,7 +61,7 @@ class Tooth(Struct, frozen=True, kw_only=True):
     surfaces: tuple[str, ...] = ()  # TOO03: B buccal, D distal, M mesial ...
 
 
-class DentalLine(ClaimLine, frozen=True, kw_only=True):
+class DentalLine(ClaimLine, frozen=True, kw_only=True, gc=False):
     """Loop 2400 of a dental claim."""
 
     procedure: Procedure | None  # SV301
@@ -75,7 +75,7 @@ class DentalLine(ClaimLine, frozen=True, kw_only=True):
     rendering: Party | None = None  # NM1*82, when not the claim's
 
 
-class DentalClaim(Claim, frozen=True, kw_only=True):
+class DentalClaim(Claim, frozen=True, kw_only=True, gc=False):
     """Loop 2300 of a dental claim."""
 
     place_of_service: str  # CLM05-1

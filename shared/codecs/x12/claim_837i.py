@@ -56,7 +56,7 @@ from shared.codecs.x12.writer import SegmentWriter
 GUIDE = "005010X223A2"
 
 
-class InstitutionalLine(ClaimLine, frozen=True, kw_only=True):
+class InstitutionalLine(ClaimLine, frozen=True, kw_only=True, gc=False):
     """Loop 2400 of an institutional claim."""
 
     revenue_code: str  # SV201
@@ -76,7 +76,7 @@ class Stay(Struct, frozen=True, kw_only=True):
     discharged_time: str = ""  # DTP*096
 
 
-class InstitutionalClaim(Claim, frozen=True, kw_only=True):
+class InstitutionalClaim(Claim, frozen=True, kw_only=True, gc=False):
     """Loop 2300 of an institutional claim."""
 
     facility_type: str  # CLM05-1: the first two digits of the type of bill, whose last is the frequency

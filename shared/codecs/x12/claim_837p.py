@@ -90,7 +90,7 @@ GUIDE = "005010X222A1"
 DIAGNOSES_MAX = 12
 
 
-class ServiceLine(ClaimLine, frozen=True, kw_only=True):
+class ServiceLine(ClaimLine, frozen=True, kw_only=True, gc=False):
     """Loop 2400 of a professional claim."""
 
     procedure: Procedure  # SV101
@@ -107,7 +107,7 @@ class ServiceLine(ClaimLine, frozen=True, kw_only=True):
     rendering: Party | None = None  # NM1*82, when not the claim's
 
 
-class ProfessionalClaim(Claim, frozen=True, kw_only=True):
+class ProfessionalClaim(Claim, frozen=True, kw_only=True, gc=False):
     """Loop 2300 of a professional claim."""
 
     place_of_service: str = ""  # CLM05-1
