@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.envelope import START, Position
 from shared.kernel.errors import Conflict, NotFound
@@ -77,7 +77,11 @@ class RefusedRow(BaseModel):
     message: str
 
 
-class ParkedKeyBody(BaseModel):
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class ParkedKeyBody(_Body):
     reader: str
     service: str
     stream: str
@@ -98,7 +102,7 @@ class Quiet(BaseModel):
     quiet: bool
 
 
-class RebuildBody(BaseModel):
+class RebuildBody(_Body):
     projection: str
 
 
@@ -110,7 +114,7 @@ class RebuildResult(BaseModel):
     differences: int | None  # between the rows that served and the new ones; null when there was nothing to compare
 
 
-class ContinueBody(BaseModel):
+class ContinueBody(_Body):
     because: str = Field(
         min_length=3, max_length=200, description="Stays in the signed head for ever: no personal data."
     )
