@@ -17,7 +17,7 @@ from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount
@@ -34,6 +34,7 @@ from shared.runtime.clock import FileClock
 from shared.runtime.host import VERSION, Host
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
+from shared.runtime.key_rotation import KeyRotation
 from shared.runtime.operations import Quiet
 from shared.runtime.platform import Platform, answers
 from shared.runtime.settings import Settings
@@ -43,7 +44,9 @@ from shared.runtime.web import (
     caller,
     create_app,
     documents_router,
+    emergencies_router,
     idempotency_key,
+    keys_router,
     openings_router,
 )
 from shared.runtime.web.application import Ready
@@ -172,6 +175,8 @@ class Moment(BaseModel):
 
 
 class Advance(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
     to: datetime
 
 
@@ -322,10 +327,19 @@ def edge_application(
             clock_router(platform, quietness),
             openings_router(platform.vault),
             documents_router(platform.documents),
+            emergencies_router(platform.emergencies),
+            keys_router(
+                KeyRotation(
+                    platform.settings.dsn("vault", "owner"), platform.settings.dsn("documents", "owner"), platform.roots
+                ),
+                platform.retention,
+                platform.vault,
+            ),
         ],
         ready=ready,
         description="The front door of Ledgerline.",
         public=public,
+        emergencies=platform.emergencies,
         json_bytes_max=gateway.json_bytes_max,
     )
 
