@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n 2 --dist loadfile
 
 
-.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean simulate test-faults test-tamper test-api test-retries validate fuzz browser test-ui
+.PHONY: help setup up down demo test test-unit test-contracts test-integration test-matrix test-e2e check lint format types schemas migrate bench logs kafka-jars clean simulate test-faults test-tamper test-canary test-api test-retries validate fuzz browser test-ui
 
 help: ## print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -73,6 +73,9 @@ test-faults: setup ## 200 patients, 90 days, 200 random kills and stops on each 
 
 simulate: setup ## all services in one process over a world that fails by a seed: SEEDS=2000, FIRST=0
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --first $(or $(FIRST),0)
+
+test-canary: setup ## a month on both feeds in which every personal field is a word of its own: none lies anywhere in clear
+	LEDGERLINE_TEST_LONG=1 $(PYTEST) -s tests/e2e/test_canaries.py
 
 test-tamper: setup ## 100,000 single bytes changed in stored events, and as many in an evidence pack: every one found
 	LEDGERLINE_TAMPERS=100000 $(PYTEST) -s -k single_byte tests/integration/runtime/test_tampering_at_random.py tests/integration/cycle/test_evidence.py

@@ -32,9 +32,9 @@ import asyncpg
 from deploy.archive import LOG, set_archive
 from deploy.state import State
 from shared.events.registry import SERVICES
-from shared.runtime.local_vault import ROOT_KEY_FILE
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
+from shared.runtime.wrapping import ROOT_KEY_FILE, ROOT_KEY_UNFINISHED
 
 FORMAT = 1
 MANIFEST, DIGEST, HOME, ROOT_KEY = "manifest.json", "manifest.sha256", "home.tar.gz", "root.key"
@@ -216,7 +216,11 @@ def _files_of(home: Path) -> Iterator[Path]:
             continue
         for path in (entry, *sorted(entry.rglob("*"))):
             is_of_sqlite = path.name.endswith((".sqlite-wal", ".sqlite-shm", ".sqlite-journal"))
-            if path != home / ROOT_KEY_FILE and not is_of_sqlite and (path.is_file() or path.is_dir()):
+            if (
+                path not in (home / ROOT_KEY_FILE, home / ROOT_KEY_UNFINISHED)
+                and not is_of_sqlite
+                and (path.is_file() or path.is_dir())
+            ):
                 yield path
 
 

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,15 +27,17 @@ from deploy.client import Client, NotRunning, Refused
 from deploy.practice import NotAPractice, read_practice
 from deploy.restore import restore as restore_backup
 from deploy.state import State, StateRefused, home, load
+from deploy.supervisor import TENANT
 from shared.codecs.x12.check import check, json_document
 from shared.codecs.x12.deviations import UnknownDeviation, deviations_named
-from shared.codecs.x12.envelope import sniff
+from shared.codecs.x12.envelope import holds_interchange
 from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
 from shared.runtime.identity import Role
 from shared.runtime.identity.directory import Directory
 from shared.runtime.native.backups import BackupFailed
 from shared.runtime.native.postgres import PostgresFailed, PostgresUnavailable
+from shared.runtime.wrapping import WrongRootKey, add_root_key, drop_older_root_keys
 
 app = typer.Typer(
     add_completion=False,
@@ -48,7 +52,9 @@ client_app = typer.Typer(
     no_args_is_help=True, help="Programs that get tokens with a key of their own (SMART Backend Services)."
 )
 heads_app = typer.Typer(no_args_is_help=True, help="Signed heads of the log.")
+keys_app = typer.Typer(no_args_is_help=True, help="Keys above personal values: what wraps what, and replacing them.")
 app.add_typer(heads_app, name="heads")
+app.add_typer(keys_app, name="keys")
 app.add_typer(x12_app, name="x12")
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(user_app, name="user")
@@ -71,6 +77,7 @@ _REFUSALS = (
     BackupFailed,
     PostgresFailed,
     PostgresUnavailable,
+    WrongRootKey,
 )
 
 
@@ -187,12 +194,12 @@ def _feed(text: str | None) -> Literal["postgres", "kafka"] | None:
     return None
 
 
-def _connected() -> Client:
+def _connected(tenant: str = TENANT) -> Client:
     folder = home()
     state = load(folder)
     if state is None:
         raise NotRunning("there is no system here yet: `ledgerline up` starts one")
-    return Client(folder, state)
+    return Client(folder, state, tenant=tenant)
 
 
 # --- the practice and its files ---------------------------------------------------------------------------------------
@@ -228,6 +235,9 @@ def intake(files: list[Path]) -> None:
         raise typer.Exit(1)
 
 
+_PIECE_BYTES = 256 * 1024
+
+
 @x12_app.command("check")
 def x12_check(
     files: list[Path],
@@ -243,10 +253,12 @@ def x12_check(
     except UnknownDeviation as unknown:
         raise typer.BadParameter(str(unknown), param_hint="--allow") from None
     for file in files:
-        content = file.read_bytes()
-        findings = [asdict(finding) for finding in check(content, allow=allowed)]
+        with file.open("rb") as opened:
+            beginning = opened.read(_PIECE_BYTES)
+            pieces = chain([beginning], iter(partial(opened.read, _PIECE_BYTES), b""))
+            findings = [asdict(finding) for finding in check(pieces, allow=allowed)]
         is_ok = not any(finding["severity"] == "error" for finding in findings)
-        worst = max(worst, 2 if not sniff(content) else 0 if is_ok else 1)
+        worst = max(worst, 2 if not holds_interchange(beginning) else 0 if is_ok else 1)
         print(json.dumps({"file": str(file), "ok": is_ok, "findings": findings}))
     raise typer.Exit(worst)
 
@@ -255,7 +267,7 @@ def x12_check(
 def x12_json(file: Path) -> None:
     """The typed document as JSON. Exit 2 when it is not X12."""
     content = file.read_bytes()
-    if not sniff(content):
+    if not holds_interchange(content[:_PIECE_BYTES]):
         _err.print(f"{file} is not X12: it has no ISA segment")
         raise typer.Exit(2)
     print(json.dumps(json_document(content), indent=2, default=str))
@@ -397,6 +409,68 @@ def heads_continue(
     with _connected() as client:
         answer = client.post(f"/api/{service}/ops/heads/continue", {"because": because})
     _out.print(f"head {answer['head']} of {service} goes on from head {answer['continues']}, {answer['size']} events")
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+Tenant = Annotated[str, typer.Argument(help="Whose key.")]
+
+
+@keys_app.command("show")
+def keys_show(tenant: Tenant = TENANT) -> None:
+    """Where the replacement of keys stands."""
+    with _connected(tenant) as client:
+        print(json.dumps(client.get("/keys")))
+
+
+@keys_app.command("rotate-root")
+def keys_rotate_root() -> None:
+    """Replace the root key while the system works. The old one stays behind it until `drop-roots`. Said again, it goes on."""
+    with _connected() as client:
+        if not client.get("/keys")["other_roots"]:
+            _out.print(f"root key {add_root_key(home())} is in front now")
+        answer = client.post("/keys/root", {})
+    _out.print(
+        f"{answer['rewrapped']} keys of tenants are wrapped anew. Back the root key up: older backups need the old one"
+    )
+
+
+@keys_app.command("drop-roots")
+def keys_drop_roots() -> None:
+    """Leave only the newest root key in its file. Backups from before its time then need a copy of the old one."""
+    with _connected() as client:
+        if client.get("/keys")["other_roots"]:
+            _err.print("something is wrapped under an older root key: `ledgerline keys rotate-root` goes on with it")
+            raise typer.Exit(1)
+    _out.print(f"{drop_older_root_keys(home())} older root keys are gone from the file")
+
+
+@keys_app.command("rotate-tenant")
+def keys_rotate_tenant(tenant: Tenant) -> None:
+    """Replace a tenant's key while the system works. Said again after it was stopped, it goes on."""
+    with _connected(tenant) as client:
+        state = client.get("/keys")
+        version = state["version"] + (0 if state["subjects"] or state["documents"] else 1)
+        answer = client.post("/keys/tenant", {"version": version})
+    _out.print(f"{tenant} has key {version}: {answer['rewrapped']} keys of people and documents are wrapped anew")
+
+
+@keys_app.command("retire")
+def keys_retire(tenant: Tenant) -> None:
+    """Remove a tenant's older keys for ever, ten minutes after they were replaced."""
+    with _connected(tenant) as client:
+        answer = client.post("/keys/retire", {})
+    _out.print(f"{answer['retired']} older keys of {tenant} are gone")
+
+
+@keys_app.command("documents")
+def keys_documents(patient: Annotated[str, typer.Argument(help="Id of the patient.")], tenant: Tenant = TENANT) -> None:
+    """Raw documents that say something about a patient, which destroying the patient's key does not close. One JSON line each."""
+    with _connected(tenant) as client:
+        for service in SERVICES:
+            for item in client.get(f"/api/{service}/documents-about/{patient}")["items"]:
+                print(json.dumps({"service": service, **item}))
 
 
 # --- a second copy ----------------------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ class NotRunning(Exception):
 
 
 class _Token(httpx.Auth):
-    def __init__(self, folder: Path, state: State) -> None:
+    def __init__(self, folder: Path, state: State, tenant: str) -> None:
+        self._tenant = tenant
         self._settings = Settings(mode="embedded", home=folder, http_port=state.port)
         self._made_at = -_TOKEN_SECONDS
         self._token = ""
@@ -54,7 +55,7 @@ class _Token(httpx.Auth):
         if given := os.environ.get("LEDGERLINE_TOKEN"):
             return given
         if time.monotonic() - self._made_at >= _TOKEN_SECONDS:
-            self._token = local_token(self._settings, [Role.ADMIN], TENANT)
+            self._token = local_token(self._settings, [Role.ADMIN], self._tenant)
             self._made_at = time.monotonic()
         return self._token
 
@@ -62,9 +63,21 @@ class _Token(httpx.Auth):
 class Client:
     """The running system, as its administrator or as whoever the token speaks of."""
 
-    def __init__(self, folder: Path, state: State, *, timeout_seconds: float = 120.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        state: State,
+        *,
+        timeout_seconds: float = 120.0,
+        transport: httpx.BaseTransport | None = None,
+        tenant: str = TENANT,
+    ) -> None:
         self._http = httpx.Client(
-            base_url=f"http://127.0.0.1:{state.port}", auth=_Token(folder, state), timeout=timeout_seconds
+            base_url=f"http://127.0.0.1:{state.port}",
+            auth=_Token(folder, state, tenant),
+            headers={"X-Ledgerline-Tenant": tenant} if tenant != TENANT else {},
+            timeout=timeout_seconds,
+            transport=transport,
         )
 
     def __enter__(self) -> Client:

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount
@@ -34,6 +34,7 @@ from shared.runtime.clock import FileClock
 from shared.runtime.host import VERSION, Host
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
+from shared.runtime.key_rotation import KeyRotation
 from shared.runtime.operations import Quiet
 from shared.runtime.platform import Platform, answers
 from shared.runtime.settings import Settings
@@ -43,13 +44,16 @@ from shared.runtime.web import (
     caller,
     create_app,
     documents_router,
+    emergencies_router,
     idempotency_key,
+    keys_router,
     openings_router,
 )
 from shared.runtime.web.application import Ready
 
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "te", "trailer"})
 _TOKEN_SECONDS = 120.0
+_HEAD_SECONDS = 5.0  # how long a relay may need to say how far its log reaches
 _log = logging.getLogger(__name__)
 
 
@@ -161,12 +165,18 @@ def _unavailable(service: str) -> ASGIApp:
 # --- the driven clock -------------------------------------------------------------------------------------------------
 
 
+class _NotPublished(Exception):
+    """How far a service's log reaches cannot be told in time."""
+
+
 class Moment(BaseModel):
     kind: str
     now: datetime
 
 
 class Advance(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
     to: datetime
 
 
@@ -183,11 +193,14 @@ class Quietness:
 
     async def busy(self) -> list[str]:
         """What is going on, as far as it was looked at; nothing when all is quiet."""
-        before = await self._heads()
-        for at_work in (self._busy_services, self._busy_sandbox, self._busy_edge, self._busy_sandbox):
-            if busy := await at_work():
-                return busy
-        return [] if await self._heads() == before else ["something was recorded meanwhile"]
+        try:
+            before = await self._heads()
+            for at_work in (self._busy_services, self._busy_sandbox, self._busy_edge, self._busy_sandbox):
+                if busy := await at_work():
+                    return busy
+            return [] if await self._heads() == before else ["something was recorded meanwhile"]
+        except _NotPublished as log:
+            return [f"{log} (its last events are not published yet)"]
 
     async def _busy_services(self) -> list[str]:
         of_each = await asyncio.gather(*(self._busy(service) for service in SERVICES))
@@ -216,7 +229,14 @@ class Quietness:
         return [] if answer.json()["idle"] else ["sandbox"]
 
     async def _heads(self) -> list[object]:
-        return [await self._platform.feed.covering(service, None) for service in SERVICES]
+        heads: list[object] = []
+        for service in SERVICES:
+            try:
+                async with asyncio.timeout(_HEAD_SECONDS):
+                    heads.append(await self._platform.feed.covering(service, None))
+            except TimeoutError:
+                raise _NotPublished(service) from None
+        return heads
 
 
 def clock_router(platform: Platform, quietness: Quietness) -> APIRouter:
@@ -307,10 +327,19 @@ def edge_application(
             clock_router(platform, quietness),
             openings_router(platform.vault),
             documents_router(platform.documents),
+            emergencies_router(platform.emergencies),
+            keys_router(
+                KeyRotation(
+                    platform.settings.dsn("vault", "owner"), platform.settings.dsn("documents", "owner"), platform.roots
+                ),
+                platform.retention,
+                platform.vault,
+            ),
         ],
         ready=ready,
         description="The front door of Ledgerline.",
         public=public,
+        emergencies=platform.emergencies,
         json_bytes_max=gateway.json_bytes_max,
     )
 

@@ -26,11 +26,11 @@ from deploy.backup import ASIDE, DIGEST, HOME, MANIFEST, ROOT_KEY, Manifest, fil
 from deploy.machine import at_port
 from shared.events.registry import SERVICES
 from shared.runtime.identity.private_files import write_privately
-from shared.runtime.local_vault import ROOT_KEY_FILE
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
 from shared.runtime.native.processes import free_ports, is_free
 from shared.runtime.store.migrate import begin_epoch
+from shared.runtime.wrapping import ROOT_KEY_FILE
 
 _EPOCH = "epoch"  # the highest that was begun here, whatever became of that state
 _KEPT = ("logs", "run", _EPOCH)

@@ -50,9 +50,20 @@ class _Payment:
 class Player:
     """Plays the days between the clock's present and `days` days later, then the time up to now."""
 
-    def __init__(self, client: Client, state: State, *, patients: int, days: int, seed: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        state: State,
+        *,
+        patients: int,
+        days: int,
+        seed: int,
+        invented: Callable[..., Practice] = invent,
+        heard: Callable[[bytes], None] = lambda acknowledgement: None,
+    ) -> None:
         self._client = client
-        self._mllp = MllpClient(state.mllp_port)
+        self._mllp = MllpClient(state.mllp_port, heard)
+        self._invented = invented
         self._seed = seed
         self._days = days
         self._patients = patients
@@ -67,7 +78,7 @@ class Player:
 
     def _play(self, told: Told) -> None:
         began = self._now()
-        practice = invent(patients=self._patients, first_day=began.date(), days=self._days, seed=self._seed)
+        practice = self._invented(patients=self._patients, first_day=began.date(), days=self._days, seed=self._seed)
         self._set_up()
         steps = list(_steps(began, self._days))
         for number, moment in enumerate(steps, start=1):
@@ -190,8 +201,9 @@ class Player:
 class MllpClient:
     """One connection to the gateway; a message is sent again until it is answered, as an EHR's interface engine does."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, heard: Callable[[bytes], None] = lambda acknowledgement: None) -> None:
         self._port = port
+        self._heard = heard
         self._socket: socket.socket | None = None
         self._decoder = MllpDecoder()
 
@@ -211,7 +223,7 @@ class MllpClient:
         give_up = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
-                code = _acknowledged(self._exchange(message))
+                code = _acknowledged(self.exchange(message))
             except OSError:
                 self._hang_up()
                 code = ""
@@ -224,7 +236,8 @@ class MllpClient:
                 raise TimeoutError(f"no acknowledgement within {SETTLE_SECONDS:g} s")
             time.sleep(0.1)
 
-    def _exchange(self, message: bytes) -> bytes:
+    def exchange(self, message: bytes) -> bytes:
+        """The acknowledgement, whatever it says. Raises OSError."""
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=30)
             self._decoder = MllpDecoder()
@@ -235,6 +248,7 @@ class MllpClient:
                 raise ConnectionResetError("the gateway closed the connection")
             for answer in self._decoder.feed(chunk):
                 if isinstance(answer, bytes):
+                    self._heard(answer)
                     return answer
 
 

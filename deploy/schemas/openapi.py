@@ -76,7 +76,10 @@ def _platform(verifier: TokenVerifier | None) -> Platform:
     return Platform(
         settings=settings,
         clock=SystemClock(),
+        roots=none("roots"),
         vault=none("vault"),
+        retention=none("retention"),
+        emergencies=none("emergencies"),
         documents=none("documents"),
         feed=none("feed"),
         stores=None,

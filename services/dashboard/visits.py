@@ -152,6 +152,12 @@ def route_of(page: Page, desk: Desk) -> Route:
     """The page behind its guards."""
 
     async def answer(request: Request) -> Response:
+        try:
+            return await guarded(request)
+        finally:
+            await request.close()  # files of a form
+
+    async def guarded(request: Request) -> Response:
         session = desk.sessions.find(request.cookies.get(COOKIE))
         if session is None:
             return to_login(request)

@@ -133,7 +133,9 @@ class FileTaking:
     async def _one(
         self, tenant: str, connection: str, content: bytes, planner: Planner, name: str, ordinal: str
     ) -> TakenView:
-        receipt = await self._desk.take(tenant, connection, content, planner, name=name)
+        # Whoever hands a file in may have named it after a patient: they are told its name, and it is kept nowhere.
+        kept = "" if connection == CONNECTION else name
+        receipt = await self._desk.take(tenant, connection, content, planner, name=kept)
         return TakenView(
             file=name,
             message=receipt.control_id or ordinal,

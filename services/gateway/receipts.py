@@ -114,7 +114,7 @@ class Receipt:
     body_hash: str
     kind: str
     type: str
-    name: str  # of the file it came in, where it came in one
+    name: str  # of the file it came in, where a partner left one
     document_id: str
     state: State
     answer: Answer

@@ -42,7 +42,7 @@ from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 from shared.runtime.store.event_store import EventStore
 from shared.runtime.tasks import Right, TaskRunner
 from shared.runtime.timer_runner import PostgresTimerRows, TimerRunner, plan_of
-from shared.runtime.web import create_app, events_router, evidence_router, streams_router
+from shared.runtime.web import create_app, documents_about_router, events_router, evidence_router, streams_router
 
 VERSION = "0.1.0"
 HEADS_POLL_SECONDS = 1.0  # how often the task looks whether it is time for a head
@@ -233,12 +233,14 @@ class Host:
             events_router(self.name, self._platform.feed),
             streams_router(self._stored_stream),
             evidence_router(evidence),
+            documents_about_router(self._pool),
             operations_router(operations),
         )
         return create_app(
             self.name,
             settings=self._platform.settings,
             verifier=self._platform.verifier,
+            emergencies=self._platform.emergencies,
             version=VERSION,
             routers=routers,
             ready=self._ready,

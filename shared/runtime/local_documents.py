@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from shared.kernel.errors import DomainError, NotFound
 from shared.runtime.availability import DocumentsUnavailable, outage_means
 from shared.runtime.documents import Document
-from shared.runtime.local_vault import SealBroken, tenant_transaction
+from shared.runtime.local_vault import tenant_transaction
 from shared.runtime.vault import Opener
+from shared.runtime.wrapping import SealBroken
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +54,8 @@ begin
     execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
   end loop;
 end $$;
+drop policy if exists every_tenant on documents;
+create policy every_tenant on documents to ledgerline_owner using (true) with check (true);  -- wraps keys anew
 revoke all on documents, pieces from public, ledgerline_app;
 grant select, insert on documents, pieces to ledgerline_app;
 """
@@ -157,10 +160,12 @@ class LocalDocuments:
 
     async def _store(self, tenant: str, document_id: str, content: bytes, kind: str) -> None:
         key = os.urandom(_KEY_BYTES)
-        wrapped = await self._keys.wrap_document_key(tenant, document_id, key)
         pieces = await _beside(len(content), _sealed, key, tenant, document_id, content)
         with outage_means(DocumentsUnavailable, "the document store"):
             async with tenant_transaction(self._pool, tenant) as connection:
+                # Not before: between wrapping and commit there is no more time than a transaction may take, which is less
+                # than that after which a tenant's older key may be removed.
+                wrapped = await self._keys.wrap_document_key(tenant, document_id, key)
                 # Who loses this race waits here until the winner has committed, and then has nothing to do.
                 is_first = await connection.fetchval(
                     "insert into documents (tenant, document_id, kind, bytes, pieces, wrapped)"

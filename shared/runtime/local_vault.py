@@ -1,9 +1,9 @@
 """Where do the keys of personal values lie on an installation without a key service, and who used them?
 
 One PostgreSQL database, `ledgerline_vault`: a data key for each subject, wrapped by its tenant's key, wrapped by the root key, which is
-in a file (mode 0600) or the environment and never in the database. AES-256-GCM throughout; the associated data bind a value to
+never in the database (`shared.runtime.wrapping`). AES-256-GCM throughout; the associated data bind a value to
 tenant, subject and field, so ciphertext that is moved does not open. What was opened is written in `openings`, which the
-application can add to and not change, before a value is given back. Erasing a subject destroys its key.
+application can add to and not change, before a value is given back. `shared.runtime.retention` destroys keys.
 
 Sources: NIST SP 800-38D (GCM, random 96-bit nonces), NIST SP 800-108 / RFC 5869 (derived keys), 45 CFR 164.312(a)(2)(iv) and (b).
 """
@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hmac
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
@@ -33,15 +32,26 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from shared.events.base import Sealed
 from shared.kernel.errors import DomainError
 from shared.runtime.availability import VaultUnavailable, outage_means
-from shared.runtime.settings import Settings
-from shared.runtime.vault import Opener
+from shared.runtime.emergencies import SCHEMA as EMERGENCIES
+from shared.runtime.emergencies import Emergencies
+from shared.runtime.retention import SCHEMA as RETENTION
+from shared.runtime.retention import Retention
+from shared.runtime.vault import IN_EMERGENCY, Opener
+from shared.runtime.wrapping import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    RootKeys,
+    SealBroken,
+    WrongRootKey,
+    bound,
+    unwrap_key,
+    wrap_key,
+)
 
 T = TypeVar("T")
 
-ROOT_KEY_FILE = Path("keys") / "root.key"
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
 _VERSION_BYTES = 2
+_WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + 16
 _SUBJECTS_REMEMBERED_MAX = 50_000
 _TENANTS_REMEMBERED_MAX = 1_000
 _BELIEVED_SECONDS = 30.0  # how long another process may open values of a subject after it was erased
@@ -51,17 +61,34 @@ SCHEMA = """
 create table if not exists root_check (is_only boolean primary key default true check (is_only), mark bytea not null);
 create table if not exists tenant_keys (
   tenant text primary key, wrapped bytea not null, created_at timestamptz not null default now());
+alter table tenant_keys add column if not exists version integer not null default 1;
+alter table tenant_keys add column if not exists root text not null default '';  -- the root key it is wrapped under
+alter table tenant_keys add column if not exists lookup bytea;  -- keys of ids and indexes, which stay when the tenant's key is replaced
+alter table tenant_keys add column if not exists closed_at timestamptz;  -- since when nothing more is wrapped under it
 create table if not exists subject_keys (
   tenant text not null, subject text not null, key_version integer not null default 1, wrapped bytea,
   created_at timestamptz not null default now(), erased_at timestamptz, erased_by text, erased_because text,
   primary key (tenant, subject, key_version),
   check ((wrapped is null) = (erased_at is not null)));
+alter table subject_keys add column if not exists wrapped_by integer not null default 1;  -- version of the tenant's key
+do $$
+begin
+  if not exists (select from pg_constraint where conname = 'tenant_keys_by_version') then
+    alter table tenant_keys drop constraint tenant_keys_pkey;
+    alter table tenant_keys add constraint tenant_keys_by_version primary key (tenant, version);
+    -- While a subject's key is wrapped under a key of the tenant, that one cannot be removed.
+    alter table subject_keys add constraint subject_keys_wrapped_by
+      foreign key (tenant, wrapped_by) references tenant_keys (tenant, version);
+  end if;
+end $$;
 create table if not exists openings (
   opening bigint generated always as identity primary key, opened_at timestamptz not null default now(),
   tenant text not null, actor text not null, subject text not null, field text not null, purpose text not null,
   count integer not null check (count > 0));
 create index if not exists openings_of_subject on openings (tenant, subject, opening);
 create index if not exists openings_by_actor on openings (tenant, actor, opening);
+create index if not exists openings_by_purpose on openings (tenant, purpose, opening);
+create index if not exists openings_by_day on openings (tenant, opened_at, opening);
 
 do $$
 declare
@@ -73,13 +100,18 @@ begin
     execute format('alter table %I force row level security', name);
     execute format('drop policy if exists own_tenant on %I', name);
     execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
+    execute format('drop policy if exists every_tenant on %I', name);
   end loop;
 end $$;
+-- The owner wraps keys anew when one above them is replaced (shared.runtime.key_rotation).
+create policy every_tenant on tenant_keys to ledgerline_owner using (true) with check (true);
+create policy every_tenant on subject_keys to ledgerline_owner using (true) with check (true);
 revoke all on root_check, tenant_keys, subject_keys, openings from public, ledgerline_app;
-grant select, insert on root_check, tenant_keys, openings to ledgerline_app;
+grant select, insert on root_check, openings to ledgerline_app;
+grant select, insert (tenant, wrapped, root) on tenant_keys to ledgerline_app;
 grant select, insert, update (wrapped, erased_at, erased_by, erased_because) on subject_keys to ledgerline_app;
 
--- A key is never replaced; it is only ever destroyed. What was opened stays written, for the owner too.
+-- The application never replaces a key; it only ever destroys one. What was opened stays written, for the owner too.
 create or replace function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% of % is refused', lower(tg_op), tg_table_name using errcode = 'insufficient_privilege';
@@ -87,35 +119,38 @@ end $$;
 create or replace trigger openings_stay before update or delete or truncate on openings
   for each statement execute function refuse_change();
 create or replace trigger keys_stay before update on subject_keys
-  for each row when (new.wrapped is not null) execute function refuse_change();
+  for each row when (new.wrapped is not null and current_user <> 'ledgerline_owner') execute function refuse_change();
 """
 
 _ENSURE_SUBJECTS = """
 with wanted as (select * from unnest($2::text[], $3::bytea[]) as w (subject, wrapped)),
-     made as (insert into subject_keys (tenant, subject, wrapped) select $1, subject, wrapped from wanted order by subject
-              on conflict do nothing returning subject, key_version, wrapped, erased_at)
-select subject, key_version, wrapped, erased_at from made
+     made as (insert into subject_keys (tenant, subject, wrapped, wrapped_by)
+              select $1, subject, wrapped, $4::integer from wanted
+               where exists (select from tenant_keys where tenant = $1 and version = $4::integer and closed_at is null)
+               order by subject on conflict do nothing returning subject, key_version, wrapped, wrapped_by)
+select subject, key_version, wrapped, wrapped_by from made
 union all
-select k.subject, k.key_version, k.wrapped, k.erased_at from subject_keys k
+select k.subject, k.key_version, k.wrapped, k.wrapped_by from subject_keys k
  where k.tenant = $1 and k.subject = any($2::text[])
 """
 _SUBJECTS = """
-select subject, key_version, wrapped, erased_at from subject_keys where tenant = $1 and subject = any($2::text[])
+select subject, key_version, wrapped, wrapped_by from subject_keys where tenant = $1 and subject = any($2::text[])
 """
+_TENANT_KEYS = "select version, wrapped, root, lookup from tenant_keys where tenant = $1 order by version desc"
 _OPENINGS = """
-insert into openings (tenant, actor, subject, field, purpose, count)
-select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
+insert into openings (tenant, actor, subject, field, purpose, count, emergency)
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[])
 """
 
-
-class WrongRootKey(Exception):
-    """The root key is not the one under which this vault was made, or cannot be had. Nothing could be opened with another."""
-
-
-class SealBroken(DomainError):
-    """A sealed value does not open under its tenant, subject and field: it was changed or moved."""
-
-    code = "seal-broken"
+_FIND_OPENINGS = """
+select opening, opened_at, actor, subject, field, purpose, count, emergency from openings
+ where tenant = $1 and ($2::text is null or subject = $2) and ($3::text is null or actor = $3)
+   and ($4::text is null or purpose = $4)
+   and ($5::date is null or (opened_at >= $5::date::timestamp at time zone 'UTC'
+                             and opened_at < ($5::date + 1)::timestamp at time zone 'UTC'))
+   and ($6::bigint is null or emergency = $6) and ($7::bigint is null or opening < $7)
+ order by opening desc limit $8
+"""
 
 
 class SubjectErased(DomainError):
@@ -133,6 +168,7 @@ class Opening(NamedTuple):
     field: str
     purpose: str
     times: int
+    emergency: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,46 +179,15 @@ class _SubjectKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _TenantKeys:
-    wrapping: AESGCM
-    documents: AESGCM
+class TenantKeys:
+    """A tenant's keys: the newest version wraps, older ones open what they wrapped until all of it was wrapped anew."""
+
+    newest: int
+    subjects: Mapping[int, AESGCM]
+    documents: Mapping[int, AESGCM]
     index: bytes
     ids: bytes
-
-
-def load_root_key(settings: Settings) -> bytes:
-    """The root key from the environment, or from its file, which is made on first use in the embedded mode.
-
-    Raises WrongRootKey when there is none or it is not 32 bytes, PermissionError when others can read the file.
-    """
-    if text := settings.root_key.get_secret_value():
-        return _root_key_of(text)
-    path = settings.home / ROOT_KEY_FILE
-    if not path.exists() and settings.mode != "embedded":
-        raise WrongRootKey(f"no root key: set LEDGERLINE_ROOT_KEY or put it into {path}")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(os.urandom(_KEY_BYTES)))
-            file.flush()
-            os.fsync(file.fileno())
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: it must have mode 0600")
-    return _root_key_of(path.read_text())
-
-
-def _root_key_of(text: str) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise WrongRootKey("the root key is 32 bytes in base64")
-    return key
+    read_at: float
 
 
 async def create_vault_schema(owner_dsn: str) -> None:
@@ -192,6 +197,8 @@ async def create_vault_schema(owner_dsn: str) -> None:
         async with connection.transaction():
             await connection.execute("select pg_advisory_xact_lock(7701)")  # two processes may start together
             await connection.execute(SCHEMA)
+            await connection.execute(RETENTION)
+            await connection.execute(EMERGENCIES)
     finally:
         await connection.close()
 
@@ -199,22 +206,22 @@ async def create_vault_schema(owner_dsn: str) -> None:
 class LocalVault:
     """The Vault port on PostgreSQL. Make it with `connect`."""
 
-    def __init__(self, pool: asyncpg.Pool, root_key: bytes) -> None:
+    def __init__(self, pool: asyncpg.Pool, roots: RootKeys) -> None:
         self._pool = pool
-        self._root = AESGCM(root_key)
+        self._roots = roots
         self._subjects: OrderedDict[tuple[str, str], _SubjectKey] = OrderedDict()
-        self._tenants: OrderedDict[str, _TenantKeys] = OrderedDict()
+        self._tenants: OrderedDict[str, TenantKeys] = OrderedDict()
         self._record = _OpeningRecord(pool)
 
     @classmethod
-    async def connect(cls, dsn: str, root_key: bytes, *, connections_max: int = 4) -> LocalVault:
+    async def connect(cls, dsn: str, roots: RootKeys, *, connections_max: int = 4) -> LocalVault:
         """A vault on the tables of `create_vault_schema`. Raises VaultUnavailable, WrongRootKey."""
         with outage_means(VaultUnavailable, "the vault"):
             pool = await asyncpg.create_pool(
                 dsn, min_size=1, max_size=connections_max, timeout=5.0, command_timeout=15.0, server_settings=_SETTINGS
             )
-            await _check_root_key(pool, root_key)
-        return cls(pool, root_key)
+            await _check_root_key(pool, roots)
+        return cls(pool, roots)
 
     async def close(self) -> None:
         await self._record.finish()
@@ -227,14 +234,17 @@ class LocalVault:
         missing = sorted({subject for subject in subjects if not self._is_fresh(tenant, subject)})
         if not missing:
             return
-        wrapping = (await self._keys_of(tenant)).wrapping
-        new = [_wrapped(wrapping, os.urandom(_KEY_BYTES), "subject", tenant, subject) for subject in missing]
-        while missing:  # a key that another process makes in the same moment is not seen until that has committed
-            found = await self._fetch(tenant, _ENSURE_SUBJECTS, missing, new)
-            self._take(tenant, wrapping, found)
+        while missing:
+            # A key that another process makes in the same moment is not seen until that has committed, and none is made
+            # under a key of the tenant that was closed: then there is a newer one.
+            keys = await self._keys_of(tenant, believed_seconds=_BELIEVED_SECONDS)
+            cipher = keys.subjects[keys.newest]
+            new = [wrap_key(cipher, os.urandom(KEY_BYTES), "subject", tenant, subject) for subject in missing]
+            found = await self._fetch(tenant, _ENSURE_SUBJECTS, missing, new, keys.newest)
+            await self._take(tenant, found)
             got = {row["subject"] for row in found}
-            new = [wrapped for subject, wrapped in zip(missing, new, strict=True) if subject not in got]
-            missing = [subject for subject in missing if subject not in got]
+            if missing == (missing := [subject for subject in missing if subject not in got]):
+                await self._keys_of(tenant, believed_seconds=0)
 
     def seal(self, tenant: str, sealed: Sealed[Any]) -> str:
         """The token of a fresh value: base64 of key version, nonce and ciphertext.
@@ -246,9 +256,9 @@ class LocalVault:
             raise LookupError("the key of this subject is not at hand: call keys_for first")
         if key.cipher is None:
             raise SubjectErased("the key of this subject was destroyed", subject=sealed.subject)
-        nonce = os.urandom(_NONCE_BYTES)
-        bound = _bound("value", tenant, sealed.subject, sealed.field)
-        ciphertext = key.cipher.encrypt(nonce, msgspec.json.encode(sealed.read_fresh()), bound)
+        nonce = os.urandom(NONCE_BYTES)
+        bound_to = bound("value", tenant, sealed.subject, sealed.field)
+        ciphertext = key.cipher.encrypt(nonce, msgspec.json.encode(sealed.read_fresh()), bound_to)
         return base64.b64encode(key.version.to_bytes(_VERSION_BYTES) + nonce + ciphertext).decode()
 
     # --- opening ---
@@ -270,7 +280,7 @@ class LocalVault:
         ]
         counts = Counter((one.subject, one.field) for one in at_rest)
         await self._record.write(
-            Opening(tenant, opener.actor, subject, field, opener.purpose, count)
+            Opening(tenant, opener.actor, subject, field, opener.purpose, count, IN_EMERGENCY.get())
             for (subject, field), count in counts.items()
         )
         return values
@@ -283,10 +293,10 @@ class LocalVault:
             raise SubjectErased("the key of this subject was destroyed", subject=sealed.subject)
         try:
             raw = base64.b64decode(sealed.token or "", validate=True)
-            nonce, ciphertext = raw[_VERSION_BYTES:][:_NONCE_BYTES], raw[_VERSION_BYTES + _NONCE_BYTES :]
+            nonce, ciphertext = raw[_VERSION_BYTES:][:NONCE_BYTES], raw[_VERSION_BYTES + NONCE_BYTES :]
             if int.from_bytes(raw[:_VERSION_BYTES]) != key.version:
                 raise InvalidTag
-            clear = key.cipher.decrypt(nonce, ciphertext, _bound("value", tenant, sealed.subject, sealed.field))
+            clear = key.cipher.decrypt(nonce, ciphertext, bound("value", tenant, sealed.subject, sealed.field))
             return msgspec.json.decode(clear, type=as_type)
         except (InvalidTag, ValueError, msgspec.MsgspecError):
             # Not chained: msgspec's text may quote the value.
@@ -295,28 +305,31 @@ class LocalVault:
     async def _have(self, tenant: str, subjects: Iterable[str]) -> None:
         missing = sorted(subject for subject in subjects if not self._is_fresh(tenant, subject))
         if missing:
-            wrapping = (await self._keys_of(tenant)).wrapping
-            self._take(tenant, wrapping, await self._fetch(tenant, _SUBJECTS, missing))
+            await self._take(tenant, await self._fetch(tenant, _SUBJECTS, missing))
 
     # --- looking up, ids, documents ---
 
     async def blind_index(self, tenant: str, field: str, value: str) -> str:
         """HMAC-SHA-256 under a key of the tenant; case and outer blanks do not matter."""
         key = (await self._keys_of(tenant)).index
-        return hmac.digest(key, _bound("index", field, value.strip().upper()), "sha256").hex()
+        return hmac.digest(key, bound("index", field, value.strip().upper()), "sha256").hex()
 
     async def tenant_key(self, tenant: str) -> bytes:
         """The key from which shared ids of this tenant are computed: the same in every process, for ever."""
         return (await self._keys_of(tenant)).ids
 
     async def wrap_document_key(self, tenant: str, document_id: str, key: bytes) -> bytes:
-        """A document's own key, wrapped for its tenant."""
-        return _wrapped((await self._keys_of(tenant)).documents, key, "document", tenant, document_id)
+        """A document's own key, wrapped for its tenant, behind the version of the tenant's key."""
+        keys = await self._keys_of(tenant, believed_seconds=_BELIEVED_SECONDS)
+        return wrap_document_key(keys, keys.newest, tenant, document_id, key)
 
     async def open_document_key(self, tenant: str, document_id: str, wrapped: bytes, opener: Opener) -> bytes:
         """The reverse, recorded as an opening of the document. Raises SealBroken."""
-        key = _unwrapped((await self._keys_of(tenant)).documents, wrapped, "document", tenant, document_id)
-        opening = Opening(tenant, opener.actor, f"document/{document_id}", "document", opener.purpose, 1)
+        keys = await self._having(tenant, {version_of_document_key(wrapped)})
+        key = unwrap_document_key(keys, tenant, document_id, wrapped)
+        opening = Opening(
+            tenant, opener.actor, f"document/{document_id}", "document", opener.purpose, 1, IN_EMERGENCY.get()
+        )
         await self._record.write([opening])
         return key
 
@@ -328,38 +341,28 @@ class LocalVault:
         *,
         subject: str | None = None,
         actor: str | None = None,
+        purpose: str | None = None,
+        day: date | None = None,
+        emergency: int | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> list[dict[str, Any]]:
-        """Who opened what, newest first: of one subject, by one actor, or all; `before` is the last `opening` seen."""
-        found = await self._fetch(
-            tenant,
-            "select opening, opened_at, actor, subject, field, purpose, count from openings"
-            " where tenant = $1 and ($2::text is null or subject = $2) and ($3::text is null or actor = $3)"
-            " and ($4::bigint is null or opening < $4) order by opening desc limit $5",
-            subject,
-            actor,
-            before,
-            limit,
-        )
+        """Who opened what, newest first: of one subject, by one actor, for one purpose, on one day (UTC), in one emergency, or
+        all; `before` is the last `opening` seen."""
+        found = await self._fetch(tenant, _FIND_OPENINGS, subject, actor, purpose, day, emergency, before, limit)
         return [dict(row) for row in found]
 
-    async def erase(self, tenant: str, subject: str, *, actor: str, because: str) -> bool:
-        """Destroy the key of a subject: what was sealed under it is gone from store, log and backups of them.
-
-        False when there was none left. Other processes stop opening within half a minute. Backups of the vault itself
-        must be let go as well.
-        """
-        found = await self._fetch(
-            tenant,
-            "update subject_keys set wrapped = null, erased_at = now(), erased_by = $3, erased_because = $4"
-            " where tenant = $1 and subject = $2 and wrapped is not null returning subject",
-            subject,
-            actor,
-            because,
-        )
+    def forget(self, tenant: str, subject: str) -> None:
+        """Look the key of a subject up anew: it was destroyed. Other processes stop opening within half a minute."""
         self._subjects.pop((tenant, subject), None)
-        return bool(found)
+
+    def retention(self, years: int) -> Retention:
+        """Who locks and destroys keys of this vault."""
+        return Retention(self._pool, years=years)
+
+    def emergencies(self) -> Emergencies:
+        """Who is let in beyond their role, and was."""
+        return Emergencies(self._pool)
 
     # --- keys at hand ---
 
@@ -370,29 +373,42 @@ class LocalVault:
         self._subjects.move_to_end((tenant, subject))
         return True
 
-    def _take(self, tenant: str, wrapping: AESGCM, found: Sequence[asyncpg.Record]) -> None:
+    async def _take(self, tenant: str, found: Sequence[asyncpg.Record]) -> None:
         """Keep the newest key of each subject."""
+        keys = await self._having(tenant, {row["wrapped_by"] for row in found if row["wrapped"] is not None})
         now = time.monotonic()
         for row in sorted(found, key=lambda row: int(row["key_version"])):
-            subject, wrapped = row["subject"], row["wrapped"]
+            subject, kept = row["subject"], row["wrapped"]
             cipher = None
-            if wrapped is not None:
-                cipher = AESGCM(_unwrapped(wrapping, wrapped, "subject", tenant, subject))
+            if kept is not None:
+                cipher = AESGCM(unwrap_key(keys.subjects[row["wrapped_by"]], kept, "subject", tenant, subject))
             self._subjects[tenant, subject] = _SubjectKey(version=row["key_version"], cipher=cipher, read_at=now)
             self._subjects.move_to_end((tenant, subject))
         while len(self._subjects) > _SUBJECTS_REMEMBERED_MAX:
             self._subjects.popitem(last=False)
 
-    async def _keys_of(self, tenant: str) -> _TenantKeys:
-        if (known := self._tenants.get(tenant)) is not None:
+    async def _having(self, tenant: str, versions: Iterable[int]) -> TenantKeys:
+        """The tenant's keys with these versions among them. Raises SealBroken when there is none such any more."""
+        keys = await self._keys_of(tenant)
+        if not keys.subjects.keys() >= set(versions):
+            keys = await self._keys_of(tenant, believed_seconds=0)
+        if not keys.subjects.keys() >= set(versions):
+            raise SealBroken("the tenant's key under which this was wrapped is gone")
+        return keys
+
+    async def _keys_of(self, tenant: str, *, believed_seconds: float = float("inf")) -> TenantKeys:
+        known = self._tenants.get(tenant)
+        if known is not None and time.monotonic() - known.read_at <= believed_seconds:
             self._tenants.move_to_end(tenant)
             return known
-        new = _wrapped(self._root, os.urandom(_KEY_BYTES), "tenant", tenant)
-        await self._fetch(
-            tenant, "insert into tenant_keys (tenant, wrapped) values ($1, $2) on conflict do nothing", new
-        )
-        found = await self._fetch(tenant, "select wrapped from tenant_keys where tenant = $1")
-        self._tenants[tenant] = keys = _derived(_unwrapped(self._root, found[0]["wrapped"], "tenant", tenant))
+        found = await self._fetch(tenant, _TENANT_KEYS)
+        if not found:
+            self._roots.refresh()  # nothing new is wrapped under a root key that another process has replaced
+            new = self._roots.wrap(os.urandom(KEY_BYTES), "tenant", tenant)
+            statement = "insert into tenant_keys (tenant, wrapped, root) values ($1, $2, $3) on conflict do nothing"
+            await self._fetch(tenant, statement, new, self._roots.newest)
+            found = await self._fetch(tenant, _TENANT_KEYS)
+        self._tenants[tenant] = keys = tenant_keys(self._roots, tenant, found)
         while len(self._tenants) > _TENANTS_REMEMBERED_MAX:
             self._tenants.popitem(last=False)
         return keys
@@ -472,40 +488,54 @@ async def tenant_transaction(pool: asyncpg.Pool, tenant: str) -> AsyncIterator[a
         yield connection
 
 
-async def _check_root_key(pool: asyncpg.Pool, root_key: bytes) -> None:
+async def _check_root_key(pool: asyncpg.Pool, roots: RootKeys) -> None:
     """The vault remembers a mark of the key it was made under, so that a wrong one is found out before it seals anything."""
-    mark = hmac.digest(root_key, b"ledgerline root key", "sha256")
-    await pool.execute("insert into root_check (mark) values ($1) on conflict do nothing", mark)
+    await pool.execute("insert into root_check (mark) values ($1) on conflict do nothing", roots.marks[0])
     kept = await pool.fetchval("select mark from root_check")
-    if not hmac.compare_digest(kept, mark):
+    if not any(hmac.compare_digest(kept, mark) for mark in roots.marks):
         raise WrongRootKey("the root key is not the one under which this vault was made: restore it from its backup")
 
 
-def _derived(tenant_key: bytes) -> _TenantKeys:
-    def expand(purpose: bytes) -> bytes:
-        return HKDFExpand(hashes.SHA256(), _KEY_BYTES, b"ledgerline " + purpose).derive(tenant_key)
+# --- the keys of a tenant ---------------------------------------------------------------------------------------------
 
-    return _TenantKeys(
-        wrapping=AESGCM(expand(b"subject keys")),
-        documents=AESGCM(expand(b"document keys")),
-        index=expand(b"blind index"),
-        ids=expand(b"shared ids"),
+
+def tenant_keys(roots: RootKeys, tenant: str, rows: Sequence[asyncpg.Record]) -> TenantKeys:
+    """From the rows of a tenant, newest first."""
+    secrets = {row["version"]: roots.unwrap(row["root"], row["wrapped"], "tenant", tenant) for row in rows}
+    newest = rows[0]
+    lookup = lookup_keys(roots, tenant, newest, secrets[newest["version"]])
+    return TenantKeys(
+        newest=newest["version"],
+        subjects={version: AESGCM(_derived(secret, b"subject keys")) for version, secret in secrets.items()},
+        documents={version: AESGCM(_derived(secret, b"document keys")) for version, secret in secrets.items()},
+        index=lookup[:KEY_BYTES],
+        ids=lookup[KEY_BYTES:],
+        read_at=time.monotonic(),
     )
 
 
-def _wrapped(cipher: AESGCM, key: bytes, *names: str) -> bytes:
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + cipher.encrypt(nonce, key, _bound(*names))
+def lookup_keys(roots: RootKeys, tenant: str, row: asyncpg.Record, secret: bytes) -> bytes:
+    """The keys of blind indexes and of shared ids, one behind the other: what they computed is in the log for ever, so they
+    stay what the tenant's first key gave."""
+    if row["lookup"] is not None:
+        return roots.unwrap(row["root"], row["lookup"], "lookup", tenant)
+    return _derived(secret, b"blind index") + _derived(secret, b"shared ids")
 
 
-def _unwrapped(cipher: AESGCM, wrapped: bytes, *names: str) -> bytes:
-    try:
-        return cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _bound(*names))
-    except InvalidTag:
-        raise SealBroken(f"the key of a {names[0]} does not open: it was changed or moved") from None
+def wrap_document_key(keys: TenantKeys, version: int, tenant: str, document_id: str, key: bytes) -> bytes:
+    kept = wrap_key(keys.documents[version], key, "document", tenant, document_id)
+    return version.to_bytes(_VERSION_BYTES) + kept
 
 
-def _bound(*names: str) -> bytes:
-    """Associated data that no other names give: each part with its length."""
-    parts = [name.encode() for name in names]
-    return b"".join(len(part).to_bytes(4) + part for part in parts)
+def unwrap_document_key(keys: TenantKeys, tenant: str, document_id: str, kept: bytes) -> bytes:
+    cipher = keys.documents[version_of_document_key(kept)]
+    return unwrap_key(cipher, kept[-_WRAPPED_BYTES:], "document", tenant, document_id)
+
+
+def version_of_document_key(kept: bytes) -> int:
+    """Of the tenant's key under which it is wrapped; the first release wrote no version."""
+    return 1 if len(kept) == _WRAPPED_BYTES else int.from_bytes(kept[:_VERSION_BYTES])
+
+
+def _derived(tenant_key: bytes, purpose: bytes) -> bytes:
+    return HKDFExpand(hashes.SHA256(), KEY_BYTES, b"ledgerline " + purpose).derive(tenant_key)

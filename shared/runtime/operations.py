@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.envelope import START, Position
 from shared.kernel.errors import Conflict, NotFound
@@ -101,7 +101,11 @@ class RefusedRow(BaseModel):
     message: str
 
 
-class ParkedKeyBody(BaseModel):
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class ParkedKeyBody(_Body):
     reader: str
     service: str
     stream: str
@@ -123,7 +127,7 @@ class Quiet(BaseModel):
     busy: list[str] = Field(description="What is going on: names of readers, timers, tasks.")
 
 
-class RebuildBody(BaseModel):
+class RebuildBody(_Body):
     projection: str
 
 
@@ -147,7 +151,7 @@ class RebuildProgress(BaseModel):
     result: RebuildResult | None
 
 
-class ContinueBody(BaseModel):
+class ContinueBody(_Body):
     because: str = Field(
         min_length=3, max_length=200, description="Stays in the signed head for ever: no personal data."
     )

@@ -151,7 +151,7 @@ class ParkedDesk:
         """
         apply = self._apply.get(reader)
         if apply is None:
-            raise NotFound(f"no reader {reader} here")
+            raise NotFound("there is no such reader here")
         await self._count_attempt(tenant, reader, service, stream)
         async with self._pool.acquire() as connection, connection.transaction():
             events = await self._locked(connection, tenant, reader, service, stream)

@@ -17,6 +17,7 @@ from shared.events.envelope import Position
 from shared.events.registry import SERVICES
 from shared.runtime.broker import Broker
 from shared.runtime.clock import Clock, FileClock, SystemClock
+from shared.runtime.emergencies import Emergencies
 from shared.runtime.feed import Feed, Partition
 from shared.runtime.identity import TokenVerifier
 from shared.runtime.identity.issuer import signing_key
@@ -25,16 +26,21 @@ from shared.runtime.identity.revocations import FILE, Revocations
 from shared.runtime.identity.tokens import ClaimNames
 from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.local_documents import LocalDocuments, create_documents_schema
-from shared.runtime.local_vault import LocalVault, create_vault_schema, load_root_key
+from shared.runtime.local_vault import LocalVault, create_vault_schema
 from shared.runtime.postgres_feed import PostgresFeed
+from shared.runtime.retention import Retention
 from shared.runtime.settings import Settings
+from shared.runtime.wrapping import RootKeys, load_root_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     settings: Settings
     clock: Clock
+    roots: RootKeys
     vault: LocalVault
+    retention: Retention
+    emergencies: Emergencies
     documents: LocalDocuments
     feed: Feed
     stores: PostgresFeed | None  # beside the kafka feed, on one machine
@@ -54,13 +60,17 @@ async def open_platform(settings: Settings, verifier: TokenVerifier | None = Non
     clock = clock_of(settings)
     await create_vault_schema(settings.dsn("vault", "owner"))
     await create_documents_schema(settings.dsn("documents", "owner"))
-    vault = await LocalVault.connect(settings.dsn("vault"), load_root_key(settings))
+    roots = load_root_keys(settings)
+    vault = await LocalVault.connect(settings.dsn("vault"), roots)
     documents = await LocalDocuments.connect(settings.dsn("documents"), vault, bytes_max=settings.document_bytes_max)
     feed, stores = _feed(settings, clock)
     return Platform(
         settings=settings,
         clock=clock,
+        roots=roots,
         vault=vault,
+        emergencies=vault.emergencies(),
+        retention=vault.retention(settings.retention_years),
         documents=documents,
         feed=feed,
         stores=stores,

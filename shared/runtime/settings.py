@@ -97,7 +97,12 @@ class Settings(BaseSettings):
     )  # our own edge: what comes to it has been counted
 
     # Keys
-    root_key: SecretStr = _NO_SECRET  # 32 bytes in base64; empty: the file keys/root.key under home
+    root_key: SecretStr = (
+        _NO_SECRET  # 32 bytes in base64 a line, newest first; empty: the file keys/root.key under home
+    )
+
+    # How long a person's key is kept after its values were last made or opened, before anybody can destroy it
+    retention_years: int = Field(default=10, ge=0, le=100)
 
     # Tamper evidence: where signed heads of the log are kept beside the database, and what signs them
     heads_folder: Path | None = None  # a place that the owner of the database cannot change; empty: heads under home

@@ -7,12 +7,16 @@ whose, what and why in one place.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from shared.events.base import Sealed
 
 T = TypeVar("T")
+
+# The emergency that lets in whoever this request is from, beyond their role; what is opened for it is marked with it.
+IN_EMERGENCY: ContextVar[int | None] = ContextVar("in_emergency", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from tests.benchmarks import (
     projection,
     rebuild,
     rebuild_memory,
+    sizes,
     upload,
     visibility,
     worklist,
@@ -113,6 +114,10 @@ def _documents(stage: Stage) -> list[Row]:
     return documents.run(claims=2_000, rounds=3) if stage.is_quick else documents.run()
 
 
+def _sizes(stage: Stage) -> list[Row]:
+    return sizes.run(sizes=(1, 10), rounds=1, tell=stage.tell) if stage.is_quick else sizes.run(tell=stage.tell)
+
+
 def _upload(stage: Stage) -> list[Row]:
     claims = 1_000 if stage.is_quick else upload.CLAIMS
     return as_in_production(upload.run(stage.postgres, claims=claims, tell=stage.tell))
@@ -138,6 +143,7 @@ BENCHES: Sequence[Bench] = (
     Bench(name="visible-postgres", run=_visible_on_postgres),
     Bench(name="visible-kafka", run=_visible_on_kafka, needs_kafka=True),
     Bench(name="documents", run=_documents),
+    Bench(name="sizes", run=_sizes),
     Bench(name="upload", run=_upload),
     Bench(name="worklist", run=_worklist),
     Bench(name="pages", run=_pages),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 _ISA = "ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*{receiver:<15}*260320*1200*^*00501*000000001*0*T*:~"
 
@@ -13,12 +14,12 @@ def claim_numbers(count: int) -> list[str]:
 
 def remittance(claim_ids: Sequence[str], *, trace: str = "BENCHTRACE") -> bytes:
     """An 835 with two lines a claim, adjusted by contract and by the patient's share, that balances to the cent."""
-    body: list[str] = []
-    paid = 0
-    for number, claim_id in enumerate(claim_ids):
-        segments, cents = _paid_claim(number, claim_id)
-        body += segments
-        paid += cents
+    return b"".join(written_remittance(claim_ids, trace=trace))
+
+
+def written_remittance(claim_ids: Sequence[str], *, trace: str = "BENCHTRACE") -> Iterator[bytes]:
+    """The same, segment by segment."""
+    paid = sum(shares_of(number)[0] for number in range(len(claim_ids)))
     head = [
         f"BPR*I*{_amount(paid)}*C*ACH*CCP*01*999999999*DA*123*1512345678**01*999988880*DA*98765*20260320",
         f"TRN*1*{trace}*1512345678",
@@ -31,7 +32,9 @@ def remittance(claim_ids: Sequence[str], *, trace: str = "BENCHTRACE") -> bytes:
         "REF*TJ*111222333",
         "LX*1",
     ]
-    return _interchange("HP", "835", "005010X221A1", [*head, *body], sender="BENCHPAYER", receiver="PRACTICE")
+    paid_claims = (segment for each in enumerate(claim_ids) for segment in _paid_claim(*each))
+    body = chain(head, paid_claims)
+    yield from _interchange("HP", "835", "005010X221A1", body, sender="BENCHPAYER", receiver="PRACTICE")
 
 
 def charges_of(number: int) -> tuple[int, int]:
@@ -45,10 +48,10 @@ def shares_of(number: int) -> tuple[int, int]:
     return first - 30_00 - 24_00, 24_00 + 60_00
 
 
-def _paid_claim(number: int, claim_id: str) -> tuple[list[str], int]:
+def _paid_claim(number: int, claim_id: str) -> list[str]:
     first, second = charges_of(number)
     paid, patient = shares_of(number)
-    segments = [
+    return [
         f"CLP*{claim_id}*1*{_amount(first + second)}*{_amount(paid)}*{_amount(patient)}*12*ICN{number:09d}*11*1",
         f"NM1*QC*1*ROE*PAT{_letters(number)}****MI*MEM{number:07d}",
         "NM1*82*1*HOUSE*MARY****XX*1679576722",
@@ -67,14 +70,17 @@ def _paid_claim(number: int, claim_id: str) -> tuple[list[str], int]:
         "REF*6R*L2",
         "LQ*HE*N130",
     ]
-    return segments, paid
 
 
 def claims(count: int) -> bytes:
     """An 837P with as many claims of two lines, each of a subscriber of its own."""
-    return _interchange(
-        "HC", "837", "005010X222A1", list(_claims(count)), sender="PRACTICE", receiver="BENCHHOUSE", names_guide=True
-    )
+    return b"".join(written_claims(count))
+
+
+def written_claims(count: int) -> Iterator[bytes]:
+    """The same, segment by segment."""
+    body, ends = _claims(count), {"sender": "PRACTICE", "receiver": "BENCHHOUSE"}
+    yield from _interchange("HC", "837", "005010X222A1", body, **ends, names_guide=True)
 
 
 def _claims(count: int) -> Iterator[str]:
@@ -192,14 +198,12 @@ def _interchange(
     sender: str,
     receiver: str,
     names_guide: bool = False,
-) -> bytes:
-    opening = f"ST*{set_id}*0001" + (f"*{guide}" if names_guide else "")
-    inside = [opening, *body]
-    segments = [
-        f"GS*{functional_id}*{sender}*{receiver}*20260320*1200*1*X*{guide}",
-        *inside,
-        f"SE*{len(inside) + 1}*0001",
-        "GE*1*1",
-        "IEA*1*000000001",
-    ]
-    return (_ISA.format(sender=sender, receiver=receiver) + "~".join(segments) + "~").encode()
+) -> Iterator[bytes]:
+    yield (_ISA.format(sender=sender, receiver=receiver)).encode()
+    yield f"GS*{functional_id}*{sender}*{receiver}*20260320*1200*1*X*{guide}~".encode()
+    yield (f"ST*{set_id}*0001" + (f"*{guide}" if names_guide else "") + "~").encode()
+    count = 2  # ST and SE
+    for segment in body:
+        yield f"{segment}~".encode()
+        count += 1
+    yield f"SE*{count}*0001~GE*1*1~IEA*1*000000001~".encode()

@@ -22,10 +22,9 @@ from typing import Any, Literal
 
 from deploy import machine
 from deploy.cli import verification
-from deploy.client import Client, NotRunning, Refused
+from deploy.client import Client
 from deploy.demo.player import Player
-from deploy.state import State, load
-from shared.events.registry import SERVICES
+from deploy.state import State
 from shared.runtime.native.processes import free_ports, is_free
 
 PATIENTS, DAYS = 40, 30
@@ -131,8 +130,8 @@ def played(
     """Play the practice on this feed, with processes that come to harm meanwhile."""
     with started(feed, days=days) as (home, state), Client(home, state) as client:
         player, began = Player(client, state, patients=patients, days=days, seed=seed), time.monotonic()
-        with _harming(home, state, faults) as harms, told_when_it_fails(home):
-            player.play(lambda done, total: None)
+        with _harming(home, state, faults) as harms:
+            player.play(_tell_progress)
         seconds = time.monotonic() - began
         report = verification(client)
         balances = client.get("/api/payments/balances")["parties"]
@@ -146,20 +145,9 @@ def played(
         )
 
 
-@contextlib.contextmanager
-def told_when_it_fails(home: Path) -> Iterator[None]:
-    """Say which service is at work and how the logs end, when the block raises: a home that is removed tells nothing."""
-    try:
-        yield
-    except Exception as error:
-        state = load(home)
-        assert state is not None
-        with contextlib.suppress(NotRunning, Refused), Client(home, state, timeout_seconds=20) as client:
-            for service in SERVICES:
-                told = {what: client.get(f"/api/{service}/ops/{what}") for what in ("quiet", "freshness", "parked")}
-                error.add_note(f"{service}: {told}")
-        error.add_note(machine.last_words(home, lines=30))
-        raise
+def _tell_progress(done: int, total: int) -> None:
+    if done % 10 == 0 or done == total:
+        print(f"{time.strftime('%X')} {done} of {total} steps played", flush=True)
 
 
 def _accounts(client: Client) -> Iterator[dict[str, Any]]:

@@ -10,8 +10,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy import machine
 from deploy.backup import MANIFEST
 from deploy.client import Client
 from deploy.demo import messages
@@ -29,7 +30,7 @@ from shared.events.envelope import START, Position
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import local_token
 from shared.runtime.settings import Settings
-from tests.e2e.machine import CommandLine, free_block, told_when_it_fails
+from tests.e2e.machine import CommandLine, free_block
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -110,13 +111,20 @@ def now(ledgerline: CommandLine, consumer: Consumer) -> Moment:
     return Moment(at=datetime.now(UTC), balances=balances, consumer=consumer.copy())
 
 
-def charge(ledgerline: CommandLine, folder: Path, number: bytes) -> None:
-    """A visit that the practice had not seen, handed in as a file."""
-    visit = invent(patients=1, first_day=datetime.now(UTC).date(), days=5, seed=1).visits[0]
-    file = folder / f"charge-{number.decode()}.hl7"
-    file.write_bytes(messages.charges(visit, datetime.now(UTC)).replace(b"DV000001", number))
+def charge(ledgerline: CommandLine, folder: Path, number: str) -> None:
+    """Somebody whom the practice had not seen: a visit of last week, handed in as a file."""
+    first_day = datetime.now(UTC).date() - timedelta(days=10)
+    visit = invent(patients=1, first_day=first_day, days=5, seed=1).visits[0]
+    visit = replace(
+        visit,
+        number=f"V{number}",
+        patient=replace(visit.patient, record_number=f"R{number}"),
+        services=tuple(replace(each, transaction=f"V{number}-{at}") for at, each in enumerate(visit.services)),
+    )
+    file = folder / f"charge-{number}.hl7"
+    file.write_bytes(messages.charges(visit, datetime.now(UTC)))
     [line] = [json.loads(line) for line in ledgerline.run("intake", str(file)).splitlines()]
-    assert line["outcome"] == "accepted", line
+    assert line["outcome"] == "accepted", json.dumps(line)
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +149,16 @@ def backed(scratch: Path) -> Iterator[Backed]:
     ledgerline, consumer = CommandLine(home_in(scratch, "home"), port), Consumer()
     folder, file, without_key = scratch / "backups", scratch / "all.tar", scratch / "without-key.tar"
     try:
-        with told_when_it_fails(ledgerline.home):
-            ledgerline.run("demo", "--patients", "8", "--days", "10", "--port", str(port))
+        ledgerline.run("demo", "--patients", "8", "--days", "10", "--port", str(port))
         at_the_file = now(ledgerline, consumer)
         assert str(file) in ledgerline.run("backup", str(file))
         assert "does not hold" in ledgerline.run("backup", "--no-root-key", str(without_key))
         assert "is there already" in ledgerline.run("backup", str(file), code=1)
         assert "also takes the database's log" in ledgerline.run("backup", str(folder))
-        charge(ledgerline, scratch, b"DV800001")
+        charge(ledgerline, scratch, "800001")
         between = now(ledgerline, consumer)
         time.sleep(1.0)  # a moment that lies clearly between two commits
-        charge(ledgerline, scratch, b"DV800002")
+        charge(ledgerline, scratch, "800002")
         in_the_end = now(ledgerline, consumer)
         assert len({json.dumps(each.balances) for each in (at_the_file, between, in_the_end)}) == 3
         ledgerline.run("down")
@@ -164,6 +171,9 @@ def backed(scratch: Path) -> Iterator[Backed]:
             between=between,
             in_the_end=in_the_end,
         )
+    except BaseException:
+        print(machine.last_words(ledgerline.home, lines=40))  # the home goes
+        raise
     finally:
         ledgerline.run("down")
 
@@ -230,7 +240,7 @@ def test_a_folder_gives_back_any_moment_and_a_consumer_that_was_further_is_told_
         there.follow(ledgerline)
         assert set(further.given_up) == backed.in_the_end.consumer.held.keys() - backed.between.consumer.held.keys()
         assert there.given_up == []
-        charge(ledgerline, scratch, b"DV800003")
+        charge(ledgerline, scratch, "800003")
         now(ledgerline, further)
         there.follow(ledgerline)
         fresh = Consumer()

@@ -122,6 +122,21 @@ def test_everything_about_an_account_is_one_file_that_proves_itself_offline(
 
 
 @pytest.mark.timeout(600)
+def test_keys_are_replaced_while_it_runs(ledgerline: CommandLine) -> None:
+    """The restart of the next test then has the new root key only."""
+    before = json.loads(ledgerline.run("keys", "show"))
+    assert "is in front now" in ledgerline.run("keys", "rotate-root")
+    assert f"demo has key {before['version'] + 1}" in ledgerline.run("keys", "rotate-tenant", "demo")
+    after = json.loads(ledgerline.run("keys", "show", "demo"))
+    left = {name: after[name] for name in ("other_roots", "subjects", "documents")}
+    assert (left, after["version"]) == ({"other_roots": 0, "subjects": 0, "documents": 0}, before["version"] + 1)
+    assert after["root"] != before["root"]
+    assert "ten minutes" in ledgerline.run("keys", "retire", "demo", code=1)
+    assert "1 older root keys are gone" in ledgerline.run("keys", "drop-roots")
+    assert json.loads(ledgerline.run("verify", "--json"))["ok"] is True
+
+
+@pytest.mark.timeout(600)
 def test_what_was_taken_in_survives_a_restart(ledgerline: CommandLine) -> None:
     before = json.loads(ledgerline.run("balances", "--json"))["parties"]
     assert "stopped" in ledgerline.run("down")

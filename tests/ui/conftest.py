@@ -25,8 +25,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from deploy.client import Client
 from deploy.demo.player import Player
 from deploy.state import CHECKOUT, State
+from deploy.supervisor import password_of
 from shared.runtime.identity.directory import Directory
-from shared.runtime.settings import Settings
+from shared.runtime.store.migrate import OWNER
 from tests.e2e.machine import started
 
 PICTURES = CHECKOUT / "build" / "pictures"
@@ -91,8 +92,13 @@ class System:
         give = "update readers set owner = null, lease_until = '-infinity' where reader = $1"
 
         async def run(statement: str) -> None:
-            dsn = Settings(mode="embedded", home=self.home, http_port=self.state.port).dsn(service, "owner")
-            connection = await asyncpg.connect(dsn)
+            connection = await asyncpg.connect(
+                host="127.0.0.1",
+                port=self.state.postgres_port,
+                user=OWNER,
+                password=password_of(self.home, OWNER),
+                database=f"ledgerline_{service}",
+            )
             await connection.execute(statement, reader)
             await connection.close()
 

@@ -116,6 +116,11 @@ def _fitting(text: str, length: int) -> str:
     return text.encode("ascii", "replace").decode("ascii")[:length]
 
 
+def _number(text: str) -> str:
+    """A control number as AK102 may hold it. What is none is told as 0, and AK905 says why."""
+    return text if text.isdigit() and text.isascii() and len(text) <= 9 else "0"
+
+
 def answers_to(
     source: bytes,
     *,
@@ -124,10 +129,13 @@ def answers_to(
     allow: tuple[str, ...] = (),
     npi: Severity = "warning",
     limits: Limits | None = None,
+    problems: Sequence[X12Error] | None = None,
 ) -> Answers:
     """The TA1 of every interchange of a file and the 999 of every group, each in an envelope of its own number from
-    `number` on."""
-    errors = [each for each in problems_of(source, allow=allow, npi=npi, limits=limits) if each.severity == "error"]
+    `number` on. `problems` are those of this file, when it has been checked already."""
+    if problems is None:
+        problems = problems_of(source, allow=allow, npi=npi, limits=limits)
+    errors = [each for each in problems if each.severity == "error"]
     interchanges: list[InterchangeAcknowledgement] = []
     groups: list[GroupAcknowledgement] = []
     for interchange in _interchanges(source, limits):
@@ -209,7 +217,7 @@ def _group_answer(group: _Group, reply: Envelope, errors: Sequence[X12Error]) ->
         envelope=reply,
         control_number="0001",
         functional_id=_fitting(group.opening[1], 2),
-        group_control_number=_fitting(group.opening[6], 9),
+        group_control_number=_number(group.opening[6]),
         version=_fitting(group.opening[8], 12),
         sets=responses,
         status=status,

@@ -24,7 +24,7 @@ class OutOfBalance:
     """Two sums that should agree and do not."""
 
     level: Level
-    segment: int  # running number of the SVC, CLP or ST
+    segment: int  # running number of the SVC, CLP or BPR
     element: str  # SVC03, CLP04, BPR02 ...
     claim_id: str  # CLP01; empty for the transaction
     expected_cents: int  # what the other amounts add up to
@@ -48,7 +48,7 @@ def balance_of_payment(advice: RemittanceAdvice, *, paid_cents: int, withheld_ce
     if advice.payment_cents != expected:
         yield OutOfBalance(
             level="transaction",
-            segment=advice.place.first_segment,
+            segment=advice.header.place.first_segment or advice.place.first_segment,
             element="BPR02",
             claim_id="",
             expected_cents=expected,

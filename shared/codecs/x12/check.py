@@ -9,15 +9,15 @@ person is called. Claims and remittances are checked one by one, so that memory 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from shared.codecs.x12 import claim_837d, claim_837i, claim_837p
+from shared.codecs.x12 import claim_837d, claim_837i, claim_837p, eligibility_check, status_check
 from shared.codecs.x12.acknowledgement_999 import GroupAcknowledgement
 from shared.codecs.x12.acknowledgement_check import check_group_acknowledgement, check_interchange_acknowledgement
 from shared.codecs.x12.balance import OutOfBalance, balance_of_claim, balance_of_payment
-from shared.codecs.x12.claim_check import check_claim
+from shared.codecs.x12.claim_check import check_claim, placed
 from shared.codecs.x12.claim_parts import Claim, ClaimHeader, ClaimTrailer
 from shared.codecs.x12.claim_reading import ClaimReader
 from shared.codecs.x12.conformance import Conformance
@@ -34,10 +34,12 @@ from shared.codecs.x12.remittance_835 import (
     RemittancePart,
     RemittanceReader,
 )
+from shared.codecs.x12.review_check import check_review
+from shared.codecs.x12.segment_rules import SegmentRules
 from shared.codecs.x12.tokenizer import Limits, Segment, Source
-from shared.codecs.x12.values import cents_text, is_npi
+from shared.codecs.x12.values import cents_text
 
-__all__ = ["Finding", "check", "json_document", "problems_of"]
+__all__ = ["Finding", "check", "finding_of", "json_document", "problems_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def check(
 
     `allow` names deviations that become warnings (UnknownDeviation for a wrong name). A wrong check digit of an NPI is a
     warning in what others sent, where it changes nothing that we do; before we send, it is an error (`npi="error"`)."""
-    return [_finding(problem) for problem in problems_of(source, allow=allow, npi=npi, limits=limits)]
+    return [finding_of(problem) for problem in problems_of(source, allow=allow, npi=npi, limits=limits)]
 
 
 def problems_of(
@@ -132,7 +134,8 @@ def _once(problems: Iterable[X12Error]) -> list[X12Error]:
     ]
 
 
-def _finding(problem: X12Error) -> Finding:
+def finding_of(problem: X12Error) -> Finding:
+    """A problem for a person and for a program."""
     return Finding(
         severity=problem.severity,
         segment=problem.segment,
@@ -151,8 +154,8 @@ class _SetCheck:
     def __init__(self, opened: SetHeader, problems: Problems, npi: Severity) -> None:
         self.opened = opened
         self.problems = problems
-        self.npi: Severity = npi
-        self.hierarchy = HierarchyCheck(problems)
+        self.rules = SegmentRules(problems, npi, is_claim=opened.kind in ("837P", "837I", "837D"))
+        self.hierarchy = HierarchyCheck(problems, has_known_guide=guide_for(opened.kind, opened.guide) is not None)
         self.conformance: Conformance | None = None
         self.document = _document_check(opened, problems)
         self.pending: list[Segment] | None = []  # until BHT has told which side of a 278 it is
@@ -174,9 +177,8 @@ class _SetCheck:
         if self.conformance:
             self.conformance.take(segment)
         name = segment.elements[0]
-        if name in ("NM1", "N1"):
-            _check_npi(segment, self.problems, self.npi)
-        elif name == "HL":
+        self.rules.take(segment)
+        if name == "HL":
             self.hierarchy.take(segment)
         if segment.elements[-1] == "" and len(segment.elements) > 1:
             rule = "trailing empty elements are left out"
@@ -189,15 +191,6 @@ class _SetCheck:
             self.conformance.finish()
         self.hierarchy.finish()
         self.document.finish()
-
-
-def _check_npi(segment: Segment, problems: Problems, severity: Severity) -> None:
-    qualifier, number = (8, 9) if segment.elements[0] == "NM1" else (3, 4)
-    if segment[qualifier] == "XX" and not is_npi(segment[number]):
-        # A provider's number is public; a person's in its place is not.
-        found = segment[number] if segment[number].isdigit() and len(segment[number]) <= 10 else None
-        rule = "an NPI has ten digits and passes its check digit"
-        problems.add(segment, number, rule, found=found, severity=severity)
 
 
 # What the words of a document say
@@ -233,7 +226,7 @@ class _ClaimWords:
     def _check(self, parts: Iterable[ClaimHeader | Claim | ClaimTrailer]) -> None:
         for part in parts:
             if isinstance(part, Claim):
-                self.problems.extend(check_claim(part))
+                self.problems.extend(placed(each, self.reader) for each in check_claim(part))
 
 
 class _RemittanceWords:
@@ -262,12 +255,23 @@ class _RemittanceWords:
                 case _ if self.header is not None:
                     withheld = sum(each.cents for each in part.provider_adjustments)
                     whole = RemittanceAdvice(header=self.header, place=part.place)
-                    found = balance_of_payment(whole, paid_cents=self.paid_cents, withheld_cents=withheld)
-                    self.problems.extend(map(_of_balance, found))
+                    broken = balance_of_payment(whole, paid_cents=self.paid_cents, withheld_cents=withheld)
+                    self.problems.extend(map(_of_balance, broken))
                     if whole.payment_cents < 0:
-                        self.problems.add(self.reader.opened.opening, 0, "a payment is not negative", found="")
+                        at, found = self.header.place.first_segment, cents_text(whole.payment_cents)
+                        self.problems.at(at, "BPR02", "a payment is not negative", found=found)
                 case _:
                     pass
+
+
+_RULES: dict[str, Callable[[Sequence[Segment], Problems], None]] = {
+    "270": eligibility_check.check_request,
+    "271": eligibility_check.check_response,
+    "276": status_check.check_request,
+    "277": status_check.check_response,
+    "277CA": status_check.check_acknowledgement,
+    "278": check_review,
+}
 
 
 class _WholeWords:
@@ -299,6 +303,9 @@ class _WholeWords:
         self.problems.extend(document.problems)
         if isinstance(document, GroupAcknowledgement):
             self.problems.extend(check_group_acknowledgement(document))
+        rules = _RULES.get(opened.kind)
+        if rules and guide_for(opened.kind, opened.guide):
+            rules(self.segments, self.problems)
 
 
 _Words: TypeAlias = _ClaimWords | _RemittanceWords | _WholeWords

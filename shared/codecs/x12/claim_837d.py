@@ -41,8 +41,8 @@ from shared.codecs.x12.elements import (
     Procedure,
     loops,
     optional_quantity_text,
+    procedure_at,
     procedure_parts,
-    read_procedure,
     starts_with,
 )
 from shared.codecs.x12.envelope import Place, TransactionSet
@@ -61,7 +61,7 @@ class Tooth(Struct, frozen=True, kw_only=True):
     surfaces: tuple[str, ...] = ()  # TOO03: B buccal, D distal, M mesial ...
 
 
-class DentalLine(ClaimLine, frozen=True, kw_only=True):
+class DentalLine(ClaimLine, frozen=True, kw_only=True, gc=False):
     """Loop 2400 of a dental claim."""
 
     procedure: Procedure | None  # SV301
@@ -75,7 +75,7 @@ class DentalLine(ClaimLine, frozen=True, kw_only=True):
     rendering: Party | None = None  # NM1*82, when not the claim's
 
 
-class DentalClaim(Claim, frozen=True, kw_only=True):
+class DentalClaim(Claim, frozen=True, kw_only=True, gc=False):
     """Loop 2300 of a dental claim."""
 
     place_of_service: str  # CLM05-1
@@ -179,7 +179,7 @@ def _line(segments: Sequence[Segment], problems: Problems) -> DentalLine:
     service = facts.dated("472")
     notes = [Segment(segments[0].number, ("NTE", "ADD", facts.note))] if facts.note else []
     return DentalLine(
-        procedure=read_procedure(sv3.components(1)),
+        procedure=procedure_at(sv3, 1),
         charged_cents=problems.cents(sv3, 2),
         place_of_service=sv3[3],
         areas=sv3.components(4),

@@ -41,8 +41,8 @@ from shared.codecs.x12.elements import (
     loops,
     optional_cents_text,
     optional_quantity_text,
+    procedure_at,
     procedure_parts,
-    read_procedure,
     starts_with,
     write_dated,
 )
@@ -56,7 +56,7 @@ from shared.codecs.x12.writer import SegmentWriter
 GUIDE = "005010X223A2"
 
 
-class InstitutionalLine(ClaimLine, frozen=True, kw_only=True):
+class InstitutionalLine(ClaimLine, frozen=True, kw_only=True, gc=False):
     """Loop 2400 of an institutional claim."""
 
     revenue_code: str  # SV201
@@ -76,7 +76,7 @@ class Stay(Struct, frozen=True, kw_only=True):
     discharged_time: str = ""  # DTP*096
 
 
-class InstitutionalClaim(Claim, frozen=True, kw_only=True):
+class InstitutionalClaim(Claim, frozen=True, kw_only=True, gc=False):
     """Loop 2300 of an institutional claim."""
 
     facility_type: str  # CLM05-1: the first two digits of the type of bill, whose last is the frequency
@@ -210,7 +210,7 @@ def _line(segments: Sequence[Segment], problems: Problems) -> InstitutionalLine:
     notes = [Segment(segments[0].number, ("NTE", "ADD", facts.note))] if facts.note else []
     return InstitutionalLine(
         revenue_code=sv2[1],
-        procedure=read_procedure(sv2.components(2)),
+        procedure=procedure_at(sv2, 2),
         charged_cents=problems.cents(sv2, 3),
         unit=sv2[4],
         units=problems.quantity(sv2, 5),

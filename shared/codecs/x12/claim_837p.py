@@ -55,8 +55,8 @@ from shared.codecs.x12.elements import (
     Procedure,
     loops,
     optional_quantity_text,
+    procedure_at,
     procedure_parts,
-    read_procedure,
     starts_with,
 )
 from shared.codecs.x12.envelope import Place, TransactionSet
@@ -90,7 +90,7 @@ GUIDE = "005010X222A1"
 DIAGNOSES_MAX = 12
 
 
-class ServiceLine(ClaimLine, frozen=True, kw_only=True):
+class ServiceLine(ClaimLine, frozen=True, kw_only=True, gc=False):
     """Loop 2400 of a professional claim."""
 
     procedure: Procedure  # SV101
@@ -107,7 +107,7 @@ class ServiceLine(ClaimLine, frozen=True, kw_only=True):
     rendering: Party | None = None  # NM1*82, when not the claim's
 
 
-class ProfessionalClaim(Claim, frozen=True, kw_only=True):
+class ProfessionalClaim(Claim, frozen=True, kw_only=True, gc=False):
     """Loop 2300 of a professional claim."""
 
     place_of_service: str = ""  # CLM05-1
@@ -207,7 +207,7 @@ def _line(segments: Sequence[Segment], problems: Problems) -> ServiceLine:
     if len(sv1.elements) == 1:
         problems.add(segments[0], 0, "a professional line has SV1", found="")
     return ServiceLine(
-        procedure=read_procedure(sv1.components(1)) or Procedure(code=""),
+        procedure=procedure_at(sv1, 1) or Procedure(code=""),
         charged_cents=problems.cents(sv1, 2) if len(sv1.elements) > 1 else 0,
         unit=sv1[3],
         units=problems.quantity(sv1, 4),

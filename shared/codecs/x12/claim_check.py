@@ -7,14 +7,18 @@ Not asked: what the guide's own tables already say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from shared.codecs.x12.claim_837d import DentalClaim
 from shared.codecs.x12.claim_837i import InstitutionalClaim
 from shared.codecs.x12.claim_837p import DIAGNOSES_MAX, ProfessionalClaim, ServiceLine
 from shared.codecs.x12.claim_parts import REPLACEMENT, VOID, Claim, ClaimLine, OtherCoverage
+from shared.codecs.x12.claim_reading import ClaimReader
 from shared.codecs.x12.problems import Severity, X12Error
+from shared.codecs.x12.tokenizer import Segment
 from shared.codecs.x12.values import cents_text
 
 _CLAIM_ID_LENGTH_MAX = 20
@@ -40,11 +44,48 @@ def check_claim(claim: Claim) -> Iterator[X12Error]:
 
 
 def _at(
-    segment: int, element: str, rule: str, *, found: str = "", expected: str = "", severity: Severity = "error"
+    segment: int,
+    element: str,
+    rule: str,
+    *,
+    found: str = "",
+    expected: str = "",
+    severity: Severity = "error",
+    loop: str = "2300",
 ) -> X12Error:
     return X12Error(
-        segment=segment, element=element, found=found, rule=rule, expected=expected, severity=severity, loop="2300"
+        segment=segment, element=element, found=found, rule=rule, expected=expected, severity=severity, loop=loop
     )
+
+
+# Where the words of a claim that stand above it were read: loop, HL03, NM101
+_ABOVE = {"2010AA": ("20", "85"), "2010BA": ("22", "IL"), "2010CA": ("23", "QC")}
+_QUALIFIERS = {"AMT": "D", "REF": "6R", "DTP": "472"}
+
+
+def placed(problem: X12Error, reader: ClaimReader[Any]) -> X12Error:
+    """The problem at the segment that its element stands in, for a rule knows where a loop begins."""
+    name, index = problem.element[:-2], problem.element[-2:]
+    if not index.isdigit():
+        name, index = problem.element, ""
+    if problem.loop in _ABOVE:
+        code, role = _ABOVE[problem.loop]
+        segments: Sequence[Segment] = reader.levels.get(code, ())
+        start = next((each.number for each in segments if each.elements[0] == "NM1" and each[1] == role), 0)
+    else:
+        segments, start = reader.claim, problem.segment
+    if not start:
+        return problem
+    found = start
+    if index or name == "HI":
+        qualifier = _QUALIFIERS.get(name, "") if name != "HI" else ""
+        fitting = (
+            each.number
+            for each in segments
+            if each.number >= start and each.elements[0] == name and (not qualifier or each[1] == qualifier)
+        )
+        found = next(fitting, start)
+    return replace(problem, segment=found)
 
 
 def _of_totals(claim: Claim) -> Iterator[X12Error]:
@@ -64,28 +105,31 @@ def _of_totals(claim: Claim) -> Iterator[X12Error]:
     for line in claim.lines:
         if numbers[line.control_number] > 1:
             rule = "a line item control number stands once in its claim"
-            yield _at(line.place.first_segment, "REF02", rule, found=line.control_number[:30])
+            yield _at(line.place.first_segment, "REF02", rule, found=line.control_number[:30], loop="2400")
 
 
 def _of_people(claim: Claim) -> Iterator[X12Error]:
     at, person = claim.place.first_segment, claim.person
+    patient_loop = "2010CA" if claim.patient else "2010BA"
     if person.address is None:
-        yield _at(at, "N3", "the patient has an address")
+        yield _at(at, "N3", "the patient has an address", loop=patient_loop)
     if person.born_on is None and not person.gender:
-        yield _at(at, "DMG", "the patient has a birth date")
+        yield _at(at, "DMG", "the patient has a birth date", loop=patient_loop)
     subscriber = claim.subscriber.party
     if subscriber.is_person and not subscriber.id:
-        yield _at(at, "NM109", "a subscriber who is a person has a member id", severity="warning")
+        rule = "a subscriber who is a person has a member id"
+        yield _at(at, "NM109", rule, severity="warning", loop="2010BA")
     billing = claim.billing_provider.party
     if billing.address is None:
-        yield _at(at, "N3", "the billing provider has a street address")
+        yield _at(at, "N3", "the billing provider has a street address", loop="2010AA")
     elif _is_box(billing.address.line_1):
-        yield _at(at, "N301", "the billing address is a street address and no box", severity="warning")
+        rule = "the billing address is a street address and no box"
+        yield _at(at, "N301", rule, severity="warning", loop="2010AA")
     if billing.address and len(billing.address.postal_code) != 9 and billing.address.country in ("", "US"):
         rule = "the billing address has a ZIP of nine digits"
-        yield _at(at, "N403", rule, found=billing.address.postal_code[:15], severity="warning")
+        yield _at(at, "N403", rule, found=billing.address.postal_code[:15], severity="warning", loop="2010AA")
     if not (billing.reference("EI") or billing.reference("SY")):
-        yield _at(at, "REF", "the billing provider has a tax id in REF EI or SY")
+        yield _at(at, "REF", "the billing provider has a tax id in REF EI or SY", loop="2010AA")
 
 
 def _is_box(line: str) -> bool:
@@ -96,12 +140,13 @@ def _is_box(line: str) -> bool:
 def _of_line(line: ClaimLine) -> Iterator[X12Error]:
     at = line.place.first_segment
     if line.charged_cents < 0:
-        yield _at(at, _charge_of(line), "a charge is not negative", found=cents_text(line.charged_cents))
+        yield _at(at, _charge_of(line), "a charge is not negative", found=cents_text(line.charged_cents), loop="2400")
     for decided in line.adjudications:
         adjusted = decided.paid_cents + sum(each.cents for each in decided.adjustments)
         if adjusted != line.charged_cents:
             rule = "another payer's payment and adjustments sum to the line charge"
-            yield _at(at, "SVD02", rule, found=cents_text(adjusted), expected=cents_text(line.charged_cents))
+            place, expected = decided.place.first_segment, cents_text(line.charged_cents)
+            yield _at(place, "SVD02", rule, found=cents_text(adjusted), expected=expected, loop="2430")
 
 
 def _charge_of(line: ClaimLine) -> str:
@@ -110,13 +155,12 @@ def _charge_of(line: ClaimLine) -> str:
 
 def _of_coverage(coverage: OtherCoverage, claim: Claim) -> Iterator[X12Error]:
     """CLM02 = AMT*D + every CAS of that payer, at claim and line level. A8 replaces both."""
-    at = claim.place.first_segment
     payers = {each.payer.id for each in claim.other_coverages}
     for line in claim.lines:
         for decided in line.adjudications:
             if coverage is claim.other_coverages[0] and decided.payer_id not in payers:
                 rule = "SVD01 names another payer of the claim"
-                yield _at(line.place.first_segment, "SVD01", rule, found=decided.payer_id[:30])
+                yield _at(decided.place.first_segment, "SVD01", rule, found=decided.payer_id[:30], loop="2430")
     if coverage.paid_cents is None or coverage.non_covered_cents is not None:
         return
     lines = [each for line in claim.lines for each in line.adjudications if each.payer_id == coverage.payer.id]
@@ -125,7 +169,7 @@ def _of_coverage(coverage: OtherCoverage, claim: Claim) -> Iterator[X12Error]:
     if total != claim.charged_cents:
         rule = "another payer's payment and adjustments sum to the claim charge"
         expected = cents_text(claim.charged_cents)
-        yield _at(at, "AMT02", rule, found=cents_text(total), expected=expected)
+        yield _at(coverage.place.first_segment, "AMT02", rule, found=cents_text(total), expected=expected, loop="2320")
 
 
 def _of_professional(claim: ProfessionalClaim) -> Iterator[X12Error]:
@@ -157,19 +201,21 @@ def _of_service_line(line: ServiceLine, claim: ProfessionalClaim) -> Iterator[X1
     at, known = line.place.first_segment, len(claim.diagnoses)
     for pointer in line.pointers:
         if not 1 <= pointer <= known:
-            yield _at(at, "SV107", "a diagnosis pointer names one of the claim's diagnoses", found=str(pointer))
+            rule = "a diagnosis pointer names one of the claim's diagnoses"
+            yield _at(at, "SV107", rule, found=str(pointer), loop="2400")
     if not 1 <= len(line.pointers) <= 4:
-        yield _at(at, "SV107", "a line has 1 to 4 diagnosis pointers", found=str(len(line.pointers)))
+        rule = "a line has 1 to 4 diagnosis pointers"
+        yield _at(at, "SV107", rule, found=str(len(line.pointers)), loop="2400")
     unreadable = any(segment.id == "DTP" and segment[1] == "472" for segment in line.others)
     if line.service_on is None and not unreadable:
-        yield _at(at, "DTP", "a line has a service date in DTP 472")
+        yield _at(at, "DTP", "a line has a service date in DTP 472", loop="2400")
     yield from _of_birth(line.service_on, at, claim)
 
 
 def _of_birth(day: date | None, at: int, claim: Claim) -> Iterator[X12Error]:
     born = claim.person.born_on
     if day is not None and born is not None and day < born:
-        yield _at(at, "DTP03", "nobody is treated before birth")
+        yield _at(at, "DTP03", "nobody is treated before birth", loop="2400")
 
 
 def _of_institutional(claim: InstitutionalClaim) -> Iterator[X12Error]:
@@ -181,5 +227,5 @@ def _of_institutional(claim: InstitutionalClaim) -> Iterator[X12Error]:
         yield _at(at, "DTP", "an inpatient stay has its admission date in DTP 435", severity="warning")
     for line in claim.lines:
         if line.revenue_code == "0001":
-            yield _at(line.place.first_segment, "SV201", "the total line 0001 is never sent", found="0001")
+            yield _at(line.place.first_segment, "SV201", "the total line 0001 is never sent", found="0001", loop="2400")
         yield from _of_birth(line.service_on, line.place.first_segment, claim)

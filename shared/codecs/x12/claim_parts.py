@@ -23,7 +23,7 @@ FUNCTIONAL_ID = "HC"
 ORIGINAL, REPLACEMENT, VOID = "1", "7", "8"  # CLM05-3
 
 
-class BillingProvider(Struct, frozen=True, kw_only=True):
+class BillingProvider(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2000A. The NPI is in `party.id`, the tax id in REF*EI of the party."""
 
     party: Party  # NM1*85
@@ -32,7 +32,7 @@ class BillingProvider(Struct, frozen=True, kw_only=True):
     others: tuple[Segment, ...] = ()
 
 
-class Subscriber(Struct, frozen=True, kw_only=True):
+class Subscriber(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2000B: who holds the coverage that the claim is sent to. Personal data."""
 
     party: Party  # NM1*IL
@@ -44,7 +44,7 @@ class Subscriber(Struct, frozen=True, kw_only=True):
     others: tuple[Segment, ...] = ()
 
 
-class Patient(Struct, frozen=True, kw_only=True):
+class Patient(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2000C: the patient, when somebody else's dependent. Personal data."""
 
     party: Party  # NM1*QC
@@ -52,7 +52,7 @@ class Patient(Struct, frozen=True, kw_only=True):
     others: tuple[Segment, ...] = ()
 
 
-class LineAdjudication(Struct, frozen=True, kw_only=True):
+class LineAdjudication(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2430: what another payer decided about this line, verbatim from its 835."""
 
     payer_id: str  # SVD01 = id of that payer in 2330B
@@ -65,9 +65,10 @@ class LineAdjudication(Struct, frozen=True, kw_only=True):
     adjudicated_on: date | None = None  # DTP*573
     remaining_patient_cents: int | None = None  # AMT*EAF
     others: tuple[Segment, ...] = ()
+    place: Place = NOWHERE
 
 
-class OtherCoverage(Struct, frozen=True, kw_only=True):
+class OtherCoverage(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2320 with 2330A and 2330B: another payer of this claim, before or after this one."""
 
     responsibility: str  # SBR01
@@ -87,9 +88,10 @@ class OtherCoverage(Struct, frozen=True, kw_only=True):
     payer: Party  # NM1*PR; REF*F8 is that payer's claim number
     adjudicated_on: date | None = None  # DTP*573 in 2330B, when it is not at the lines
     others: tuple[Segment, ...] = ()
+    place: Place = NOWHERE
 
 
-class ClaimLine(Struct, frozen=True, kw_only=True):
+class ClaimLine(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2400: what the lines of every kind of claim share."""
 
     charged_cents: int  # SV102, SV203, SV302
@@ -103,7 +105,7 @@ class ClaimLine(Struct, frozen=True, kw_only=True):
     place: Place = NOWHERE
 
 
-class RelatedCauses(Struct, frozen=True, kw_only=True):
+class RelatedCauses(Struct, frozen=True, kw_only=True, gc=False):
     """CLM11: what else caused it. It goes with DTP*439."""
 
     codes: tuple[str, ...]  # AA car accident, EM employment, OA other accident
@@ -111,7 +113,7 @@ class RelatedCauses(Struct, frozen=True, kw_only=True):
     country: str = ""  # CLM11-5
 
 
-class Claim(Struct, frozen=True, kw_only=True):
+class Claim(Struct, frozen=True, kw_only=True, gc=False):
     """Loop 2300 with its context: what every kind of claim shares."""
 
     billing_provider: BillingProvider

@@ -6,6 +6,7 @@ Source: ASC X12N 005010X222A1, X223A2 and X224A2. Memory does not grow with the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Generic
 
 from msgspec import Struct
@@ -29,16 +30,17 @@ from shared.codecs.x12.elements import (
     Party,
     Reference,
     loops,
+    procedure_at,
     read_adjustments,
     read_dated,
     read_party,
-    read_procedure,
+    read_reference,
     starts_with,
 )
 from shared.codecs.x12.envelope import Place, SetHeader, TransactionSet, walk
 from shared.codecs.x12.hierarchy import read_beginning_of
 from shared.codecs.x12.problems import Problems
-from shared.codecs.x12.tokenizer import Limits, Segment, Source
+from shared.codecs.x12.tokenizer import Limits, Segment, Source, parts_of
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,8 @@ class ClaimReader(Generic[AnyClaim]):
         self.level: Segment | None = None
         self.is_without_claim = False
         self.last = opened.opening
+        self.levels: dict[str, list[Segment]] = {}  # the latest of each HL03
+        self.claim: list[Segment] = []  # the latest, as it came
 
     def take(self, run: Sequence[Segment]) -> Iterator[ClaimHeader | AnyClaim]:
         """The header and the claims that are complete now that these segments have come."""
@@ -100,7 +104,7 @@ class ClaimReader(Generic[AnyClaim]):
         elif pending and pending[0].elements[0] == "HL":
             self._level(pending)
         elif pending and pending[0].elements[0] == "CLM":
-            self.is_without_claim = False
+            self.is_without_claim, self.claim = False, pending
             context = Context(
                 billing_provider=self.billing, subscriber=self.subscriber, payer=self.payer, patient=self.patient
             )
@@ -125,8 +129,9 @@ class ClaimReader(Generic[AnyClaim]):
             rule = "a patient has a claim"
             self.problems.missing(self.level.number, "CLM", rule, expected="CLM", loop="2300", segment_code="I6")
 
-    def _level(self, level: Sequence[Segment]) -> None:
+    def _level(self, level: list[Segment]) -> None:
         self._close_level()
+        self.levels[level[0][3]] = level
         self.level, self.patient = level[0], None
         self.is_without_claim = level[0][3] == "23" or (level[0][3] == "22" and level[0][4] == "0")
         match level[0][3]:
@@ -273,7 +278,7 @@ def _patient(level: Sequence[Segment], problems: Problems) -> Patient:
 
 
 def read_parties(
-    blocks: Iterable[list[Segment]], roles: tuple[str, ...], problems: Problems
+    blocks: Iterable[Sequence[Segment]], roles: tuple[str, ...], problems: Problems
 ) -> tuple[dict[str, Party], list[Segment]]:
     """The party loops with these roles, the first of each; everything else as it came."""
     found: dict[str, Party] = {}
@@ -304,24 +309,21 @@ class Facts:
         self.note = ""
         self.others: list[Segment] = []
         for segment in segments:
-            self._take(segment, problems)
-
-    def _take(self, segment: Segment, problems: Problems) -> None:
-        match segment.elements[0]:
-            case "REF" if segment[1] and len(segment.elements) <= 3:
-                self.references.append(Reference(segment[1], segment[2]))
-            case "DTP" if segment[2] in ("D8", "RD8") and (dated := read_dated(segment, problems)):
-                self.dates.append(dated)
-            case "AMT" if segment[1] in _AMOUNTS and segment[1] not in self.amounts:
-                self.amounts[segment[1]] = problems.cents(segment, 2)
-            case "CAS":
-                self.adjustments += read_adjustments(segment, problems)
-            case "HI":
-                self.codes.append(segment)
-            case "NTE" if segment[1] == "ADD" and not self.note:
-                self.note = segment[2]
-            case _:
-                self.others.append(segment)
+            match segment.elements[0]:
+                case "REF" if len(segment.elements) <= 3 and segment[1]:
+                    self.references.append(read_reference(segment))
+                case "DTP" if segment[2] in ("D8", "RD8") and (dated := read_dated(segment, problems)):
+                    self.dates.append(dated)
+                case "AMT" if segment[1] in _AMOUNTS and segment[1] not in self.amounts:
+                    self.amounts[segment[1]] = problems.cents(segment, 2)
+                case "CAS":
+                    self.adjustments += read_adjustments(segment, problems)
+                case "HI":
+                    self.codes.append(segment)
+                case "NTE" if segment[1] == "ADD" and not self.note:
+                    self.note = segment[2]
+                case _:
+                    self.others.append(segment)
 
     def named(self, qualifier: str) -> str:
         """Take the reference with this qualifier out of the list."""
@@ -342,6 +344,8 @@ class Facts:
 
 def related_causes(clm: Segment) -> RelatedCauses | None:
     """CLM11."""
+    if not clm[11]:
+        return None
     parts = (*clm.components(11), "", "", "", "", "")[:5]
     if not any(parts):
         return None
@@ -384,15 +388,24 @@ def _other_coverage(segments: Sequence[Segment], problems: Problems) -> OtherCov
             *facts.others,
             *(segment for segment in unknown if not dated or segment is not adjudicated[0]),
         ),
+        place=Place(sbr.number, segments[-1].number),
     )
 
 
 def read_pointers(segment: Segment, index: int, problems: Problems) -> tuple[int, ...]:
     """The diagnosis pointers in an element: positions from 1."""
-    parts = [part for part in segment.components(index) if part]
-    if not all(part.isdigit() and part.isascii() and len(part) <= 2 for part in parts):
+    try:
+        return _pointers(segment[index], segment.dialect.component)
+    except ValueError:
         problems.add(segment, index, "a diagnosis pointer is a position from 1 to 12")
         return ()
+
+
+@lru_cache(maxsize=1_024)
+def _pointers(text: str, component: str) -> tuple[int, ...]:
+    parts = [part for part in parts_of(text, component) if part]
+    if not all(part.isdigit() and part.isascii() and len(part) <= 2 for part in parts):
+        raise ValueError
     return tuple(int(part) for part in parts)
 
 
@@ -408,7 +421,7 @@ def _adjudication(segments: Sequence[Segment], problems: Problems) -> LineAdjudi
     return LineAdjudication(
         payer_id=svd[1],
         paid_cents=problems.cents(svd, 2),
-        procedure=read_procedure(svd.components(3)),
+        procedure=procedure_at(svd, 3),
         revenue_code=svd[4],
         paid_units=problems.quantity(svd, 5),
         bundled_line=svd[6],
@@ -416,4 +429,5 @@ def _adjudication(segments: Sequence[Segment], problems: Problems) -> LineAdjudi
         adjudicated_on=decided.first_on if decided else None,
         remaining_patient_cents=facts.amounts.get("EAF"),
         others=(*facts.codes, *facts.others),
+        place=Place(svd.number, segments[-1].number),
     )

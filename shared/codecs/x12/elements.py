@@ -6,10 +6,10 @@ Everything in a Party is personal data when the party is a person.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 
 from msgspec import Struct
@@ -37,6 +37,15 @@ class Reference(Struct, frozen=True, gc=False):
 
     qualifier: str  # REF01
     value: str  # REF02
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """TRN: `1` is the sender's own number, `2` the number that it answers."""
+
+    type: str = "1"  # TRN01
+    number: str  # TRN02
+    originator: str = ""  # TRN03, ten characters
+    division: str = ""  # TRN04
 
 
 class Contact(Struct, frozen=True, kw_only=True, gc=False):
@@ -117,25 +126,29 @@ _NINE_EMPTY = ("",) * 9
 # Reading
 
 
-def loops(segments: Iterable[Segment], starts: Callable[[Segment], bool]) -> list[list[Segment]]:
-    """The segments before the first start, then one list for each start. The first list may be empty."""
-    blocks: list[list[Segment]] = [[]]
-    for segment in segments:
-        if starts(segment):
-            blocks.append([])
-        blocks[-1].append(segment)
-    return blocks
+def loops(segments: Sequence[Segment], starts: frozenset[str] | Callable[[Segment], bool]) -> list[Sequence[Segment]]:
+    """The segments before the first start (an id, or what a function says), then one run for each start. The first may
+    be empty."""
+    if isinstance(starts, frozenset):
+        cuts = [at for at, segment in enumerate(segments) if segment.elements[0] in starts]
+    else:
+        cuts = [at for at, segment in enumerate(segments) if starts(segment)]
+    if not cuts:
+        return [segments]
+    ends = (*cuts[1:], len(segments))
+    return [segments[: cuts[0]], *(segments[start:end] for start, end in zip(cuts, ends, strict=True))]
 
 
-def starts_with(*ids: str) -> Callable[[Segment], bool]:
-    """True for a segment with one of these ids."""
-    names = frozenset(ids)
-    return lambda segment: segment.elements[0] in names
+@cache
+def starts_with(*ids: str) -> frozenset[str]:
+    """The ids that begin a loop."""
+    return frozenset(ids)
 
 
 def read_party(segments: Sequence[Segment], problems: Problems, others: list[Segment]) -> Party:
     """NM1 or N1 and its N3 N4 DMG PRV REF PER; what does not belong goes to `others`."""
-    first = segments[0]
+    if len(segments) == 1:
+        return read_name(segments[0])
     address: dict[str, str] = {}
     born_on: date | None = None
     gender = taxonomy = ""
@@ -152,13 +165,13 @@ def read_party(segments: Sequence[Segment], problems: Problems, others: list[Seg
             case "PRV":
                 taxonomy = segment[3]
             case "REF" if segment[1]:
-                references.append(Reference(segment[1], segment[2]))
+                references.append(read_reference(segment))
             case "PER":
                 contacts.append(read_contact(segment))
             case _:
                 others.append(segment)
     return replace(
-        read_name(first),
+        read_name(segments[0]),
         address=Address(**address) if address else None,
         born_on=born_on,
         gender=gender,
@@ -255,15 +268,25 @@ def _dated(qualifier: str, text: str) -> Dated:
 
 def read_dated(segment: Segment, problems: Problems) -> Dated | None:
     """DTP with a D8 or RD8 date; None with a problem when the date cannot be read."""
-    texts = segment[3].split("-") if segment[2] == "RD8" else [segment[3]]
     try:
-        days = [to_day(text) for text in texts]
+        _, qualifier, kind, text = segment.elements
+        return _day_or_period(qualifier, kind, text)
+    except (ValueError, NotADay):
+        pass
+    try:
+        return _day_or_period(segment[1], segment[2], segment[3])
     except NotADay:
-        days = []
-    if len(days) != (2 if segment[2] == "RD8" else 1):
         problems.add(segment, 3, "date is CCYYMMDD" if segment[2] == "D8" else "period is CCYYMMDD-CCYYMMDD")
         return None
-    return Dated(qualifier=segment[1], first_on=days[0], last_on=days[1] if len(days) == 2 else None)
+
+
+@lru_cache(maxsize=4_096)
+def _day_or_period(qualifier: str, kind: str, text: str) -> Dated:
+    is_period = kind.strip() == "RD8"
+    days = [to_day(each.strip()) for each in (text.split("-") if is_period else [text])]
+    if len(days) != (2 if is_period else 1):
+        raise NotADay
+    return Dated(qualifier=qualifier.strip(), first_on=days[0], last_on=days[1] if is_period else None)
 
 
 def read_amount(segment: Segment, problems: Problems) -> Amount:

@@ -1,210 +1,72 @@
 """Is this patient covered, for what, and how much is theirs to pay?
 
-Source: ASC X12N 005010X279A1 (270 request, 271 response). Items are flat: each carries the payer, provider and
-subscriber above it. What a payer did not state is None or empty, never 0 and never "yes": an absent remaining
-deductible is unknown. AAA says that the question was refused; it does not say "not covered".
+Source: ASC X12N 005010X279A1 (270 request, 271 response). AAA says that the question was refused; it does not say "not
+covered".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-
-from msgspec import Struct
 
 from shared.codecs.x12.elements import (
-    Address,
     Amount,
     Dated,
     Party,
-    Procedure,
     Reference,
+    Trace,
     loops,
-    optional_cents_text,
-    optional_day_text,
-    optional_quantity_text,
-    procedure_parts,
     read_amount,
     read_dated,
     read_party,
     read_procedure,
     starts_with,
-    write_address,
-    write_contact,
-    write_dated,
-    write_name,
 )
-from shared.codecs.x12.envelope import NOWHERE, Envelope, Place, TransactionSet, read_transactions
-from shared.codecs.x12.hierarchy import (
-    Beginning,
-    Step,
-    read_beginning,
-    top_and_levels,
-    write_beginning,
-    write_levels,
+from shared.codecs.x12.eligibility_parts import (
+    RETRYABLE_REJECTIONS,
+    Answer,
+    Benefit,
+    EligibilityInquiry,
+    EligibilityResponse,
+    Inquiry,
+    Member,
+    Participant,
+    Question,
+    Rejection,
 )
-from shared.codecs.x12.problems import Problems, X12Error
-from shared.codecs.x12.tokenizer import STANDARD, Dialect, Limits, Segment, Source
-from shared.codecs.x12.values import cents_text
-from shared.codecs.x12.writer import SegmentWriter, write_interchange, write_set
+from shared.codecs.x12.eligibility_writing import (
+    GUIDE,
+    REQUEST_FUNCTIONAL_ID,
+    RESPONSE_FUNCTIONAL_ID,
+    write_270,
+    write_271,
+)
+from shared.codecs.x12.envelope import Place, TransactionSet, read_transactions
+from shared.codecs.x12.hierarchy import read_beginning, top_and_levels
+from shared.codecs.x12.problems import Problems
+from shared.codecs.x12.tokenizer import Limits, Segment, Source
 
-GUIDE = "005010X279A1"
-REQUEST_FUNCTIONAL_ID, RESPONSE_FUNCTIONAL_ID = "HS", "HB"
-SOURCE, RECEIVER, SUBSCRIBER, DEPENDENT = "20", "21", "22", "23"  # HL03
-
-RETRYABLE_REJECTIONS = frozenset(("42", "80"))  # the payer could not answer now
-
-
-class Trace(Struct, frozen=True, kw_only=True):
-    """TRN: `1` is the sender's own number, `2` the number that it answers."""
-
-    type: str = "1"  # TRN01
-    number: str  # TRN02
-    originator: str = ""  # TRN03
-    division: str = ""  # TRN04
-
-
-class Rejection(Struct, frozen=True, kw_only=True):
-    """AAA: the question was refused. 42 and 80 may be asked again; most others are for a person to correct."""
-
-    is_valid_request: bool = False  # AAA01
-    reason: str  # AAA03
-    follow_up: str = ""  # AAA04: C correct and resend, N do not, R may resend ...
-
-    @property
-    def is_retryable(self) -> bool:
-        return self.reason in RETRYABLE_REJECTIONS
-
-
-class Participant(Struct, frozen=True, kw_only=True):
-    """A payer (2000A) or a provider (2000B)."""
-
-    party: Party
-    system_rejections: tuple[Rejection, ...] = ()  # AAA before the name: the payer's system, 2000A
-    rejections: tuple[Rejection, ...] = ()  # AAA after the name
-    others: tuple[Segment, ...] = ()
-
-
-class Member(Struct, frozen=True, kw_only=True):
-    """A subscriber (2000C) or a dependent (2000D). Personal data."""
-
-    party: Party
-    traces: tuple[Trace, ...] = ()
-    insured: str = ""  # INS01: Y the subscriber, N a dependent
-    relationship: str = ""  # INS02
-    dates: tuple[Dated, ...] = ()  # DTP: 291 plan, 307 eligibility, 346 plan begin, 347 plan end ...
-    rejections: tuple[Rejection, ...] = ()
-    others: tuple[Segment, ...] = ()
-
-
-class Question(Struct, frozen=True, kw_only=True):
-    """EQ: what is asked."""
-
-    service_types: tuple[str, ...] = ("30",)  # EQ01
-    procedure: Procedure | None = None  # EQ02
-    coverage_level: str = ""  # EQ03
-    references: tuple[Reference, ...] = ()  # REF 9F, G1
-    dates: tuple[Dated, ...] = ()  # DTP*291; none means today
-    amounts: tuple[Amount, ...] = ()
-    others: tuple[Segment, ...] = ()
-
-
-class Inquiry(Struct, frozen=True, kw_only=True):
-    """One patient's question. The patient is the dependent if there is one."""
-
-    payer: Participant
-    provider: Participant
-    subscriber: Member
-    dependent: Member | None = None
-    questions: tuple[Question, ...] = ()
-
-    @property
-    def patient(self) -> Member:
-        return self.dependent or self.subscriber
-
-
-class EligibilityInquiry(Struct, frozen=True, kw_only=True):
-    """One ST to SE of a 270."""
-
-    envelope: Envelope
-    control_number: str  # ST02
-    beginning: Beginning  # BHT: purpose 13 request
-    inquiries: tuple[Inquiry, ...]
-    others: tuple[Segment, ...] = ()
-    problems: tuple[X12Error, ...] = ()
-    place: Place = NOWHERE
-
-
-class Benefit(Struct, frozen=True, kw_only=True):
-    """EB and what follows it (loop 2110). Every field that the payer left out is None or empty."""
-
-    information: str  # EB01: 1 active, 6 inactive, A co-insurance, B co-payment, C deductible, G out-of-pocket ...
-    coverage_level: str = ""  # EB02: IND FAM ...
-    service_types: tuple[str, ...] = ()  # EB03
-    insurance_type: str = ""  # EB04
-    plan: str = ""  # EB05
-    period: str = ""  # EB06: 23 calendar year, 27 visit, 29 remaining ...
-    amount_cents: int | None = None  # EB07
-    fraction: Decimal | None = None  # EB08: what the patient pays, .2 is 20 %
-    quantity_qualifier: str = ""  # EB09
-    quantity: Decimal | None = None  # EB10
-    authorization_required: str = ""  # EB11: Y N U; empty: not stated
-    in_network: str = ""  # EB12: Y N U, W both; empty: not stated
-    procedure: Procedure | None = None  # EB13
-    diagnosis_pointers: tuple[str, ...] = ()  # EB14
-    references: tuple[Reference, ...] = ()
-    dates: tuple[Dated, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
-    messages: tuple[str, ...] = ()  # MSG
-    parties: tuple[Party, ...] = ()  # LS*2120 NM1: carve-out payer, primary care provider ...
-    others: tuple[Segment, ...] = ()  # HSD, III and whatever else qualifies the row
-    place: Place = NOWHERE
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """What the payer says, at the deepest level that it answered: no subscriber when it stopped above."""
-
-    payer: Participant
-    provider: Participant | None = None
-    subscriber: Member | None = None
-    dependent: Member | None = None
-    benefits: tuple[Benefit, ...] = ()
-    place: Place = NOWHERE
-
-    @property
-    def patient(self) -> Member | None:
-        return self.dependent or self.subscriber
-
-    @property
-    def rejections(self) -> tuple[Rejection, ...]:
-        """Every AAA on the way to this answer."""
-        participants = [each for each in (self.payer, self.provider) if each]
-        members = [each for each in (self.subscriber, self.dependent) if each]
-        above = (each for one in participants for each in (*one.system_rejections, *one.rejections))
-        of_people = (each for one in members for each in one.rejections)
-        of_benefits = (each for benefit in self.benefits for each in benefit.rejections)
-        return (*above, *of_people, *of_benefits)
-
-    @property
-    def trace_numbers(self) -> tuple[str, ...]:
-        """The numbers of ours that it answers (TRN*2)."""
-        members = [each for each in (self.subscriber, self.dependent) if each]
-        return tuple(trace.number for member in members for trace in member.traces if trace.type == "2")
-
-
-class EligibilityResponse(Struct, frozen=True, kw_only=True):
-    """One ST to SE of a 271."""
-
-    envelope: Envelope
-    control_number: str  # ST02
-    beginning: Beginning  # BHT: purpose 11 response
-    answers: tuple[Answer, ...]
-    others: tuple[Segment, ...] = ()
-    problems: tuple[X12Error, ...] = ()
-    place: Place = NOWHERE
-
-
-# Reading
+__all__ = [
+    "GUIDE",
+    "REQUEST_FUNCTIONAL_ID",
+    "RESPONSE_FUNCTIONAL_ID",
+    "RETRYABLE_REJECTIONS",
+    "Answer",
+    "Benefit",
+    "EligibilityInquiry",
+    "EligibilityResponse",
+    "Inquiry",
+    "Member",
+    "Participant",
+    "Question",
+    "Rejection",
+    "Trace",
+    "eligibility_inquiry_of",
+    "eligibility_response_of",
+    "read_270",
+    "read_271",
+    "write_270",
+    "write_271",
+]
 
 
 def read_270(
@@ -453,152 +315,4 @@ def _benefit(segments: Sequence[Segment], problems: Problems) -> Benefit:
         parties=tuple(parties),
         others=tuple(others),
         place=Place(eb.number, segments[-1].number),
-    )
-
-
-# Writing
-
-
-def write_270(inquiries: Sequence[EligibilityInquiry], dialect: Dialect = STANDARD) -> bytes:
-    """One interchange with these inquiries, in upper case. Raises ValueError when their envelopes differ."""
-    writer = SegmentWriter(dialect)
-    sets = [
-        (each.envelope, write_set(writer, "270", each.control_number, GUIDE, list(_inquiry_body(writer, each))))
-        for each in inquiries
-    ]
-    return _interchange(writer, sets, REQUEST_FUNCTIONAL_ID)
-
-
-def write_271(responses: Sequence[EligibilityResponse], dialect: Dialect = STANDARD) -> bytes:
-    """One interchange with these responses. Raises ValueError when their envelopes differ."""
-    writer = SegmentWriter(dialect, is_upper_case=False)
-    sets = [
-        (each.envelope, write_set(writer, "271", each.control_number, GUIDE, list(_response_body(writer, each))))
-        for each in responses
-    ]
-    return _interchange(writer, sets, RESPONSE_FUNCTIONAL_ID)
-
-
-def _interchange(writer: SegmentWriter, sets: Sequence[tuple[Envelope, list[str]]], functional_id: str) -> bytes:
-    if not sets or any(envelope != sets[0][0] for envelope, _ in sets):
-        raise ValueError("the sets of one interchange share one envelope")
-    written = [segments for _, segments in sets]
-    return write_interchange(writer, sets[0][0], functional_id=functional_id, version=GUIDE, sets=written)
-
-
-def _inquiry_body(writer: SegmentWriter, inquiry: EligibilityInquiry) -> Iterator[str]:
-    yield write_beginning(writer, "0022", inquiry.beginning)
-    yield from map(writer.copy, inquiry.others)
-    steps: tuple[Step[Inquiry], ...] = (
-        Step(SOURCE, lambda each: each.payer, lambda each: _written_participant(writer, each.payer)),
-        Step(RECEIVER, lambda each: each.provider, lambda each: _written_participant(writer, each.provider)),
-        Step(SUBSCRIBER, lambda each: each.subscriber, lambda each: _written_member(writer, each.subscriber)),
-        Step(DEPENDENT, lambda each: each.dependent, lambda each: _written_member(writer, each.dependent)),
-    )
-    yield from write_levels(writer, inquiry.inquiries, steps, lambda each: _written_questions(writer, each.questions))
-
-
-def _response_body(writer: SegmentWriter, response: EligibilityResponse) -> Iterator[str]:
-    yield write_beginning(writer, "0022", response.beginning)
-    yield from map(writer.copy, response.others)
-    steps: tuple[Step[Answer], ...] = (
-        Step(SOURCE, lambda each: each.payer, lambda each: _written_participant(writer, each.payer)),
-        Step(RECEIVER, lambda each: each.provider, lambda each: _written_participant(writer, each.provider)),
-        Step(SUBSCRIBER, lambda each: each.subscriber, lambda each: _written_member(writer, each.subscriber)),
-        Step(DEPENDENT, lambda each: each.dependent, lambda each: _written_member(writer, each.dependent)),
-    )
-    yield from write_levels(writer, response.answers, steps, lambda each: _written_benefits(writer, each.benefits))
-
-
-def _written_participant(writer: SegmentWriter, participant: Participant | None) -> Iterator[str]:
-    if participant is None:
-        return
-    yield from (_written_rejection(writer, each) for each in participant.system_rejections)
-    yield from map(writer.copy, participant.others)
-    yield from _written_party(writer, participant.party, participant.rejections)
-
-
-def _written_member(writer: SegmentWriter, member: Member | None) -> Iterator[str]:
-    if member is None:
-        return
-    for trace in member.traces:
-        yield writer.segment("TRN", trace.type, trace.number, trace.originator, trace.division)
-    yield from _written_party(writer, member.party, member.rejections)
-    if member.insured or member.relationship:
-        yield writer.segment("INS", member.insured, member.relationship)
-    before = [segment for segment in member.others if segment.id == "HI"]
-    yield from map(writer.copy, before)
-    for dated in member.dates:
-        yield write_dated(writer, dated)
-    yield from map(writer.copy, (segment for segment in member.others if segment.id != "HI"))
-
-
-def _written_party(writer: SegmentWriter, party: Party, rejections: Sequence[Rejection]) -> Iterator[str]:
-    """This guide's order: name, numbers, address, contacts, rejections, taxonomy, birth."""
-    yield write_name(writer, party)
-    for reference in party.references:
-        yield writer.segment("REF", reference.qualifier, reference.value)
-    yield from write_address(writer, party.address or Address())
-    for contact in party.contacts:
-        yield write_contact(writer, contact)
-    yield from (_written_rejection(writer, each) for each in rejections)
-    if party.taxonomy:
-        yield writer.segment("PRV", "BI" if party.role == "1P" else "PE", "PXC", party.taxonomy)
-    if party.born_on or party.gender:
-        yield writer.segment("DMG", "D8" if party.born_on else "", optional_day_text(party.born_on), party.gender)
-
-
-def _written_rejection(writer: SegmentWriter, rejection: Rejection) -> str:
-    return writer.segment("AAA", "Y" if rejection.is_valid_request else "N", "", rejection.reason, rejection.follow_up)
-
-
-def _written_questions(writer: SegmentWriter, questions: Sequence[Question]) -> Iterator[str]:
-    for question in questions:
-        types = list(question.service_types)
-        yield writer.segment("EQ", types, procedure_parts(question.procedure), question.coverage_level)
-        for amount in question.amounts:
-            yield writer.segment("AMT", amount.qualifier, cents_text(amount.cents))
-        yield from map(writer.copy, question.others)
-        for reference in question.references:
-            yield writer.segment("REF", reference.qualifier, reference.value)
-        for dated in question.dates:
-            yield write_dated(writer, dated)
-
-
-def _written_benefits(writer: SegmentWriter, benefits: Sequence[Benefit]) -> Iterator[str]:
-    for benefit in benefits:
-        yield _written_eb(writer, benefit)
-        yield from map(writer.copy, (segment for segment in benefit.others if segment.id == "HSD"))
-        for reference in benefit.references:
-            yield writer.segment("REF", reference.qualifier, reference.value)
-        for dated in benefit.dates:
-            yield write_dated(writer, dated)
-        yield from (_written_rejection(writer, each) for each in benefit.rejections)
-        for message in benefit.messages:
-            yield writer.segment("MSG", message)
-        yield from map(writer.copy, (segment for segment in benefit.others if segment.id != "HSD"))
-        if benefit.parties:
-            yield writer.segment("LS", "2120")
-            for party in benefit.parties:
-                yield from _written_party(writer, party, ())
-            yield writer.segment("LE", "2120")
-
-
-def _written_eb(writer: SegmentWriter, benefit: Benefit) -> str:
-    return writer.segment(
-        "EB",
-        benefit.information,
-        benefit.coverage_level,
-        list(benefit.service_types),
-        benefit.insurance_type,
-        benefit.plan,
-        benefit.period,
-        optional_cents_text(benefit.amount_cents),
-        optional_quantity_text(benefit.fraction),
-        benefit.quantity_qualifier,
-        optional_quantity_text(benefit.quantity),
-        benefit.authorization_required,
-        benefit.in_network,
-        procedure_parts(benefit.procedure),
-        benefit.diagnosis_pointers,
     )

@@ -130,6 +130,11 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
+def holds_interchange(beginning: bytes) -> bool:
+    """Whether an interchange begins in the beginning of a file: otherwise it is no X12."""
+    return next(read_segments(beginning), None) is not None
+
+
 def read_transactions(
     source: Source, problems: Problems | None = None, limits: Limits | None = None
 ) -> Iterator[TransactionSet]:

@@ -127,24 +127,40 @@ def top_and_levels(transaction: TransactionSet) -> tuple[list[Segment], list[lis
     return top, levels
 
 
+# HL03 of what a level may stand in: subscribers under a provider, or in an 837 under the billing provider (20)
+_PARENTS = {
+    "21": ("20",),
+    "19": ("21",),
+    "22": ("20", "21", "19"),
+    "23": ("22",),
+    "PT": ("19",),
+    "EV": ("22", "23"),
+    "SS": ("EV",),
+}
+
+
 class HierarchyCheck:
     """Do the HL segments of one set count up, name earlier parents, and tell of their children?"""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, *, has_known_guide: bool = True) -> None:
         self.problems = problems
+        self.parents = _PARENTS if has_known_guide else {}
         self.count = 0
         self.previous: Segment | None = None
-        self.numbers: set[str] = set()
+        self.codes: dict[str, str] = {}  # HL03 by HL01
 
     def take(self, level: Segment) -> None:
         self.count += 1
         self._close(level[2])
         if level[1] != str(self.count):
             self.problems.add(level, 1, "HL01 counts from 1 in each set", expected=str(self.count))
-        if level[2] and level[2] not in self.numbers:
+        if level[2] and level[2] not in self.codes:
             self.problems.add(level, 2, "HL02 names an earlier HL")
+        elif level[2] and level[3] in self.parents and self.codes[level[2]] not in self.parents[level[3]]:
+            expected = " ".join(self.parents[level[3]])
+            self.problems.add(level, 2, "HL02 names the level that this one belongs to", expected=f"HL03 {expected}")
         self.previous = level
-        self.numbers.add(level[1])
+        self.codes[level[1]] = level[3]
 
     def finish(self) -> None:
         self._close("")

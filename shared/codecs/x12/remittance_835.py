@@ -215,6 +215,7 @@ def _header(opened: SetHeader, segments: Sequence[Segment], problems: Problems) 
     bpr, trn = found.get("BPR", nothing), found.get("TRN", nothing)
     produced = found.get("DTM*405", nothing)
     return RemittanceHeader(
+        place=Place(bpr.number, bpr.number),
         envelope=opened.envelope,
         control_number=opened.control_number,
         handling=bpr[1],

@@ -176,6 +176,7 @@ class RemittanceHeader(Struct, frozen=True, kw_only=True):
     payer: Party = Party(role="PR")
     payee: Party = Party(role="PE")
     others: tuple[Segment, ...] = ()
+    place: Place = NOWHERE  # of BPR
 
 
 class RemittanceAdvice(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from shared.codecs.x12.elements import (
     Dated,
     Party,
+    Trace,
     loops,
     read_dated,
     read_party,
@@ -39,15 +40,6 @@ from shared.codecs.x12.writer import SegmentWriter, Value, write_interchange, wr
 GUIDE = "005010X217"
 FUNCTIONAL_ID = "HI"
 PAYER, REQUESTER, SUBSCRIBER, DEPENDENT, EVENT, SERVICE = "20", "21", "22", "23", "EV", "SS"  # HL03
-
-
-class Trace(Struct, frozen=True, kw_only=True):
-    """TRN: `1` is the sender's own number, `2` the number that it answers."""
-
-    type: str = "1"  # TRN01
-    number: str  # TRN02
-    originator: str = ""  # TRN03, ten characters
-    division: str = ""  # TRN04
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -99,6 +91,7 @@ class Review(Struct, frozen=True, kw_only=True):
     dates: tuple[Dated, ...] = ()  # DTP: AAH event, 435 admission, 472 service ...
     services: tuple[ReviewedService, ...] = ()
     others: tuple[Segment, ...] = ()  # HI, HSD, providers (2010EA) and whatever else qualifies it
+    has_event: bool = True  # False: it stops at a person above, as an answer that refuses does
     place: Place = NOWHERE
 
 
@@ -159,12 +152,14 @@ def services_review_of(transaction: TransactionSet) -> ServicesReview:
     above: dict[str, Party] = {}
     reviews: list[Review] = []
     level_others: list[Segment] = []
-    for level in levels:
+    for at, level in enumerate(levels):
         code = level[0][3]
         if code in _ABOVE:
             for deeper in _ABOVE[_ABOVE.index(code) :]:
                 above.pop(deeper, None)
             above[code] = _party(level, problems, level_others)
+            if at + 1 == len(levels) or levels[at + 1][0][3] in _ABOVE[: _ABOVE.index(code) + 1]:
+                reviews.append(replace(_review(level[:1], above, problems), has_event=False))
         elif code == SERVICE and reviews:
             services = (*reviews[-1].services, _service(level, problems))
             reviews[-1] = replace(reviews[-1], services=services)
@@ -327,7 +322,11 @@ def _levels(writer: SegmentWriter, reviews: Sequence[Review]) -> Iterator[str]:
             lambda leaf: leaf.review.dependent,
             lambda leaf: party(leaf.review.dependent or Party(role="QC")),
         ),
-        Step(EVENT, lambda leaf: leaf.number, lambda leaf: _written_details(writer, leaf.review)),
+        Step(
+            EVENT,
+            lambda leaf: leaf.number if leaf.review.has_event else None,
+            lambda leaf: _written_details(writer, leaf.review),
+        ),
         Step(
             SERVICE,
             lambda leaf: None if leaf.service is None else leaf.service_number,

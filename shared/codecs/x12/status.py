@@ -6,6 +6,7 @@ categories A3 A6 A7 A8 mean that the payer never had the claim.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -118,7 +119,7 @@ def _parts(code: StatusCode) -> tuple[str, ...]:
     return (code.category, code.code, code.entity, code.code_list)
 
 
-def read_status_line(segments: list[Segment], problems: Problems) -> StatusLine:
+def read_status_line(segments: Sequence[Segment], problems: Problems) -> StatusLine:
     """SVC and what follows it."""
     svc = segments[0]
     statuses: list[Status] = []

@@ -6,7 +6,9 @@ nowhere else. Reads bytes or chunks of bytes in bounded memory; a block of whole
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import TypeAlias, TypeVar
 
@@ -25,6 +27,8 @@ _ISA_LOOK_BYTES = 512
 _BLANK = b" \t\r\n\x00\x1a\x0b\x0c"
 _BLANK_TEXT = _BLANK.decode("ascii")
 _BOM = b"\xef\xbb\xbf"
+_ISA = re.compile(rb"ISA(?![A-Za-z0-9\s])", re.DOTALL)  # what follows may be an element separator
+_DECORATION_MAX = 64  # blanks between a terminator and the next segment
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -149,6 +153,9 @@ class _Tokenizer:
 
     def feed(self, chunk: bytes) -> Iterator[list[Segment]]:
         self.buffer += chunk
+        if self.dialect is not None and not _holds_end(chunk, self.dialect):
+            self._drop_what_is_too_long(is_end=False)
+            return
         yield from self._drain(is_end=False)
 
     def finish(self) -> Iterator[list[Segment]]:
@@ -168,33 +175,46 @@ class _Tokenizer:
 
     def _interchange_start(self, *, is_end: bool) -> list[Segment]:
         self.buffer = self.buffer.lstrip(_BLANK).removeprefix(_BOM).lstrip(_BLANK)
-        if not self.buffer.startswith(b"ISA"):
-            self._skip_to_isa(is_end=is_end)
-            return []
-        if len(self.buffer) < _ISA_LOOK_BYTES and not is_end:
-            return []
-        dialect, length = _read_delimiters(self.buffer[:_ISA_LOOK_BYTES])
-        if dialect is None:
+        at = 0
+        while (at := self._next_isa(at, is_end=is_end)) >= 0:
+            head = self.buffer[at : at + _ISA_LOOK_BYTES]
+            if len(head) < _ISA_LOOK_BYTES and not is_end:
+                self.buffer = self.buffer[at:]
+                return []
+            dialect, length = _read_delimiters(head)
+            if dialect is not None:
+                return self._open(dialect, at, length)
             self.problems.at(self.number + 1, "ISA", "ISA has 16 elements and names four different delimiters")
-            self.buffer = self.buffer[3:]
             self.is_skipping = True
-            return []
+            at += 3
+        return []
+
+    def _open(self, dialect: Dialect, at: int, length: int) -> list[Segment]:
         if length != 106:
             self.problems.at(self.number + 1, "ISA", "ISA is 106 fixed bytes", found=str(length), severity="warning")
+        self.is_skipping = False
         self.dialect = dialect
         self.number += 1
-        text = self.buffer[: length - 1].decode("latin-1")
-        self.buffer = self.buffer[length:]
+        text = self.buffer[at : at + length - 1].decode("latin-1")
+        self.buffer = self.buffer[at + length :]
         return [Segment(self.number, tuple(text.split(dialect.element, 16)), dialect)]
 
-    def _skip_to_isa(self, *, is_end: bool) -> None:
-        start = self.buffer.find(b"ISA", 1)
-        if not self.buffer or (start < 0 and len(self.buffer) < 3 and not is_end):
-            return  # the rest of the mark may be in the next chunk
-        if not self.is_skipping:
+    def _next_isa(self, at: int, *, is_end: bool) -> int:
+        """Where the next interchange begins, or -1 when what is not one has been dropped from the buffer."""
+        found = _ISA.search(self.buffer, at)
+        start = found.start() if found else -1
+        if start == at:
+            return start
+        rest = len(self.buffer) - at
+        if start < 0 and rest < 4 and not is_end:
+            self.buffer = self.buffer[at:]
+            return -1  # the rest of the mark may be in the next chunk
+        if not self.is_skipping and rest:
             self.problems.at(self.number, "ISA", "nothing stands between interchanges")
         self.is_skipping = start < 0
-        self.buffer = self.buffer[start:] if start >= 0 else b"" if is_end else self.buffer[-2:]
+        if start < 0:
+            self.buffer = b"" if is_end else self.buffer[-3:]
+        return start
 
     def _interchange_body(self, dialect: Dialect, *, is_end: bool) -> list[Segment]:
         terminator = dialect.terminator.encode("latin-1")
@@ -304,17 +324,26 @@ def _decoded(piece: bytes, dialect: Dialect) -> tuple[str, Dialect]:
         return piece.decode("latin-1"), latin
 
 
+def _holds_end(chunk: bytes, dialect: Dialect) -> bool:
+    """Whether a segment may end in it."""
+    terminator = dialect.terminator.encode("latin-1")
+    return terminator in chunk or (terminator in b"\r\n" and (b"\r" in chunk or b"\n" in chunk))
+
+
 def _segment_start(buffer: bytes, mark: bytes, terminator: bytes) -> int:
     """Where a segment with this id begins, only if it follows a terminator (and decoration)."""
     at = buffer.find(mark)
-    while at >= 0:
-        before = buffer[max(0, at - 64) : at]
-        if at == 0 or before.rstrip(_BLANK).endswith(terminator) or not before.strip(_BLANK):
-            return at
-        if terminator in _BLANK and before.endswith((b"\r", b"\n", terminator)):
-            return at
-        at = buffer.find(mark, at + 1)
-    return -1
+    if at <= 0:
+        return at
+    found = _start_of(mark, terminator).search(buffer, max(0, at - _DECORATION_MAX - 1))
+    return found.start(1) if found else -1
+
+
+@lru_cache(maxsize=64)
+def _start_of(mark: bytes, terminator: bytes) -> re.Pattern[bytes]:
+    ends = b"[\r\n]" if terminator in b"\r\n" else re.escape(terminator)
+    blank = b"[" + re.escape(_BLANK) + b"]{0,%d}" % _DECORATION_MAX
+    return re.compile(b"(?:\\A|" + ends + b")" + blank + b"(" + re.escape(mark) + b")")
 
 
 def _end_of_trailer(buffer: bytes, trailer: int, terminator: bytes) -> int:

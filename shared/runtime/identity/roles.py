@@ -114,7 +114,12 @@ _TABLE: Mapping[str, str] = {
     "events:read-events": "manager integration",
     "events:read-stream": f"{_EVERY_DESK} integration",
     "evidence:read-account": "manager",
-    "openings:read-openings": "manager",
+    "evidence:read-documents": "manager",
+    "openings:read-openings": "",  # who watches the watchers is none of them
+    "emergencies:break-glass": f"{_EVERY_DESK} operator",
+    "keys:read-subject": "manager",
+    "keys:lock-subject": "manager",
+    "keys:destroy-subject": "",
     "dashboard:read-pages": f"{_EVERY_DESK} operator",
     "dashboard:read-kpis": "biller denial-specialist poster collector manager operator",
     "ops:read-metrics": "operator",
@@ -126,12 +131,42 @@ _TABLE: Mapping[str, str] = {
     "ops:read-invariants": "operator manager",
     "ops:continue-heads": "operator",
     "ops:drive-clock": "operator",
+    "ops:read-keys": "operator manager",
+    "ops:rotate-root-key": "operator",
+    "ops:rotate-tenant-key": "operator",
     "ops:read-refused": "operator biller poster collector manager",
 }
 
+# What whoever breaks the glass may read besides, for an hour: about people, and nothing of the machinery.
+EMERGENCY_ACTIONS = frozenset(
+    {
+        "eligibility:read-patient",
+        "eligibility:read-coverage",
+        "eligibility:read-checks",
+        "eligibility:read-authorizations",
+        "eligibility:read-appointments",
+        "charges:read-encounters",
+        "claims:read-claims",
+        "claims:read-denials",
+        "payments:read-ledger",
+        "payments:read-remittances",
+        "collections:read-accounts",
+        "collections:read-statements",
+        "collections:read-worklists",
+        "documents:read-document",
+    }
+)
+
 # Of every tenant at once: what they answer, or do, is not one tenant's alone.
 OF_THE_INSTALLATION = frozenset(
-    {"ops:rebuild-projection", "ops:read-invariants", "ops:continue-heads", "ops:drive-clock", "ops:read-metrics"}
+    {
+        "ops:rebuild-projection",
+        "ops:read-invariants",
+        "ops:continue-heads",
+        "ops:drive-clock",
+        "ops:read-metrics",
+        "ops:rotate-root-key",
+    }
 )
 
 

@@ -17,8 +17,11 @@ async def take_in(
 
 from shared.runtime.identity import Caller
 from shared.runtime.web.application import FRAMEWORK_TELEMETRY_OFF, create_app
+from shared.runtime.web.documents_about import documents_about_router
+from shared.runtime.web.emergencies import emergencies_router
 from shared.runtime.web.events import events_router
 from shared.runtime.web.evidence import evidence_router
+from shared.runtime.web.keys import keys_router
 from shared.runtime.web.openings import documents_router, openings_router
 from shared.runtime.web.paging import After, Cursor, Limit, Page, name_positions
 from shared.runtime.web.problems import Problem
@@ -47,12 +50,15 @@ __all__ = [
     "cause",
     "cause_of",
     "create_app",
+    "documents_about_router",
     "documents_router",
     "done",
+    "emergencies_router",
     "events_router",
     "evidence_router",
     "idempotency_key",
     "identity",
+    "keys_router",
     "name_positions",
     "openings_router",
     "streams_router",

@@ -18,6 +18,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import Scope
 
 from shared.runtime import telemetry
+from shared.runtime.emergencies import Emergencies
 from shared.runtime.identity import TokenVerifier
 from shared.runtime.settings import Settings
 from shared.runtime.web.edge import Authenticated, BoundedBody, Recorded, SafeHeaders
@@ -56,10 +57,11 @@ def create_app(
     description: str,
     public: Sequence[APIRouter] = (),
     json_bytes_max: int | None = None,
+    emergencies: Emergencies | None = None,
 ) -> FastAPI:
     """The HTTP application of a service, to be mounted under /api/<service> or served alone.
 
-    `public` routers need no token. `ready` says by name what the service stands on and whether it is there.
+    `public` routers need no token. Where there are `emergencies`, who broke the glass is let in to read. `ready` says by name what the service stands on and whether it is there.
     Raises OpenRoute for a route that names no action (`Depends(caller(action))` or `Depends(cause_of(action))`).
     """
     app = FastAPI(
@@ -74,6 +76,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.operations_tenant = settings.operations_tenant
+    app.state.emergencies = emergencies
     handle_problems(app)
     describe_problems(app)
     for router in public:

@@ -1,13 +1,13 @@
 """Who looked at whose data, and who may read the raw document behind an event?
 
-`GET /openings` is the record of every personal value and document that was opened, by subject or by actor, newest first.
+`GET /openings` is the record of every personal value and document that was opened, by subject, actor, purpose or day, newest first.
 `GET /documents/{id}` gives the raw file, HL7 message or letter that an event points to; reading it is itself recorded, with its purpose.
 Source: 45 CFR 164.312(b), audit controls; 164.528, accounting of disclosures.
 """
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -31,7 +31,16 @@ class OpeningRecord(Protocol):
     """What the vault tells about openings."""
 
     async def openings(
-        self, tenant: str, *, subject: str | None, actor: str | None, before: int | None, limit: int
+        self,
+        tenant: str,
+        *,
+        subject: str | None,
+        actor: str | None,
+        purpose: str | None,
+        day: date | None,
+        emergency: int | None,
+        before: int | None,
+        limit: int,
     ) -> list[dict[str, Any]]: ...
 
 
@@ -43,6 +52,9 @@ class OpeningRow(BaseModel):
     field: str
     purpose: str
     count: int
+    emergency: int | None = Field(
+        description="Opened beyond the actor's role, who had broken the glass; null: within it."
+    )
 
 
 class Openings(BaseModel):
@@ -59,11 +71,23 @@ def openings_router(record: OpeningRecord) -> APIRouter:
         who: Annotated[Caller, Depends(caller("openings:read-openings"))],
         subject: Annotated[str | None, Query(max_length=120)] = None,
         actor: Annotated[str | None, Query(max_length=160)] = None,
+        purpose: Annotated[str | None, Query(max_length=80)] = None,
+        day: Annotated[date | None, Query(description="UTC.")] = None,
+        emergency: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
         before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
         limit: Limit = 100,
     ) -> Openings:
         """Who opened whose personal values, what and why, newest first."""
-        found = await record.openings(who.tenant, subject=subject, actor=actor, before=before, limit=limit)
+        found = await record.openings(
+            who.tenant,
+            subject=subject,
+            actor=actor,
+            purpose=purpose,
+            day=day,
+            emergency=emergency,
+            before=before,
+            limit=limit,
+        )
         rows = [OpeningRow.model_validate(row) for row in found]
         return Openings(items=rows, next=rows[-1].opening if len(rows) == limit else None)
 

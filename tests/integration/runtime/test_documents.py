@@ -14,8 +14,9 @@ import pytest_asyncio
 from shared.kernel.errors import NotFound
 from shared.runtime.availability import DocumentsUnavailable, VaultUnavailable
 from shared.runtime.local_documents import PIECE_BYTES, DocumentTooLarge, LocalDocuments, create_documents_schema
-from shared.runtime.local_vault import LocalVault, SealBroken, create_vault_schema
+from shared.runtime.local_vault import LocalVault, create_vault_schema
 from shared.runtime.vault import Opener
+from shared.runtime.wrapping import RootKeys, SealBroken
 from tests.integration.runtime.conftest import Install, Installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,7 +29,7 @@ ERA = b"ISA*00*          *00*          *ZZ*PAYER~NM1*QC*1*ZEBULON*ADA~"
 async def vault(install: Install) -> AsyncIterator[LocalVault]:
     database = await install("vault")
     await create_vault_schema(database.owner)
-    opened = await LocalVault.connect(database.app, bytes(32))
+    opened = await LocalVault.connect(database.app, RootKeys([bytes(32)]))
     yield opened
     await opened.close()
 
@@ -145,7 +146,7 @@ async def test_a_store_that_is_down_says_so(database: Installed, vault: LocalVau
 async def test_without_the_vault_no_document_is_given_or_stored(database: Installed, install: Install) -> None:
     keys = await install("vault")
     await create_vault_schema(keys.owner)
-    vault = await LocalVault.connect(keys.app, bytes(32))
+    vault = await LocalVault.connect(keys.app, RootKeys([bytes(32)]))
     documents = await LocalDocuments.connect(database.app, vault)
     document_id = await documents.put("north", ERA, "x12")
     await vault.close()

@@ -89,6 +89,7 @@ class ShortPages:
 
 @pytest.mark.asyncio
 async def test_a_rebuild_that_holds_a_row_or_two_at_once_makes_the_same_rows(service: SmallService) -> None:
+    await rebuilder(service).prepare(PROJECTION)
     await some_history(service)
     await service.say("back", Charged(cents=5), Renamed(name="Ann"), Closed(), Charged(cents=7))
     await project(service)

@@ -16,13 +16,15 @@ from shared.events.base import Sealed
 from shared.events.values import Person, PersonName
 from shared.kernel.identifiers import computed_id
 from shared.runtime.availability import VaultUnavailable
-from shared.runtime.local_vault import LocalVault, SealBroken, SubjectErased, WrongRootKey, create_vault_schema
+from shared.runtime.local_vault import LocalVault, SubjectErased, create_vault_schema
 from shared.runtime.vault import Opener
+from shared.runtime.wrapping import RootKeys, SealBroken, WrongRootKey
 from tests.integration.runtime.conftest import Install, Installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ROOT = bytes(range(32))
+ROOT_KEY = bytes(range(32))
+ROOT = RootKeys([ROOT_KEY])
 BILLER = Opener(actor="user:anna", purpose="billing")
 CANARY = "Zebulon-Q7x"
 
@@ -206,8 +208,8 @@ async def test_after_erasure_nothing_of_the_subject_opens_or_is_sealed_again_in_
 ) -> None:
     token = await sealed(vault, "north", "gone", "name", CANARY)
     kept = await sealed(vault, "north", "stays", "name", CANARY)
-    assert await vault.erase("north", "gone", actor="user:admin", because="tenant left")
-    assert not await vault.erase("north", "gone", actor="user:admin", because="twice")
+    await vault.retention(0).destroy("north", "gone", actor="user:admin", because="tenant left")
+    vault.forget("north", "gone")
     later = await LocalVault.connect(database.app, ROOT)
     try:
         for one in (vault, later):
@@ -225,7 +227,7 @@ async def test_another_root_key_is_found_out_before_anything_is_sealed_with_it(
     vault: LocalVault, database: Installed
 ) -> None:
     with pytest.raises(WrongRootKey):
-        await LocalVault.connect(database.app, os.urandom(32))
+        await LocalVault.connect(database.app, RootKeys([os.urandom(32)]))
 
 
 async def test_a_vault_that_is_down_says_so(database: Installed) -> None:
@@ -255,6 +257,6 @@ async def test_no_value_lies_in_clear_in_the_vaults_tables(database: Installed, 
             rows = await connection.fetch(f"select t::text as text from {table} t")
             assert rows
             assert all(CANARY not in row["text"] for row in rows)
-            assert all(ROOT.hex() not in row["text"] for row in rows)
+            assert all(ROOT_KEY.hex() not in row["text"] for row in rows)
     finally:
         await connection.close()

@@ -245,4 +245,5 @@ async def _found(system: System) -> dict[str, str]:
         "logical_id": "rosa",
         "beneficiary": "rosa",
         "patient": "rosa",
+        "subject": "rosa",
     }

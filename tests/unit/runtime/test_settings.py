@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import ValidationError
 
-from shared.runtime.local_vault import ROOT_KEY_FILE, WrongRootKey, load_root_key
 from shared.runtime.settings import Settings
+from shared.runtime.wrapping import ROOT_KEY_FILE, WrongRootKey, load_root_keys
 
 
 def test_an_embedded_installation_needs_nothing_said() -> None:
@@ -63,25 +63,24 @@ def test_passwords_do_not_show_in_what_is_printed() -> None:
 
 def test_the_root_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    key = load_root_key(settings)
-    assert len(key) == 32
-    assert load_root_key(settings) == key
+    [mark] = load_root_keys(settings).marks
+    assert load_root_keys(settings).marks == [mark]
     path = tmp_path / ROOT_KEY_FILE
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o640)
     with pytest.raises(PermissionError):
-        load_root_key(settings)
+        load_root_keys(settings)
 
 
 def test_outside_the_embedded_mode_a_missing_root_key_is_not_made_up(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, mode="distributed", issuer_url="https://id.example", issuer_jwks="/keys")
     with pytest.raises(WrongRootKey):
-        load_root_key(settings)
+        load_root_keys(settings)
     assert not (tmp_path / ROOT_KEY_FILE).exists()
 
 
 @pytest.mark.parametrize("text", ["short", "AAAA", "!" * 44])
 def test_a_root_key_that_is_not_32_bytes_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(WrongRootKey) as refused:
-        load_root_key(Settings(root_key=text))
+        load_root_keys(Settings(root_key=text))
     assert text not in str(refused.value)

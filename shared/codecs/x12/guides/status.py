@@ -8,7 +8,12 @@ from __future__ import annotations
 from shared.codecs.x12.guides.notation import guide
 
 _PROCEDURE = "{=AD,ER,HC,HP,IV,N4,NU,WK r s s s s}"
-_STATUS_CODE = "r r s s"
+# Code source 507
+_CATEGORIES = (
+    "A0,A1,A2,A3,A4,A5,A6,A7,A8,D0,DR01,DR02,DR03,DR04,DR05,DR06,DR07,DR08,E0,E1,E2,E3,E4,F0,F1,F2,F3,F3F,F3N,F4,"
+    "P0,P1,P2,P3,P4,P5,R0,R1,R3,R4,R5,R6,R7,R8,R9,R10,R11,R12,R13,R14,R15,R16,R17,RQ"
+)
+_STATUS_CODE = f"={_CATEGORIES} r s ?RX"
 
 
 def _asked(trace: str) -> str:
@@ -172,7 +177,7 @@ BHT R1 =0085 =08 r r r =TH
           DTP R1 =472 =D8,RD8 r
           @2220D S>
             SVC R1 {_PROCEDURE} r - s - - s
-            {_TAKEN}
+            {_TAKEN.replace("=U,WQ", "=U")}
             REF S1 =FJ r
             REF S1 =XZ r
             DTP S1 =472 =D8,RD8 r

@@ -51,6 +51,7 @@ class Maker:
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)
         self.number = 0
+        self.earlier = 0  # payers who decided before, of the claim that is made now
 
     def one_in(self, times: int) -> bool:
         return self.chance.randrange(times) == 0
@@ -129,7 +130,7 @@ class Maker:
         is_dependent = self.one_in(3)
         subscriber = Subscriber(
             party=self.person("IL", whole=not is_dependent),
-            responsibility="P",
+            responsibility="PST"[self.earlier],
             group_number="GROUP7" if self.one_in(2) else "",
             filing_indicator=self.chance.choice(["CI", "BL", "HM", "MC", "12"]),
         )
@@ -152,7 +153,7 @@ class Maker:
         self, charges: list[int], codes: list[Procedure | None], revenue: list[str]
     ) -> tuple[tuple[OtherCoverage, ...], list[tuple[LineAdjudication, ...]]]:
         """What earlier payers decided, line by line or for the claim as a whole, always to the cent."""
-        payers = self.chance.choice([0, 0, 1, 1, 2])
+        payers = self.earlier = self.chance.choice([0, 0, 1, 1, 2])
         coverages: list[OtherCoverage] = []
         decided: list[list[LineAdjudication]] = [[] for _ in charges]
         for rank in range(payers):

@@ -30,7 +30,7 @@ SOUND = {
     "277CA": test_acknowledgements.BATCH,
     "TA1": test_acknowledgements.INTERCHANGE,
     "270": test_eligibility_270_271.ASKED,
-    "271": test_eligibility_270_271.ANSWERED,
+    "271": test_eligibility_270_271.ANSWERED.replace(b"EB*G*IND*30***23~", b"EB*G*IND*30***23*5000~"),
     "276": test_claim_status_276_277.ASKED,
     "277": test_claim_status_276_277.ANSWERED,
 }
@@ -78,7 +78,7 @@ def test_a_remittance_a_cent_short_names_segment_found_and_expected() -> None:
     (finding,) = check(REMITTANCE.replace(b"BPR*I*401.25*", b"BPR*I*401.24*"))
     assert finding == Finding(
         severity="error",
-        segment=3,
+        segment=4,
         element="BPR02",
         rule="payment-is-the-sum-of-the-claims-less-the-provider-adjustments",
         found="401.24",
