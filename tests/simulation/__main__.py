@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import time
+from collections import Counter
 
 from tests.simulation.checks import violations
 from tests.simulation.world import Run, run
@@ -21,18 +22,21 @@ def main() -> int:
     logging.disable(logging.CRITICAL)  # readers say of every trouble that they will try again
     gc.freeze()  # what was imported stays, and need not be looked at again and again
     gc.set_threshold(100_000, 20, 100)
-    began, events = time.monotonic(), 0
+    began, events, troubles = time.monotonic(), 0, Counter[str]()
     for seed in range(asked.first, asked.first + asked.seeds):
         troubled, found = played(seed)
-        events += sum(len(log.events) for log in troubled.ground.logs.values()) if troubled else 0
-        if asked.trace and troubled:
-            print("\n".join(troubled.trace))
+        if troubled:
+            events += sum(len(log.events) for log in troubled.ground.logs.values())
+            troubles += troubled.ground.weather.troubles
+            if asked.trace:
+                print("\n".join(troubled.trace))
         if found:
             print(f"seed {seed} fails; again: .venv/bin/python -m tests.simulation --trace --first {seed}")
             print("\n".join(f"  {each}" for each in found))
             return 1
     seconds = time.monotonic() - began
     print(f"{asked.seeds} seeds from {asked.first}: nothing violated; {events} events, {seconds:.0f} s")
+    print("trouble:", ", ".join(f"{word} {count}" for word, count in sorted(troubles.items())))
     return 0
 
 

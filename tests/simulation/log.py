@@ -23,7 +23,13 @@ from shared.runtime.store.batch import Batch, Settled
 from shared.runtime.store.committer import GroupCommitter
 from tests.simulation.weather import Broken, Weather
 
-_DONE, _MOVED, _REPEAT, _OTHER_FINGERPRINT, _KEY_TAKEN, _AGAIN = range(6)
+_DONE, _MOVED, _REPEAT, _OTHER_FINGERPRINT, _KEY_TAKEN = range(5)
+_REFUSED = {
+    _MOVED: "moved",
+    _REPEAT: "repeat",
+    _OTHER_FINGERPRINT: "fingerprint",
+    _KEY_TAKEN: "taken",
+}
 _EPOCH = 0
 
 
@@ -167,8 +173,12 @@ class SimulatedConnection:
             raise Broken("closed")
         await weather.before("append")
         if weather.happens(weather.climate.raced):
+            weather.note("raced", self._log.service)
             raise asyncpg.SerializationError("somebody was faster")
         answer, events = self._log.append(batch)
+        for command, outcome in zip(batch.commands, answer["outcomes"], strict=True):
+            if outcome != _DONE:
+                weather.note(_REFUSED[outcome], self._log.service, command.append.stream)
         for stored in events:
             weather.note("event", stored.service, stored.key, stored.version, stored.hash.hex())
         self._feed.appended(self._log.service, events)

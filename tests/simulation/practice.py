@@ -55,15 +55,16 @@ class Ask:
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """What is asked, by day; and until which day the world is watched."""
+    """What is asked, by day, some of it one after the other; and until which day the world is watched."""
 
-    asks: dict[int, list[Ask]] = field(default_factory=dict)
+    asks: dict[int, list[tuple[Ask, ...]]] = field(default_factory=dict)
     days: int = 0
     kinds: list[str] = field(default_factory=list)
     payers: set[str] = field(default_factory=set)
 
     def on(self, day: int, *asks: Ask) -> None:
-        self.asks.setdefault(day, []).extend(asks)
+        """One client asks this in order; what others ask on the day has no order."""
+        self.asks.setdefault(day, []).append(asks)
         self.days = max(self.days, day + 1)
 
 
@@ -265,12 +266,12 @@ def collect(name: str, command: Any) -> Ask:
 _COVERED = (("blue-plains",), ("prairie-hmo",), ("state-medicaid",), ("medicare-b", "silver-supplement"), ())
 
 
-def visit(story: Story, dice: random.Random, patient: str, first: int) -> None:
+def visit(story: Story, dice: random.Random, patient: str, first: int, *before: Ask) -> None:
     """A visit whose charges ask the payer for a behaviour by their cents; some are changed after their release."""
     marker = dice.choice(sorted(MARKERS))
     name = f"v-{patient}-{first}"
     amounts = [100_00 + marker] if dice.random() < 0.7 else [60_00, 90_00 + marker]
-    story.on(first, charge(name, patient, first, *amounts))
+    story.on(first, *before, charge(name, patient, first, *amounts))
     story.kinds.append(MARKERS[marker].name)
     if dice.random() < 0.15:
         late = first + dice.choice((1, 2, 20))
@@ -358,8 +359,11 @@ def generated(dice: random.Random) -> Story:
         registered_on = first if dice.random() < 0.8 else first + 1  # charges may be there before the patient
         payers = dice.choice(_COVERED)
         story.payers.update(payers)
-        story.on(registered_on, register(patient, *payers))
-        visit(story, dice, patient, first)
+        if registered_on == first:  # as an EHR sends it: who comes, then what was done
+            visit(story, dice, patient, first, register(patient, *payers))
+        else:
+            visit(story, dice, patient, first)
+            story.on(registered_on, register(patient, *payers))
         if dice.random() < 0.4:
             patient_pays(story, dice, patient, first)
         if dice.random() < 0.4:

@@ -121,8 +121,9 @@ class ServiceRows:
 class SimulatedTransaction:
     """Implements `shared.runtime.transaction.Transaction`. Nothing is done before it is committed."""
 
-    def __init__(self, database: ServiceRows) -> None:
+    def __init__(self, database: ServiceRows, weather: Weather) -> None:
         self.database = database
+        self._weather = weather
         self._done: list[Any] = []
         self._locked: list[ReaderRow] = []
 
@@ -134,6 +135,7 @@ class SimulatedTransaction:
             await row.lock.acquire()
             self._locked.append(row)
         if row.epoch != epoch or row.place.position < rows_at:
+            self._weather.note("fenced", *key)
             return None
         self._done.append(("move", row, place))
         return row.state
@@ -191,7 +193,7 @@ class SimulatedTransactions:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SimulatedTransaction]:
-        transaction = self.transaction(self._database)
+        transaction = self.transaction(self._database, self._weather)
         try:
             await self._weather.before("transaction")
             yield transaction
@@ -201,8 +203,8 @@ class SimulatedTransactions:
             transaction.end()
         await self._weather.after("commit")
 
-    def transaction(self, database: ServiceRows) -> SimulatedTransaction:
-        return SimulatedTransaction(database)
+    def transaction(self, database: ServiceRows, weather: Weather) -> SimulatedTransaction:
+        return SimulatedTransaction(database, weather)
 
     async def ask(self, question: str) -> Sequence[Any]:
         """Only a relay asks: whether its log was ever restored. It was not."""

@@ -20,6 +20,7 @@ from tests.simulation.feed import SimulatedFeed
 from tests.simulation.log import CommandRow, ServiceLog
 from tests.simulation.process import Process
 from tests.simulation.rows import ServiceRows, SimulatedTransaction, SimulatedTransactions
+from tests.simulation.weather import Weather
 from tests.simulation.world import Pieces, run
 
 
@@ -67,8 +68,8 @@ class _PositionFirst(SimulatedTransaction):
 class PositionsBeforeRows(Process):
     def make_transactions(self) -> SimulatedTransactions:
         class Transactions(SimulatedTransactions):
-            def transaction(self, database: ServiceRows) -> SimulatedTransaction:
-                return _PositionFirst(database)
+            def transaction(self, database: ServiceRows, weather: Weather) -> SimulatedTransaction:
+                return _PositionFirst(database, weather)
 
         return Transactions(self.ground.rows[self.service], self.ground.weather)
 

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, field
+
+# By the first word of what is noted of it.
+TROUBLE = frozenset(
+    {
+        "lost before",
+        "lost after",
+        "raced",
+        "moved",
+        "repeat",
+        "fenced",
+        "stolen",
+        "kill",
+        "no answer",
+        "answer lost",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +37,7 @@ class Climate:
     answer_lost: float = 0.0  # a client does not hear what became of its command
     repeated: float = 0.0  # a client sends again what was answered, or a partner the same file
     stolen: float = 0.0  # a lease is taken by somebody who gives it back
+    replicas: int = 1  # processes of a service
     kills: int = 0  # processes that die in a run
     zombies: int = 0  # processes that are replaced and go on
     news_seconds_max: float = 0.0  # until an event can be read
@@ -45,7 +63,8 @@ def climate_of(dice: random.Random) -> Climate:
         raced=some(0.1),
         answer_lost=some(0.3),
         repeated=some(0.3),
-        stolen=some(0.05),
+        stolen=some(0.01),
+        replicas=dice.choice((1, 1, 2)),
         kills=dice.choice((0, 1, 3)),
         zombies=dice.choice((0, 0, 1, 2)),
         news_seconds_max=dice.choice((0.0, 0.05, 1.0)),
@@ -65,10 +84,13 @@ class Weather:
     dice: random.Random
     climate: Climate
     trace: list[str] = field(default_factory=list)
+    troubles: Counter[str] = field(default_factory=Counter)
     is_over: bool = False  # for now, so that what is unfinished can come to its end
 
     def note(self, *words: object) -> None:
         self.trace.append(f"{asyncio.get_running_loop().time():.6f} " + " ".join(map(str, words)))
+        if words[0] in TROUBLE:
+            self.troubles[str(words[0])] += 1
 
     def happens(self, chance: float) -> bool:
         return chance > 0 and not self.is_over and self.dice.random() < chance

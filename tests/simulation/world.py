@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,11 +79,12 @@ class World:
     # --- processes ---
 
     async def start(self, service: str) -> None:
-        self.started += 1
-        process = self.make(self.ground, service, f"{service}-{self.started}", self.gone)
-        self.weather.note("start", process.owner)
-        await process.start()
-        self.processes.setdefault(service, []).append(process)
+        for _ in range(self.weather.climate.replicas):
+            self.started += 1
+            process = self.make(self.ground, service, f"{service}-{self.started}", self.gone)
+            self.weather.note("start", process.owner)
+            await process.start()
+            self.processes.setdefault(service, []).append(process)
 
     async def kill(self, process: Process) -> None:
         self.weather.note("kill", process.owner)
@@ -114,6 +115,10 @@ class World:
 
     # --- clients ---
 
+    async def ask_all(self, asks: Sequence[Ask]) -> None:
+        for ask in asks:
+            await self.ask(ask)
+
     async def ask(self, ask: Ask) -> None:
         """Until there is an answer. What is worth asking again is asked again, word for word."""
         climate, is_again = self.weather.climate, False
@@ -127,6 +132,7 @@ class World:
                     self.weather.note("refused", ask.name, refusal.code)
                     self.refused[ask.name] = refusal.code
                     return
+                self.weather.note("no answer", ask.name, refusal.code)
             else:
                 if self.weather.happens(climate.answer_lost):
                     self.weather.note("answer lost", ask.name)
@@ -170,12 +176,12 @@ class World:
         timers = [await timers.next_due() for process in running for timers in process.timers]
         return min(moment for moment in (*planned, *timers, self.ground.clearinghouse.next_at()) if moment is not None)
 
-    async def day(self, asks: list[Ask]) -> None:
+    async def day(self, asks: Iterable[Sequence[Ask]]) -> None:
         """What is asked at the same time, and everything that follows from it."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.trouble())
-            for ask in asks:
-                group.create_task(self.ask(ask))
+            for in_order in asks:
+                group.create_task(self.ask_all(in_order))
         await self.settle()
         while self.ground.clearinghouse.speak() | await self.deliver():
             await self.trouble()
@@ -266,7 +272,7 @@ async def _run(seed: int, story: Story, climate: Climate, dice: random.Random, p
     world = World(ground, dice, pieces.process, kills_left=climate.kills, zombies_left=climate.zombies)
     for service in SERVICES:
         await world.start(service)
-    await world.day(set_up(story.payers))
+    await world.day([ask] for ask in set_up(story.payers))
     asks = {MORNING + timedelta(days=day): asks for day, asks in sorted(story.asks.items())}
     end = MORNING + timedelta(days=story.days)
     await world.day(asks.pop(MORNING, []))
