@@ -56,11 +56,11 @@ from tests.simulation.weather import Weather
 T = TypeVar("T")
 TENANT = "clinic"
 CODEC = EventCodec()
-_BEAT_SECONDS = 0.5
+_BEAT_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 3.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _SETTINGS = Settings(mode="embedded", home=Path("/nowhere"))
-_CLAIMS = ClaimsSettings(send_every_seconds=5.0)
+_CLAIMS = ClaimsSettings(send_every_seconds=30.0)
 _ELIGIBILITY = EligibilitySettings()
 _COLLECTIONS = CollectionsSettings()
 
@@ -273,12 +273,14 @@ class Process:
                 task.cancel()
             await asyncio.sleep(0)
 
-    async def is_idle(self) -> bool:
-        """As `Host.is_quiet`: every reader is at its head, no timer is due, no task of ours has work, no command is under way."""
+    async def is_at_rest(self) -> bool:
+        """No command is under way, every reader is at its head, no timer is due."""
         if not self.store.is_idle or not self.is_caught_up():
             return False
-        if not all([await timers.idle() for timers in self.timers]):
-            return False
+        return all([await timers.idle() for timers in self.timers])
+
+    async def has_no_work(self) -> bool:
+        """Asks the tasks that are ours."""
         return all([self._is_anothers(running.task) or await running.is_idle() for running in self._tasks])
 
     def _is_anothers(self, task: Task) -> bool:
@@ -303,7 +305,7 @@ class Process:
             keeper=self.keeper,
             commands=self.commands,
             clock=self.ground.clock,
-            poll_seconds=1.0,
+            poll_seconds=2.0,
         )
 
     def _right_to(self, task: Task) -> Callable[[], Awaitable[Right]]:

@@ -187,16 +187,23 @@ class World:
             await self.trouble()
             await self.settle()
 
+    async def is_quiet(self) -> bool:
+        """As `Host.is_quiet`, of all processes at once: at rest, without work, and still at rest after that was asked."""
+        running = [process for processes in self.processes.values() for process in processes]
+        return (
+            all([await process.is_at_rest() for process in running])
+            and all([await process.has_no_work() for process in running])
+            and all([await process.is_at_rest() for process in running])
+        )
+
     async def settle(self) -> None:
         """Until nothing goes on any more. Raises NeverQuiet."""
         time = asyncio.get_running_loop().time
-        calm_at, give_up, quiet = time() + _TROUBLE_SECONDS, time() + _SETTLE_SECONDS, 0
-        while quiet < 2:
+        calm_at, give_up = time() + _TROUBLE_SECONDS, time() + _SETTLE_SECONDS
+        while not await self.is_quiet():
             if time() > give_up:
                 raise NeverQuiet
             self.weather.is_over = time() > calm_at
-            is_quiet = all([await process.is_idle() for each in self.processes.values() for process in each])
-            quiet = quiet + 1 if is_quiet else 0
             await asyncio.sleep(_LOOK_SECONDS)
         self.weather.is_over = False
 
