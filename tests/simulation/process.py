@@ -56,7 +56,7 @@ from tests.simulation.weather import Weather
 T = TypeVar("T")
 TENANT = "clinic"
 CODEC = EventCodec()
-_BEAT_SECONDS = 1.0
+_BEAT_SECONDS = 0.5
 _TAKE_OVER_SECONDS = 3.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _SETTINGS = Settings(mode="embedded", home=Path("/nowhere"))
@@ -305,7 +305,7 @@ class Process:
             keeper=self.keeper,
             commands=self.commands,
             clock=self.ground.clock,
-            poll_seconds=2.0,
+            poll_seconds=1.0,
         )
 
     def _right_to(self, task: Task) -> Callable[[], Awaitable[Right]]:
