@@ -153,7 +153,10 @@ def _environment(name: str, requirement: str) -> Path:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(PEERS_ROOT / name)], check=True, capture_output=True)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)
+    try:
+        done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        raise NotMeasured(f"not installed after {_SECONDS_MAX} s") from None
     if done.returncode:
         raise NotMeasured(f"does not install: {(done.stderr.strip().splitlines() or ['?'])[-1][:100]}")
     return python

@@ -45,9 +45,9 @@ def _claims_in(kind: str, file: Path) -> int:
 def _writing(kind: str, file: Path) -> Callable[[], int]:
     if kind == "835":
         advices = list(read_835(_pieces(file)))
-        return lambda: write_835(advices).count(b"CLP*")
+        return lambda: write_835(advices).count(b"~CLP*")
     batches = list(read_837p(_pieces(file)))
-    return lambda: write_837p(batches).count(b"CLM*")
+    return lambda: write_837p(batches).count(b"~CLM*")
 
 
 def _peak_kib() -> int:

@@ -35,16 +35,8 @@ def main() -> int:
             print("\n".join(f"  {each}" for each in found))
             return 1
     seconds, of_processor = time.monotonic() - began, time.process_time()
-<<<<<<< HEAD
-    print(
-        f"{asked.seeds} seeds from {asked.first}: nothing violated; {events} events, {seconds:.0f} s, {of_processor:.0f} s of processor"
-    )
-||||||| parent of de0b38c (The simulation's figures as they were watched)
-    print(f"{asked.seeds} seeds from {asked.first}: nothing violated; {events} events, {seconds:.0f} s, {of_processor:.0f} s of processor")
-=======
     took = f"{seconds:.0f} s, {of_processor:.0f} s of processor"
     print(f"{asked.seeds} seeds from {asked.first}: nothing violated; {events} events, {took}")
->>>>>>> de0b38c (The simulation's figures as they were watched)
     print("trouble:", ", ".join(f"{word} {count}" for word, count in sorted(troubles.items())))
     return 0
 
