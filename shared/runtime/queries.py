@@ -266,53 +266,8 @@ async def page(
     """
     if cursor is not None:
         statement = statement.where(_behind(order, _decode(cursor, order)))
-    found = await rows(connection, statement.order_by(None).order_by(*_by(order)).limit(limit + 1))
-    return _slice(found, order, limit)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Some rows of a list whose order an index has, though it has not that of the whole.
-
-    `within` is that order, and gives these rows the same sequence as the order of the list; `since` is a bound by which the index
-    begins near the first row behind a cursor's values.
-    """
-
-    statement: sa.Select[Any]
-    within: Sequence[Order]
-    since: Callable[[Sequence[Any]], sa.ColumnElement[bool]]
-
-
-async def merged_page(
-    connection: AsyncConnection, parts: Sequence[Part], *, order: Sequence[str], limit: int, cursor: str | None = None
-) -> Slice:
-    """As `page`, of a list that is told in parts: each gives its next rows, and the first of all of them are the page.
-
-    `order` names columns; one with a minus sign goes down.
-    """
-    orders = [_ordered(part.statement.selected_columns, order) for part in parts]
-    values = None if cursor is None else _decode(cursor, orders[0])
-    limited: list[sa.Select[Any]] = []
-    for part, own in zip(parts, orders, strict=True):
-        statement = part.statement
-        if values is not None:
-            statement = statement.where(part.since(values), _behind(own, values))
-        inner = statement.order_by(None).order_by(*_by(part.within)).limit(limit + 1).subquery()
-        limited.append(sa.select(inner))
-    whole = sa.union_all(*limited).subquery("parts")
-    by = _ordered(whole.c, order)
-    return _slice(await rows(connection, sa.select(whole).order_by(*_by(by)).limit(limit + 1)), by, limit)
-
-
-def _ordered(columns: sa.ColumnCollection[str, Any], names: Sequence[str]) -> list[Order]:
-    return [Order(column=columns[name.removeprefix("-")], is_descending=name.startswith("-")) for name in names]
-
-
-def _by(order: Sequence[Order]) -> list[sa.ColumnElement[Any]]:
-    return [one.column.desc() if one.is_descending else one.column.asc() for one in order]
-
-
-def _slice(found: Sequence[sa.RowMapping], order: Sequence[Order], limit: int) -> Slice:
+    by = [one.column.desc() if one.is_descending else one.column.asc() for one in order]
+    found = await rows(connection, statement.order_by(None).order_by(*by).limit(limit + 1))
     if len(found) <= limit:
         return Slice(rows=found, next=None)
     last = found[limit - 1]

@@ -3,9 +3,8 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
@@ -44,7 +43,7 @@ from services.claims.projections import denial_queue
 from shared.events.base import Sealed
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
-from shared.runtime.queries import ReadDatabase, merged_page, row, rows
+from shared.runtime.queries import ReadDatabase, asc, desc, page, row, rows
 from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-denials"))]
@@ -95,17 +94,12 @@ def router(
         What was put off to a later day is left out, and listed with `is_snoozed`.
         """
         await reads.wait_for(_QUEUE, after)
-        day = on or clock.now().date()
+        denials = denial_queue.ranked(on or clock.now().date())
         wanted = {"category": category, "payer_id": payer_id, "assignee": assignee, "claim_id": claim_id}
-        conditions = _conditions(
-            wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval, on=day
-        )
-        # A filter leaves few rows, which are ranked at once; the whole queue is merged out of parts that an index has in order.
-        is_narrow = any(wanted.values()) or assignee == "" or awaits_approval is not None or is_snoozed
-        parts = [denial_queue.ranked_at_once(day)] if is_narrow else denial_queue.parts(day)
-        found = [replace(part, statement=part.statement.where(*conditions)) for part in parts]
+        found = _wanted(denials, wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval)
+        order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
         async with reads.read(who.tenant) as connection:
-            part = await merged_page(connection, found, order=denial_queue.RANK, limit=limit, cursor=cursor)
+            part = await page(connection, found, order=order, limit=limit, cursor=cursor)
             return Page[DenialRow].of(part, await reads.positions(connection, _QUEUE))
 
     @routes.get("/denials/summary")
@@ -123,10 +117,8 @@ def router(
         await reads.wait_for(_QUEUE, after)
         today = clock.now().date()
         wanted = {"category": category, "payer_id": payer_id, "assignee": assignee}
-        conditions = _conditions(
-            wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval, on=today
-        )
-        found = sa.select(denial_queue.denial_queue).where(*conditions)
+        queue = denial_queue.ranked(today)
+        found = _wanted(queue, wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval)
         async with reads.read(who.tenant) as connection:
             [sums] = await rows(connection, denial_queue.summed(found.subquery("found"), today))
             return DenialsSummary.model_validate({**sums, "positions": await reads.positions(connection, _QUEUE)})
@@ -140,9 +132,9 @@ def router(
     @routes.get("/denials/{denial_id}")
     async def read_denial(denial_id: DenialId, who: Reader, after: After = None) -> DenialRow:
         await reads.wait_for(_QUEUE, after)
-        one = denial_queue.ranked(clock.now().date()).where(denial_queue.denial_queue.c.denial_id == denial_id)
+        denials = denial_queue.ranked(clock.now().date())
         async with reads.read(who.tenant) as connection:
-            found = await row(connection, one)
+            found = await row(connection, sa.select(denials).where(denials.c.denial_id == denial_id))
         if found is None:
             raise DenialUnknown("there is no such denial")
         return DenialRow.model_validate(dict(found))
@@ -227,17 +219,20 @@ def router(
     return routes
 
 
-def _conditions(
-    wanted: Mapping[str, str | None], *, is_open: bool, is_snoozed: bool, awaits_approval: bool | None, on: date
-) -> list[sa.ColumnElement[bool]]:
-    columns = denial_queue.denial_queue.c
-    conditions: list[sa.ColumnElement[bool]] = [columns.is_open == is_open]
-    conditions += [columns[name] == value for name, value in wanted.items() if value is not None]
+def _wanted(
+    denials: sa.Subquery,
+    wanted: Mapping[str, str | None],
+    *,
+    is_open: bool,
+    is_snoozed: bool,
+    awaits_approval: bool | None,
+) -> sa.Select[Any]:
+    filters = [denials.c[name] == value for name, value in wanted.items() if value is not None]
     if is_open:
-        conditions.append(denial_queue.is_snoozed(on) == is_snoozed)
+        filters.append(denials.c.is_snoozed == is_snoozed)
     if awaits_approval is not None:
-        conditions.append((columns.write_off_requested_by != "") == awaits_approval)
-    return conditions
+        filters.append((denials.c.write_off_requested_by != "") == awaits_approval)
+    return sa.select(denials).where(denials.c.is_open == is_open, *filters)
 
 
 def _causes(limit: int) -> sa.Executable:

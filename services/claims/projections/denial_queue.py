@@ -7,8 +7,8 @@ on every machine. Urgency depends on the day and is computed when the queue is r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import date
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -35,7 +35,6 @@ from shared.events.claims import (
 )
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put
-from shared.runtime.queries import Part, asc, desc
 
 denial_queue = sa.Table(
     "denial_queue",
@@ -72,14 +71,7 @@ denial_queue = sa.Table(
     sa.Column("recovered_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("moved_at", sa.DateTime(timezone=True)),
     sa.Column("version", sa.Integer, nullable=False, default=0),  # of the denial's stream
-    sa.Index(
-        "denial_queue_by_worth",
-        "tenant",
-        "is_open",
-        sa.text("expected_recovery_cents DESC"),
-        "denial_id",
-        "appeal_by_on",
-    ),
+    sa.Index("denial_queue_open", "tenant", "is_open", "expected_recovery_cents"),
     sa.Index("denial_queue_by_claim", "tenant", "claim_id"),
 )
 
@@ -170,72 +162,24 @@ def summed(found: sa.Subquery, on: date) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-RANK = ("-score_cents", "-expected_recovery_cents", "denial_id")  # the order of the queue
-
-
-def ranked(on: date) -> sa.Select[Any]:
+def ranked(on: date) -> sa.Subquery:
     """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency.
 
     `is_snoozed`: it was put off to a later day than this.
     """
-    due: sa.ColumnElement[Any] = denial_queue.c.appeal_by_on
-    days_left: sa.ColumnElement[int] = due - sa.literal(on, sa.Date)
+    table = denial_queue
+    days_left: sa.ColumnElement[int] = table.c.appeal_by_on - sa.literal(on, sa.Date)
     urgency = sa.case(
-        (due.is_(None), USUAL_PERCENT),
+        (table.c.appeal_by_on.is_(None), USUAL_PERCENT),
         (days_left < 0, URGENCY_PERCENT[0][1]),
         *((days_left <= days, percent) for days, percent in URGENCY_PERCENT[1:]),
         else_=USUAL_PERCENT,
     )
-    return _with_rank(on, urgency)
-
-
-def ranked_at_once(on: date) -> Part:
-    """`ranked` as one part, in the order of the rank: for few rows."""
-    statement = ranked(on)
-    columns = statement.selected_columns
-    within = (desc(columns["score_cents"]), desc(columns["expected_recovery_cents"]), asc(columns["denial_id"]))
-    return Part(statement=statement, within=within, since=lambda values: sa.true())
-
-
-def is_snoozed(on: date) -> sa.ColumnElement[bool]:
-    return sa.func.coalesce(denial_queue.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
-
-
-def parts(on: date) -> list[Part]:
-    """The rows of `ranked` by urgency. Within one urgency their order is that of what is expected, which an index has."""
-    due: sa.ColumnElement[Any] = denial_queue.c.appeal_by_on
-    bands: list[tuple[int, sa.ColumnElement[bool]]] = [(USUAL_PERCENT, due.is_(None))]
-    from_on = on
-    bands.append((URGENCY_PERCENT[0][1], due < from_on))
-    for days, percent in URGENCY_PERCENT[1:]:
-        to_on = on + timedelta(days=days)
-        bands.append((percent, due.between(from_on, to_on)))
-        from_on = to_on + timedelta(days=1)
-    bands.append((USUAL_PERCENT, due >= from_on))
-    return [_part(on, percent, is_in) for percent, is_in in bands]
-
-
-def _part(on: date, percent: int, is_in: sa.ColumnElement[bool]) -> Part:
-    expected = denial_queue.c.expected_recovery_cents
-
-    def since(values: Sequence[Any]) -> sa.ColumnElement[bool]:
-        score: int = values[0]
-        return expected <= (score * 100 + 99) // percent  # more would be a higher score
-
-    return Part(
-        statement=_with_rank(on, sa.literal(percent)).where(is_in),
-        within=(desc(expected), asc(denial_queue.c.denial_id)),
-        since=since,
-    )
-
-
-def _with_rank(on: date, urgency: sa.ColumnElement[int]) -> sa.Select[Any]:
-    table = denial_queue
-    # Whole numbers all the way: a numeric would cost more than all the rest of the row.
-    score = sa.cast(table.c.expected_recovery_cents * urgency // 100, sa.BigInteger)
+    score = sa.cast(sa.func.div(table.c.expected_recovery_cents * urgency, 100), sa.BigInteger)
+    is_snoozed = sa.func.coalesce(table.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
     return sa.select(
-        table, urgency.label("urgency_percent"), score.label("score_cents"), is_snoozed(on).label("is_snoozed")
-    )
+        table, urgency.label("urgency_percent"), score.label("score_cents"), is_snoozed.label("is_snoozed")
+    ).subquery("denials")
 
 
 projection = Projection(

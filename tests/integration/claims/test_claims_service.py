@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
-import asyncpg
 import pytest
 from msgspec import structs
 
 from services.claims.domain.claim.numbering import first_claim_of_rank
-from services.claims.projections import denial_queue
 from shared.codecs.x12.acknowledgement_999 import GroupAcknowledgement, SetResponse, write_999
 from shared.codecs.x12.acknowledgement_ta1 import InterchangeAcknowledgement, write_ta1
 from shared.codecs.x12.claim_837p import ClaimBatch, read_837p
@@ -32,7 +29,6 @@ from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.payments import ClaimDeniedByPayer, ClaimPaymentPosted, ClaimPaymentReversed
 from shared.events.values import AdjudicatedLine, Adjustment
 from shared.kernel.identifiers import account_id_of
-from shared.testing.hosting import TENANT
 from tests.integration.claims.conftest import Exchange
 from tests.unit.claims.examples import (
     FACILITY,
@@ -478,47 +474,3 @@ async def test_partners_rules_and_an_unknown_claim_are_answered(exchange: Exchan
     assert {"npi-check-digit", "coordination-of-benefits"} <= {rule["id"] for rule in rules}
     problem = await exchange.ask("GET", f"/claims/{claim_of(99)}", status=404)
     assert problem["code"] == "claim-unknown"
-
-
-@pytest.mark.asyncio
-async def test_the_denial_queue_page_by_page_is_the_whole_queue_in_the_order_of_its_rank(exchange: Exchange) -> None:
-    """Merged out of parts by urgency, or ranked at once behind a filter: the same order, nothing lost, nothing twice."""
-    today = datetime.now(UTC).date()
-    chance = random.Random(7)
-    days_left = [None, -400, -1, 0, 7, 8, 30, 31, 60, 61, 400]
-    denials = [
-        (f"D{number:03d}", f"p{number % 2}", chance.choice(days_left), chance.choice([0, 1, 99, 100, 101, 10_000]))
-        for number in range(200)
-    ]
-    owner = await asyncpg.connect(exchange.running.platform.settings.dsn("claims", "owner"))
-    await owner.execute("select set_config('app.tenant', $1, false)", TENANT)
-    for denial_id, payer_id, left, cents in denials:
-        due_on = None if left is None else today + timedelta(days=left)
-        await owner.execute(
-            "insert into denial_queue (tenant, denial_id, payer_id, expected_recovery_cents, appeal_by_on, is_open)"
-            " values ($1, $2, $3, $4, $5, true)",
-            TENANT,
-            denial_id,
-            payer_id,
-            cents,
-            due_on,
-        )
-    await owner.close()
-
-    def rank(denial: tuple[str, str, int | None, int]) -> tuple[int, int, str]:
-        denial_id, _, left, cents = denial
-        return (-(cents * denial_queue.urgency_percent(left) // 100), -cents, denial_id)
-
-    async def listed(filters: str) -> list[str]:
-        found: list[str] = []
-        cursor = ""
-        while True:
-            page = await exchange.ask("GET", f"/denials?on={today}&limit=7{filters}{cursor}")
-            found += [row["denial_id"] for row in page["items"]]
-            if not page["next"]:
-                return found
-            cursor = f"&cursor={page['next']}"
-
-    ordered = sorted(denials, key=rank)
-    assert await listed("") == [denial_id for denial_id, *_ in ordered]
-    assert await listed("&payer_id=p1") == [denial_id for denial_id, payer_id, *_ in ordered if payer_id == "p1"]
