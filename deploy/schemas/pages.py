@@ -236,6 +236,7 @@ _BESIDE_SETTINGS = [
     "| `LEDGERLINE_TEST_API_SEED`, `LEDGERLINE_TEST_API_EXAMPLES` | tests | seed and number of the requests that `make test-api` makes up |",
     "| `LEDGERLINE_E2E_SEED`, `LEDGERLINE_E2E_KILL_SEED` | tests | seeds of the played practice and of the kills, to see a failure again |",
     "| `LEDGERLINE_TAMPERS`, `LEDGERLINE_TAMPER_SEED` | tests | how many single bytes of evidence packs and of stored events are changed, and the seed of which |",
+    "| `LEDGERLINE_FAULTS`, `LEDGERLINE_FAULTS_PATIENTS`, `LEDGERLINE_FAULTS_DAYS` | tests | how many faults `make test-faults` makes, in how large a practice |",
     "| `LEDGERLINE_CHROMIUM`, `LEDGERLINE_REQUIRE_BROWSER` | tests | the browser of the tests of pages, empty: the first Chromium found; `1`: fail instead of skip without one |",
     "| `LEDGERLINE_SAMPLES` | tests | folder of sample files from elsewhere; empty: these tests are skipped |",
 ]
