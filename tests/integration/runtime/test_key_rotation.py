@@ -123,7 +123,7 @@ async def test_a_tenants_new_key_changes_no_value_no_id_and_no_index(keys: Keys)
     value, other = await sealed(vault, "north", "p1"), await sealed(vault, "south", "p1")
     gone = await sealed(vault, "north", "gone")
     await vault.retention(0).destroy("north", "gone", actor="user:admin", because="asked")
-    vault.forget("north", "gone")  # as whoever destroys a key does; other processes look it up anew within half a minute
+    vault.forget("north", "gone")  # as whoever destroys a key does
     letter = await files.put("north", b"a letter", "pdf")
     ids, index = await vault.tenant_key("north"), await vault.blind_index("north", "member", "M1")
     for version in (2, 3):
