@@ -34,7 +34,8 @@ from deploy.state import State
 from shared.events.registry import SERVICES
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
-from shared.runtime.wrapping import ROOT_KEY_FILE, ROOT_KEY_UNFINISHED
+from shared.runtime.private_files import is_unfinished, write_privately
+from shared.runtime.wrapping import ROOT_KEY_FILE
 
 FORMAT = 1
 MANIFEST, DIGEST, HOME, ROOT_KEY = "manifest.json", "manifest.sha256", "home.tar.gz", "root.key"
@@ -162,7 +163,7 @@ def _write(
     progress("copying the home folder")
     _pack_home(home, folder / HOME)
     if with_root_key:
-        _write_privately(folder / ROOT_KEY, (home / ROOT_KEY_FILE).read_bytes())
+        write_privately(folder / ROOT_KEY, (home / ROOT_KEY_FILE).read_bytes())
     ended_at, epoch = asyncio.run(_now_and_epoch(server))
     progress("computing checksums")
     manifest = Manifest(
@@ -176,8 +177,8 @@ def _write(
         files={file.name: file_of(file) for file in sorted(folder.iterdir())},
     )
     text = json.dumps(asdict(manifest), indent=2) + "\n"
-    _write_privately(folder / MANIFEST, text.encode())
-    _write_privately(folder / DIGEST, f"{hashlib.sha256(text.encode()).hexdigest()}  {MANIFEST}\n".encode())
+    write_privately(folder / MANIFEST, text.encode())
+    write_privately(folder / DIGEST, f"{hashlib.sha256(text.encode()).hexdigest()}  {MANIFEST}\n".encode())
     for file in folder.iterdir():
         file.chmod(0o600)
         with file.open("rb") as handle:
@@ -211,13 +212,15 @@ def _pack_home(home: Path, file: Path) -> None:
 
 
 def _files_of(home: Path) -> Iterator[Path]:
+    root_key = home / ROOT_KEY_FILE
     for entry in sorted(home.iterdir()):
         if entry.name in LEFT_OUT or entry.name.startswith(ASIDE):
             continue
         for path in (entry, *sorted(entry.rglob("*"))):
             is_of_sqlite = path.name.endswith((".sqlite-wal", ".sqlite-shm", ".sqlite-journal"))
             if (
-                path not in (home / ROOT_KEY_FILE, home / ROOT_KEY_UNFINISHED)
+                path != root_key
+                and not is_unfinished(path, root_key)
                 and not is_of_sqlite
                 and (path.is_file() or path.is_dir())
             ):
@@ -248,12 +251,6 @@ def _pack(folder: Path, target: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(target)
-
-
-def _write_privately(path: Path, content: bytes) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
 
 
 def file_of(path: Path) -> File:

@@ -25,10 +25,10 @@ from deploy.archive import LOG
 from deploy.backup import ASIDE, DIGEST, HOME, MANIFEST, ROOT_KEY, Manifest, file_of
 from deploy.machine import at_port
 from shared.events.registry import SERVICES
-from shared.runtime.identity.private_files import write_privately
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
 from shared.runtime.native.processes import free_ports, is_free
+from shared.runtime.private_files import write_privately
 from shared.runtime.store.migrate import begin_epoch
 from shared.runtime.wrapping import ROOT_KEY_FILE
 

@@ -19,9 +19,9 @@ import asyncpg
 
 from services.gateway.notes import Note
 from shared.runtime.availability import StoreUnavailable, outage_means
-from shared.runtime.local_vault import tenant_transaction
+from shared.runtime.tenancy import own_rows, tenant_transaction
 
-SCHEMA = """
+SCHEMA = f"""
 create table if not exists receipts (
   tenant text not null, receipt_id uuid not null, connection text not null, sender text not null, control_id text not null,
   body_hash text not null, kind text not null, type text not null, name text not null, document_id text not null,
@@ -38,20 +38,9 @@ create table if not exists names (
   tenant text not null, connection text not null, type text not null, told text not null, ours text not null,
   primary key (tenant, connection, type, told));
 
-do $$
-declare
-  name text;
-  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
-begin
-  foreach name in array array['receipts', 'names'] loop
-    execute format('alter table %I enable row level security', name);
-    execute format('alter table %I force row level security', name);
-    execute format('drop policy if exists own_tenant on %I', name);
-    execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
-  end loop;
-  drop policy if exists every_tenant on receipts;
-  create policy every_tenant on receipts for select to ledgerline_owner using (true);  -- who has unfinished messages
-end $$;
+{own_rows("receipts", "names")}
+drop policy if exists every_tenant on receipts;
+create policy every_tenant on receipts for select to ledgerline_owner using (true);  -- who has unfinished messages
 revoke all on receipts, names from public, ledgerline_app;
 grant select, insert, update (ours) on names to ledgerline_app;
 grant select, insert, update (state, answer, notes, parts, attempts, try_at, finished_at) on receipts to ledgerline_app;

@@ -10,8 +10,6 @@ Source: 45 CFR 164.312(a)(2)(ii), emergency access procedure.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,11 +18,11 @@ import asyncpg
 import prometheus_client
 
 from shared.kernel.errors import DomainError, NotFound
-from shared.runtime.availability import VaultUnavailable, outage_means
+from shared.runtime.tenancy import own_rows, vault_transaction
 
 MINUTES_MAX = 60
 
-SCHEMA = """
+SCHEMA = f"""
 create table if not exists emergencies (
   emergency bigint generated always as identity primary key, tenant text not null, actor text not null, because text not null,
   began_at timestamptz not null default now(), ends_at timestamptz not null, ended_at timestamptz,
@@ -32,12 +30,7 @@ create table if not exists emergencies (
 create index if not exists emergencies_of_actor on emergencies (tenant, actor, emergency);
 alter table openings add column if not exists emergency bigint;  -- beyond the role of the actor, who had broken the glass
 create index if not exists openings_in_emergency on openings (tenant, emergency, opening) where emergency is not null;
-alter table emergencies enable row level security;
-alter table emergencies force row level security;
-drop policy if exists own_tenant on emergencies;
-create policy own_tenant on emergencies to ledgerline_app
-  using (tenant = (select nullif(current_setting('app.tenant', true), '')))
-  with check (tenant = (select nullif(current_setting('app.tenant', true), '')));
+{own_rows("emergencies")}
 revoke all on emergencies from public, ledgerline_app;
 grant select, insert (tenant, actor, because, ends_at), update (ended_at) on emergencies to ledgerline_app;
 
@@ -81,7 +74,7 @@ class Emergencies:
 
     async def begin(self, tenant: str, actor: str, *, because: str, minutes: int = MINUTES_MAX) -> Emergency:
         """Raises EmergencyStands, VaultUnavailable."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 7705))", f"{tenant} {actor}")
             if (standing := await _standing(connection, tenant, actor)) is not None:
                 raise EmergencyStands("one stands until then", ends_at=standing.ends_at.isoformat())
@@ -99,12 +92,12 @@ class Emergencies:
 
     async def standing(self, tenant: str, actor: str) -> Emergency | None:
         """The one that lets this actor in now. Looked up each time: it ends to the second. Raises VaultUnavailable."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             return await _standing(connection, tenant, actor)
 
     async def end(self, tenant: str, actor: str) -> None:
         """Before its time, by whom it let in. Raises NotFound."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             ended = await connection.fetchval(
                 f"update emergencies set ended_at = clock_timestamp() where tenant = $1 and actor = $2 and {_STANDS}"
                 " returning true",
@@ -118,15 +111,8 @@ class Emergencies:
         self, tenant: str, *, actor: str | None = None, before: int | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
         """All of them, newest first, with how much was opened; `before` is the last `emergency` seen."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             return [dict(row) for row in await connection.fetch(_LIST, tenant, actor, before, limit)]
-
-    @asynccontextmanager
-    async def _transaction(self, tenant: str) -> AsyncIterator[asyncpg.Connection]:
-        with outage_means(VaultUnavailable, "the vault"):
-            async with self._pool.acquire(timeout=5.0) as connection, connection.transaction():
-                await connection.execute("select set_config('app.tenant', $1, true)", tenant)
-                yield connection
 
 
 async def _standing(connection: asyncpg.Connection, tenant: str, actor: str) -> Emergency | None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from shared.kernel.errors import DomainError, NotFound
 from shared.runtime.availability import DocumentsUnavailable, outage_means
 from shared.runtime.documents import Document
-from shared.runtime.local_vault import tenant_transaction
+from shared.runtime.tenancy import own_rows, tenant_transaction
 from shared.runtime.vault import Opener
 from shared.runtime.wrapping import SealBroken
 
@@ -32,7 +32,7 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _SMALL_BYTES = 1 << 18  # larger ones are hashed and sealed beside the event loop
 
-SCHEMA = """
+SCHEMA = f"""
 create table if not exists documents (
   tenant text not null, document_id text not null, kind text not null, bytes bigint not null, pieces integer not null,
   wrapped bytea not null, stored_at timestamptz not null default now(), primary key (tenant, document_id));
@@ -42,18 +42,7 @@ create table if not exists pieces (
   foreign key (tenant, document_id) references documents on delete cascade);
 alter table pieces alter column sealed set storage external;  -- ciphertext does not compress
 
-do $$
-declare
-  name text;
-  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
-begin
-  foreach name in array array['documents', 'pieces'] loop
-    execute format('alter table %I enable row level security', name);
-    execute format('alter table %I force row level security', name);
-    execute format('drop policy if exists own_tenant on %I', name);
-    execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
-  end loop;
-end $$;
+{own_rows("documents", "pieces")}
 drop policy if exists every_tenant on documents;
 create policy every_tenant on documents to ledgerline_owner using (true) with check (true);  -- wraps keys anew
 revoke all on documents, pieces from public, ledgerline_app;

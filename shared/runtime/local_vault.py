@@ -16,8 +16,7 @@ import hmac
 import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
@@ -36,6 +35,7 @@ from shared.runtime.emergencies import SCHEMA as EMERGENCIES
 from shared.runtime.emergencies import Emergencies
 from shared.runtime.retention import SCHEMA as RETENTION
 from shared.runtime.retention import Retention
+from shared.runtime.tenancy import own_rows, vault_transaction
 from shared.runtime.vault import IN_EMERGENCY, Opener
 from shared.runtime.wrapping import (
     KEY_BYTES,
@@ -57,7 +57,7 @@ _TENANTS_REMEMBERED_MAX = 1_000
 _BELIEVED_SECONDS = 30.0  # how long another process may open values of a subject after it was erased
 _OPENINGS_A_WRITE = 5_000
 
-SCHEMA = """
+SCHEMA = f"""
 create table if not exists root_check (is_only boolean primary key default true check (is_only), mark bytea not null);
 create table if not exists tenant_keys (
   tenant text primary key, wrapped bytea not null, created_at timestamptz not null default now());
@@ -90,20 +90,10 @@ create index if not exists openings_by_actor on openings (tenant, actor, opening
 create index if not exists openings_by_purpose on openings (tenant, purpose, opening);
 create index if not exists openings_by_day on openings (tenant, opened_at, opening);
 
-do $$
-declare
-  name text;
-  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
-begin
-  foreach name in array array['tenant_keys', 'subject_keys', 'openings'] loop
-    execute format('alter table %I enable row level security', name);
-    execute format('alter table %I force row level security', name);
-    execute format('drop policy if exists own_tenant on %I', name);
-    execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
-    execute format('drop policy if exists every_tenant on %I', name);
-  end loop;
-end $$;
+{own_rows("tenant_keys", "subject_keys", "openings")}
 -- The owner wraps keys anew when one above them is replaced (shared.runtime.key_rotation).
+drop policy if exists every_tenant on tenant_keys;
+drop policy if exists every_tenant on subject_keys;
 create policy every_tenant on tenant_keys to ledgerline_owner using (true) with check (true);
 create policy every_tenant on subject_keys to ledgerline_owner using (true) with check (true);
 revoke all on root_check, tenant_keys, subject_keys, openings from public, ledgerline_app;
@@ -414,9 +404,8 @@ class LocalVault:
         return keys
 
     async def _fetch(self, tenant: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        with outage_means(VaultUnavailable, "the vault"):
-            async with tenant_transaction(self._pool, tenant) as connection:
-                return list(await connection.fetch(statement, tenant, *arguments))
+        async with vault_transaction(self._pool, tenant) as connection:
+            return list(await connection.fetch(statement, tenant, *arguments))
 
 
 class _OpeningRecord:
@@ -472,20 +461,11 @@ class _OpeningRecord:
 
     async def _insert(self, lines: Sequence[Opening]) -> None:
         columns = [list(column) for column in zip(*lines, strict=True)][1:]
-        with outage_means(VaultUnavailable, "the vault"):
-            async with tenant_transaction(self._pool, lines[0].tenant) as connection:
-                await connection.execute(_OPENINGS, lines[0].tenant, *columns)
+        async with vault_transaction(self._pool, lines[0].tenant) as connection:
+            await connection.execute(_OPENINGS, lines[0].tenant, *columns)
 
 
 _SETTINGS = {"application_name": "ledgerline-vault", "idle_in_transaction_session_timeout": "15000"}
-
-
-@asynccontextmanager
-async def tenant_transaction(pool: asyncpg.Pool, tenant: str) -> AsyncIterator[asyncpg.Connection]:
-    """A transaction in which row-level security shows this tenant's rows."""
-    async with pool.acquire(timeout=5.0) as connection, connection.transaction():
-        await connection.execute("select set_config('app.tenant', $1, true)", tenant)
-        yield connection
 
 
 async def _check_root_key(pool: asyncpg.Pool, roots: RootKeys) -> None:

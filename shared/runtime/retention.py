@@ -19,9 +19,9 @@ from typing import Any
 import asyncpg
 
 from shared.kernel.errors import Conflict, DomainError, NotFound
-from shared.runtime.availability import VaultUnavailable, outage_means
+from shared.runtime.tenancy import own_rows, vault_transaction
 
-SCHEMA = """
+SCHEMA = f"""
 create table if not exists retentions (
   tenant text not null, subject text not null, keep_until date not null, because text not null, primary key (tenant, subject));
 create table if not exists legal_holds (
@@ -32,18 +32,7 @@ create table if not exists key_deeds (
   tenant text not null, actor text not null, what text not null, subject text not null, because text not null);
 create index if not exists key_deeds_of_subject on key_deeds (tenant, subject, deed);
 
-do $$
-declare
-  name text;
-  own text := $p$tenant = (select nullif(current_setting('app.tenant', true), ''))$p$;
-begin
-  foreach name in array array['retentions', 'legal_holds', 'key_deeds'] loop
-    execute format('alter table %I enable row level security', name);
-    execute format('alter table %I force row level security', name);
-    execute format('drop policy if exists own_tenant on %I', name);
-    execute format('create policy own_tenant on %I to ledgerline_app using (%s) with check (%s)', name, own, own);
-  end loop;
-end $$;
+{own_rows("retentions", "legal_holds", "key_deeds")}
 revoke all on retentions, legal_holds, key_deeds from public, ledgerline_app;
 grant select, insert, update (keep_until, because) on retentions to ledgerline_app;
 grant select, insert, delete on legal_holds to ledgerline_app;
@@ -127,7 +116,7 @@ class Retention:
 
     async def about(self, tenant: str, subject: str) -> SubjectKey:
         """Raises NotFound, VaultUnavailable."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             return await self._about(connection, tenant, subject)
 
     async def _about(self, connection: asyncpg.Connection, tenant: str, subject: str) -> SubjectKey:
@@ -232,31 +221,24 @@ class Retention:
         self, tenant: str, *, subject: str | None = None, before: int | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
         """What was done to keys of the tenant, newest first; `before` is the last `deed` seen."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             return [dict(row) for row in await connection.fetch(_DEEDS, tenant, subject, before, limit)]
 
     async def write_down(self, tenant: str, actor: str, what: str, because: str) -> None:
         """A deed that is about no single subject."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             await _write_down(connection, tenant, actor, what, "", because)
 
     @asynccontextmanager
     async def _changing(self, tenant: str, subject: str) -> AsyncIterator[asyncpg.Connection]:
         """With the subject's key locked against whoever else decides about it in the same moment. Raises NotFound."""
-        async with self._transaction(tenant) as connection:
+        async with vault_transaction(self._pool, tenant) as connection:
             found = await connection.fetch(
                 "select 1 from subject_keys where tenant = $1 and subject = $2 for update", tenant, subject
             )
             if not found:
                 raise NotFound("there is no key of this subject", subject=subject)
             yield connection
-
-    @asynccontextmanager
-    async def _transaction(self, tenant: str) -> AsyncIterator[asyncpg.Connection]:
-        with outage_means(VaultUnavailable, "the vault"):
-            async with self._pool.acquire(timeout=5.0) as connection, connection.transaction():
-                await connection.execute("select set_config('app.tenant', $1, true)", tenant)
-                yield connection
 
 
 async def _write_down(

@@ -8,9 +8,6 @@ Sources: NIST SP 800-38D (GCM, random 96-bit nonces), NIST SP 800-57 part 1 (key
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
 import hmac
 import os
 from collections.abc import Callable, Sequence
@@ -20,10 +17,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.kernel.errors import DomainError
+from shared.runtime.private_files import key_lines, keys_of, make_privately, refuse_open_to_others, write_privately
 from shared.runtime.settings import Settings
 
 ROOT_KEY_FILE = Path("keys") / "root.key"
-ROOT_KEY_UNFINISHED = Path("keys") / ".root.key.fresh"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 
@@ -111,9 +108,7 @@ def load_root_keys(settings: Settings) -> RootKeys:
     path = settings.home / ROOT_KEY_FILE
     if not path.exists() and settings.mode != "embedded":
         raise WrongRootKey(f"no root key: set LEDGERLINE_ROOT_KEY or put it into {path}")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        _write_privately(path, base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+    make_privately(path, key_lines([os.urandom(KEY_BYTES)]))
     return RootKeys(_read(path), lambda: _read(path))
 
 
@@ -122,7 +117,7 @@ def add_root_key(home: Path) -> str:
     path = home / ROOT_KEY_FILE
     kept = _read(path)
     new = os.urandom(KEY_BYTES)
-    _replace(path, [new, *kept])
+    write_privately(path, key_lines([new, *kept]))
     return _id_of(new)
 
 
@@ -130,38 +125,19 @@ def drop_older_root_keys(home: Path) -> int:
     """Leave only the newest root key in the file; how many went. Raises WrongRootKey."""
     path = home / ROOT_KEY_FILE
     kept = _read(path)
-    _replace(path, kept[:1])
+    write_privately(path, key_lines(kept[:1]))
     return len(kept) - 1
 
 
 def _read(path: Path) -> list[bytes]:
     if not path.exists():
         raise WrongRootKey(f"{path} is not there: the root key is not in a file of this machine")
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: it must have mode 0600")
+    refuse_open_to_others(path)
     return _keys_of(path.read_text())
 
 
 def _keys_of(text: str) -> list[bytes]:
     try:
-        keys = [base64.b64decode(line, validate=True) for line in text.split()]
-    except (binascii.Error, ValueError):
-        keys = []
-    if not keys or any(len(key) != KEY_BYTES for key in keys):
-        raise WrongRootKey("a root key is 32 bytes in base64, one a line, the newest first")
-    return keys
-
-
-def _replace(path: Path, keys: Sequence[bytes]) -> None:
-    fresh = path.with_name(ROOT_KEY_UNFINISHED.name)
-    fresh.unlink(missing_ok=True)
-    _write_privately(fresh, "".join(base64.b64encode(key).decode() + "\n" for key in keys))
-    fresh.replace(path)
-
-
-def _write_privately(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        return keys_of(text, size=KEY_BYTES)
+    except ValueError:
+        raise WrongRootKey("a root key is 32 bytes in base64, one a line, the newest first") from None

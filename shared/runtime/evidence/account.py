@@ -30,10 +30,11 @@ from shared.runtime.evidence.places import HeadPlace
 from shared.runtime.evidence.proofs import Proofs
 from shared.runtime.evidence.sealer import HeadsDisagree, Sealer
 from shared.runtime.feed import Feed
-from shared.runtime.local_vault import SubjectErased, tenant_transaction
+from shared.runtime.local_vault import SubjectErased
 from shared.runtime.settings import Settings
 from shared.runtime.store.hashing import envelope_bytes
 from shared.runtime.store.rows import COLUMNS, stored_events
+from shared.runtime.tenancy import tenant_transaction
 from shared.runtime.vault import Opener, Vault
 
 FORMAT = "ledgerline evidence v1"

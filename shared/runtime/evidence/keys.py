@@ -8,7 +8,6 @@ for ever, with a signature of the key before it, so whoever believes the first o
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec import Struct
 
 from shared.runtime.evidence.heads import HEAD_PREFIX, SignedHead
+from shared.runtime.private_files import key_lines, keys_of, make_privately, refuse_open_to_others, write_privately
 from shared.runtime.settings import Settings
 
 KEY_FILE = Path("keys") / "heads.keys"
@@ -111,9 +111,8 @@ def load_signing_keys(settings: Settings) -> SigningKeys:
     if not path.exists():
         if settings.mode != "embedded":
             raise NoSigningKey(f"no key to sign heads with: set LEDGERLINE_HEADS_KEYS or put it into {path}")
-        _write_first(path)
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: it must have mode 0600")
+        make_privately(path, key_lines([os.urandom(_SEED_BYTES)]))
+    refuse_open_to_others(path)
     return SigningKeys(_seeds(path.read_text()))
 
 
@@ -122,44 +121,17 @@ def rotate_key(home: Path) -> str:
     path = home / KEY_FILE
     if not path.exists():
         raise NoSigningKey(f"{path} is not there: heads are not signed with a file of this machine")
-    kept = path.read_text()
-    _seeds(kept)
+    kept = _seeds(path.read_text())
     seed = os.urandom(_SEED_BYTES)
-    fresh = path.with_name(".heads.keys.fresh")
-    fresh.unlink(missing_ok=True)
-    _write_private(fresh, base64.b64encode(seed).decode() + "\n" + kept)
-    fresh.replace(path)
+    write_privately(path, key_lines([seed, *kept]))
     return SigningKeys([seed]).newest
-
-
-def _write_first(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f".heads.keys.{os.getpid()}.{os.urandom(4).hex()}")
-    _write_private(fresh, base64.b64encode(os.urandom(_SEED_BYTES)).decode() + "\n")
-    try:
-        os.link(fresh, path)  # whole or not at all, and only one process makes it
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-
-
-def _write_private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _seeds(text: str) -> list[bytes]:
     try:
-        seeds = [base64.b64decode(line, validate=True) for line in text.split()]
-    except (binascii.Error, ValueError):
-        seeds = []
-    if not seeds or any(len(seed) != _SEED_BYTES for seed in seeds):
-        raise NoSigningKey("the keys of heads are 32 bytes in base64 each, one a line, the newest first")
-    return seeds
+        return keys_of(text, size=_SEED_BYTES)
+    except ValueError:
+        raise NoSigningKey("the keys of heads are 32 bytes in base64 each, one a line, the newest first") from None
 
 
 def _certificate(content: bytes) -> tuple[str, tuple[Certificate, bytes]] | None:

@@ -21,9 +21,9 @@ import msgspec
 
 from shared.kernel.errors import Conflict, Malformed, NotFound
 from shared.runtime.identity.caller import is_tenant_name
-from shared.runtime.identity.private_files import refuse_open_to_others, write_privately
 from shared.runtime.identity.revocations import FILE, revoke
 from shared.runtime.identity.roles import Role
+from shared.runtime.private_files import refuse_open_to_others, write_privately
 
 FOLDER = "identity"
 _USER = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}\Z")

@@ -33,10 +33,10 @@ from shared.kernel.errors import Malformed
 from shared.runtime.availability import IssuerUnavailable
 from shared.runtime.identity.directory import FOLDER, Client, Directory, hash_password, is_password
 from shared.runtime.identity.keys import FetchKeySet, IssuerKeys, fetch_url
-from shared.runtime.identity.private_files import refuse_open_to_others, write_privately
 from shared.runtime.identity.roles import ROLES_OF, Role
 from shared.runtime.identity.scopes import granted
 from shared.runtime.identity.tokens import InvalidToken, check_times, claimed, is_for, name_claim, verified_claims
+from shared.runtime.private_files import refuse_open_to_others, write_privately
 from shared.runtime.settings import Settings
 
 USER_TOKEN_SECONDS = 900

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from shared.runtime.identity.caller import Identity
-from shared.runtime.identity.private_files import write_privately
+from shared.runtime.private_files import write_privately
 
 FILE = Path("identity") / "revoked.json"
 _LOOK_AGAIN_SECONDS = 1.0

@@ -17,7 +17,7 @@ from shared.kernel.errors import DomainError
 from shared.runtime.availability import StoreUnavailable, outage_means
 from shared.runtime.evidence.account import OF_ONE_VISIT
 from shared.runtime.identity import Caller
-from shared.runtime.local_vault import tenant_transaction
+from shared.runtime.tenancy import tenant_transaction
 from shared.runtime.web.requests import caller
 
 DOCUMENTS_MAX = 10_000

@@ -10,7 +10,6 @@ import pytest
 from shared.runtime.settings import Settings
 from shared.runtime.wrapping import (
     ROOT_KEY_FILE,
-    ROOT_KEY_UNFINISHED,
     RootKeys,
     SealBroken,
     WrongRootKey,
@@ -33,7 +32,7 @@ def test_what_an_older_root_key_wrapped_opens_behind_a_newer_one(tmp_path: Path)
         assert after.unwrap(root, kept, "tenant", "north") == SECRET
     assert after.marks[1:] == before.marks
     assert (tmp_path / ROOT_KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert not (tmp_path / ROOT_KEY_UNFINISHED).exists()
+    assert [path.name for path in (tmp_path / ROOT_KEY_FILE).parent.iterdir()] == [ROOT_KEY_FILE.name]
 
 
 def test_a_process_looks_again_when_it_meets_a_root_key_that_it_does_not_know(tmp_path: Path) -> None:
@@ -64,13 +63,6 @@ def test_a_wrap_opens_for_what_it_is_the_key_of_and_for_nothing_else() -> None:
     for names in (("tenant", "south"), ("lookup", "north"), ("tenant", "nort", "h"), ()):
         with pytest.raises(SealBroken):
             roots.unwrap(roots.newest, kept, *(names or ("x",)))
-
-
-def test_a_key_that_was_left_half_written_by_a_crash_is_written_over(tmp_path: Path) -> None:
-    load_root_keys(Settings(home=tmp_path))
-    (tmp_path / ROOT_KEY_UNFINISHED).write_text("half")
-    newest = add_root_key(tmp_path)
-    assert load_root_keys(Settings(home=tmp_path)).newest == newest
 
 
 def test_an_id_tells_nothing_of_its_key() -> None:
