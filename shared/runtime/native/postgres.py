@@ -467,10 +467,20 @@ class _Server:
 
     def wait_for_the_end_of_recovery(self) -> None:
         """Until the server takes writes. Raises PostgresFailed with its last words when it ends instead."""
-        while self.cluster.joinpath("recovery.signal").exists():  # removed when a timeline of its own has begun
-            if self.running() is None:
-                raise PostgresFailed(f"PostgreSQL ended while it recovered\n{self._log_since(0)[-2000:]}")
+        while (running := self.running()) is not None:
+            reach = ["-h", LOOPBACK, "-p", str(running.port), "-U", SUPERUSER, "-w", "-d", "postgres"]
+            asked = subprocess.run(
+                [self.bin / "psql", *reach, "-Atqc", "select pg_is_in_recovery()"],
+                env={**os.environ, "PGPASSWORD": running.password},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if asked.stdout.strip() == "f":
+                return
             time.sleep(0.05)
+        raise PostgresFailed(f"PostgreSQL ended while it recovered\n{self._log_since(0)[-2000:]}")
 
     @contextlib.contextmanager
     def _readable_password(self) -> Iterator[Path]:

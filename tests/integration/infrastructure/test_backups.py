@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,21 @@ async def test_a_copy_is_whole_and_its_log_leads_to_any_moment_and_no_further_th
     assert not (end / "cluster").exists()
     last = await asyncio.to_thread(backups.recover, end, backup, archive=log, moment=None)
     assert await rows(last) == [1, 2, 3]
+
+
+async def test_a_recovered_server_takes_writes_however_long_the_end_of_recovery_takes(folder: Path) -> None:
+    server, backup = await asyncio.to_thread(postgres.start, folder / "server"), folder / "backup"
+    await asyncio.to_thread(backups.base_backup, server, backup)
+
+    def fill(cluster: Path) -> None:
+        for archive, place in ((backups.BASE, cluster), (backups.LOG, cluster / "pg_wal")):
+            with tarfile.open(backup / archive) as content:
+                content.extractall(place, filter="data")
+
+    slow = {"restore_command": "false", "recovery_end_command": "sleep 1"}
+    copy = await asyncio.to_thread(postgres.recover, home_of(folder, "copy"), fill, settings=slow)
+    await say(copy, 1)
+    assert await rows(copy) == [1]
 
 
 async def test_a_server_that_cannot_be_copied_says_why(folder: Path) -> None:
