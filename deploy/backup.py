@@ -21,7 +21,7 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ import asyncpg
 from deploy.archive import LOG, set_archive
 from deploy.state import State
 from shared.events.registry import SERVICES
+from shared.runtime.evidence.places import HEADS_FOLDER
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
 from shared.runtime.private_files import is_unfinished, write_privately
@@ -158,10 +159,11 @@ def _write(
     progress: Callable[[str], None],
 ) -> Manifest:
     began_at, _ = asyncio.run(_now_and_epoch(server))
+    heads = frozenset((home / HEADS_FOLDER).rglob("*"))  # before the database, so that it knows of them all
     progress("copying the database")
     backups.base_backup(server, folder)
     progress("copying the home folder")
-    _pack_home(home, folder / HOME)
+    _pack_home(home, folder / HOME, heads)
     if with_root_key:
         write_privately(folder / ROOT_KEY, (home / ROOT_KEY_FILE).read_bytes())
     ended_at, epoch = asyncio.run(_now_and_epoch(server))
@@ -198,11 +200,11 @@ async def _now_and_epoch(server: postgres.RunningPostgres) -> tuple[str, int]:
     return now.astimezone(UTC).isoformat(), max(epochs)
 
 
-def _pack_home(home: Path, file: Path) -> None:
-    """All of the home folder that is not made again or kept elsewhere."""
+def _pack_home(home: Path, file: Path, heads: Collection[Path]) -> None:
+    """All of the home folder that is not made again or kept elsewhere; of the heads, these."""
     with tarfile.open(file, "w:gz", compresslevel=1) as content:
         content.add(home / "postgres" / "password", "postgres/password")
-        for path in _files_of(home):
+        for path in _files_of(home, heads):
             name = str(path.relative_to(home))
             if path.suffix == ".sqlite":
                 content.addfile(*_copy_of_sqlite(path, name))
@@ -211,12 +213,12 @@ def _pack_home(home: Path, file: Path) -> None:
                 content.add(path, name, recursive=False)
 
 
-def _files_of(home: Path) -> Iterator[Path]:
+def _files_of(home: Path, heads: Collection[Path]) -> Iterator[Path]:
     root_key = home / ROOT_KEY_FILE
     for entry in sorted(home.iterdir()):
         if entry.name in LEFT_OUT or entry.name.startswith(ASIDE):
             continue
-        for path in (entry, *sorted(entry.rglob("*"))):
+        for path in (entry, *sorted(heads if entry.name == HEADS_FOLDER else entry.rglob("*"))):
             is_of_sqlite = path.name.endswith((".sqlite-wal", ".sqlite-shm", ".sqlite-journal"))
             if (
                 path != root_key

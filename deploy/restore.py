@@ -25,10 +25,15 @@ from deploy.archive import LOG
 from deploy.backup import ASIDE, DIGEST, HOME, MANIFEST, ROOT_KEY, Manifest, file_of
 from deploy.machine import at_port
 from shared.events.registry import SERVICES
+from shared.runtime.clock import SystemClock
+from shared.runtime.evidence.places import place_of
+from shared.runtime.evidence.sealer import HeadsDisagree, Sealer
 from shared.runtime.native import backups, postgres
 from shared.runtime.native.backups import BackupFailed
 from shared.runtime.native.processes import free_ports, is_free
+from shared.runtime.postgres_feed import PostgresFeed
 from shared.runtime.private_files import write_privately
+from shared.runtime.settings import Settings
 from shared.runtime.store.migrate import begin_epoch
 from shared.runtime.wrapping import ROOT_KEY_FILE
 
@@ -76,7 +81,7 @@ def restore(
             _settle_ports(home, port)
             _keep_brokers_places(home, aside)
             progress("recovering the database")
-            begun = _recover(home, backup, archive, moment, least)
+            begun = asyncio.run(_recover(home, backup, archive, moment, least))
     _note_epoch(begun, home / _EPOCH, noted)
     until = manifest.ended_at if archive is None else "the end of the archived log"
     return Restored(until=moment.isoformat() if moment else until, epoch=begun, aside=aside)
@@ -200,12 +205,29 @@ def _settle_ports(home: Path, port: int | None) -> None:
 # --- the database -----------------------------------------------------------------------------------------------------
 
 
-def _recover(home: Path, backup: Path, archive: Path | None, moment: datetime | None, epoch: int) -> int:
+async def _recover(home: Path, backup: Path, archive: Path | None, moment: datetime | None, epoch: int) -> int:
     server = backups.recover(home / "postgres", backup, archive=archive, moment=moment)
     try:
-        return asyncio.run(_begin_epochs(server, epoch))
+        await _keep_heads(server, home)
+        return await _begin_epochs(server, epoch)
     finally:
         postgres.stop(home / "postgres")
+
+
+async def _keep_heads(server: postgres.RunningPostgres, home: Path) -> None:
+    """The second place came back as of the backup: it is given the heads that the database has beyond those."""
+    settings = Settings(mode="embedded", home=home)
+    for service in SERVICES:
+        dsn = server.dsn(f"ledgerline_{service}")
+        feed = PostgresFeed({service: dsn}, SystemClock(), connections_max=1)
+        try:
+            async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+                sealer = Sealer(service, pool=pool, store=feed, place=place_of(settings), settings=settings)
+                await sealer.keep_again()
+        except HeadsDisagree as disagree:
+            raise BackupFailed(f"what was restored is not what its heads were made over: {disagree}") from None
+        finally:
+            await feed.close()
 
 
 async def _begin_epochs(server: postgres.RunningPostgres, epoch: int) -> int:

@@ -146,7 +146,8 @@ def home_in(scratch: Path, name: str) -> Path:
 def backed(scratch: Path) -> Iterator[Backed]:
     """A practice is played; copies are made, and things go on in between. It is stopped then."""
     port = free_block()
-    ledgerline, consumer = CommandLine(home_in(scratch, "home"), port), Consumer()
+    often = {"LEDGERLINE_HEADS_SECONDS": "1"}  # so that heads are signed after the copy, too
+    ledgerline, consumer = CommandLine(home_in(scratch, "home"), port, often), Consumer()
     folder, file, without_key = scratch / "backups", scratch / "all.tar", scratch / "without-key.tar"
     try:
         ledgerline.run("demo", "--patients", "8", "--days", "10", "--port", str(port))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,14 +19,15 @@ from shared.runtime.availability import DocumentsUnavailable
 from shared.runtime.clock import Clock
 from shared.runtime.documents import Document
 from shared.runtime.vault import Opener
+from shared.testing.vault import MemoryVault
 from tests.simulation.weather import Broken, Weather
 
 T = TypeVar("T")
 PARTNER = "sandbox"
 
 
-class PlainVault:
-    """Implements `shared.runtime.vault.Vault` without secrets, so that the same value is sealed to the same bytes in every run."""
+class PlainVault(MemoryVault):
+    """A vault without secrets, so that the same value is sealed to the same bytes in every run."""
 
     async def keys_for(self, tenant: str, subjects: Sequence[str]) -> None:
         """There are no keys."""
@@ -39,14 +39,6 @@ class PlainVault:
         if sealed.token is None:
             return sealed.read_fresh()
         return msgspec.json.decode(b64decode(sealed.token), type=as_type)
-
-    async def open_many(
-        self, tenant: str, sealed: Sequence[Sealed[Any]], types: Sequence[Any], opener: Opener
-    ) -> list[Any]:
-        return [await self.open(tenant, one, as_type, opener) for one, as_type in zip(sealed, types, strict=True)]
-
-    async def blind_index(self, tenant: str, field: str, value: str) -> str:
-        return hmac.digest(await self.tenant_key(tenant), f"{field}\x1f{value}".encode(), "sha256").hex()
 
     async def tenant_key(self, tenant: str) -> bytes:
         return hashlib.sha256(tenant.encode()).digest()

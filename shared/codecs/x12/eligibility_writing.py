@@ -5,7 +5,8 @@ Source: ASC X12N 005010X279A1. The writer gathers neighbours that share payer, p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from shared.codecs.x12.elements import (
     Address,
@@ -39,6 +40,8 @@ from shared.codecs.x12.hierarchy import Step, write_beginning, write_levels
 from shared.codecs.x12.tokenizer import STANDARD, Dialect
 from shared.codecs.x12.values import cents_text
 from shared.codecs.x12.writer import SegmentWriter, write_interchange, write_set
+
+_Patient = TypeVar("_Patient", Inquiry, Answer)
 
 GUIDE = "005010X279A1"
 REQUEST_FUNCTIONAL_ID, RESPONSE_FUNCTIONAL_ID = "HS", "HB"
@@ -74,25 +77,25 @@ def _interchange(writer: SegmentWriter, sets: Sequence[tuple[Envelope, list[str]
 def _inquiry_body(writer: SegmentWriter, inquiry: EligibilityInquiry) -> Iterator[str]:
     yield write_beginning(writer, "0022", inquiry.beginning)
     yield from map(writer.copy, inquiry.others)
-    steps: tuple[Step[Inquiry], ...] = (
-        Step(SOURCE, lambda each: each.payer, lambda each: _written_participant(writer, each.payer)),
-        Step(RECEIVER, lambda each: each.provider, lambda each: _written_participant(writer, each.provider)),
-        Step(SUBSCRIBER, lambda each: each.subscriber, lambda each: _written_member(writer, each.subscriber)),
-        Step(DEPENDENT, lambda each: each.dependent, lambda each: _written_member(writer, each.dependent)),
-    )
-    yield from write_levels(writer, inquiry.inquiries, steps, lambda each: _written_questions(writer, each.questions))
+    yield from _levels(writer, inquiry.inquiries, lambda each: _written_questions(writer, each.questions))
 
 
 def _response_body(writer: SegmentWriter, response: EligibilityResponse) -> Iterator[str]:
     yield write_beginning(writer, "0022", response.beginning)
     yield from map(writer.copy, response.others)
-    steps: tuple[Step[Answer], ...] = (
+    yield from _levels(writer, response.answers, lambda each: _written_benefits(writer, each.benefits))
+
+
+def _levels(
+    writer: SegmentWriter, patients: Sequence[_Patient], said: Callable[[_Patient], Iterator[str]]
+) -> Iterator[str]:
+    steps: tuple[Step[_Patient], ...] = (
         Step(SOURCE, lambda each: each.payer, lambda each: _written_participant(writer, each.payer)),
         Step(RECEIVER, lambda each: each.provider, lambda each: _written_participant(writer, each.provider)),
         Step(SUBSCRIBER, lambda each: each.subscriber, lambda each: _written_member(writer, each.subscriber)),
         Step(DEPENDENT, lambda each: each.dependent, lambda each: _written_member(writer, each.dependent)),
     )
-    yield from write_levels(writer, response.answers, steps, lambda each: _written_benefits(writer, each.benefits))
+    return write_levels(writer, patients, steps, said)
 
 
 def _written_participant(writer: SegmentWriter, participant: Participant | None) -> Iterator[str]:

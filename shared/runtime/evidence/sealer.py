@@ -117,6 +117,19 @@ class Sealer:
             await self._keep(connection, head.number, kept)
             return head
 
+    async def keep_again(self) -> int:
+        """Keep in the second place the heads behind its last one, whatever is noted of them. Returns how many that were.
+
+        For a second place that was put back to an earlier moment than the database. Reads the events of those heads. Raises
+        HeadsDisagree when the log is not the one that they were made over, OSError.
+        """
+        async with self._one, self._pool.acquire() as connection:
+            last = await self._place.last(self._service)
+            newest = await book.last_number(connection)
+            for missing in range(last + 1, newest + 1):
+                await self._keep(connection, missing, await self._listed_again(connection, missing))
+            return max(0, newest - last)
+
     async def _take_over(self, connection: asyncpg.Connection, number: int) -> SignedHead:
         """Write the heads behind a number that only the second place has into the database. Returns the last."""
         if (last := await self._place.last(self._service)) <= number:

@@ -447,7 +447,8 @@ async def test_a_cancelled_visit_is_not_billed(exchange: Exchange) -> None:
     await exchange.claim_with(claim_id, "held")
     cancelled = EncounterCancelled(encounter_id="visit-13", reason="entered in error")
     await exchange.tell("charges", "encounter/visit-13", cancelled)
-    await exchange.claim_with(claim_id, "voided")
+    claim = await exchange.claim_with(claim_id, "voided")
+    assert (claim["status"], exchange.outbox()) == ("voided", [])
 
 
 @pytest.mark.asyncio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncssh
@@ -64,24 +64,46 @@ async def account(tmp_path: Path) -> AsyncIterator[SftpAccount]:
     await server.wait_closed()
 
 
-async def _exchange(partner: Clearinghouse, outbox: Path, inbox: Path) -> None:
-    """Send twice, find once; take what waits, oldest first, and see it no more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanged:
+    """What was seen of an exchange: of a file that is sent twice, and of one that waits beside another that is not whole."""
+
+    arrived: dict[str, bytes]
+    waiting: list[str]
+    fetched: bytes
+    still_waiting: list[str]
+    done: dict[str, bytes]
+
+
+ONCE_EACH = Exchanged(
+    arrived={"batch-1.837": b"ISA*first~"},
+    waiting=["b.999"],
+    fetched=b"ISA*999~",
+    still_waiting=[],
+    done={"b.999": b"ISA*999~"},
+)
+
+
+async def exchanged(partner: Clearinghouse, outbox: Path, inbox: Path) -> Exchanged:
     await partner.send("batch-1.837", b"ISA*first~")
     await partner.send("batch-1.837", b"ISA*first~")
-    assert [(path.name, path.read_bytes()) for path in outbox.iterdir()] == [("batch-1.837", b"ISA*first~")]
     (inbox / "b.999").write_bytes(b"ISA*999~")
     (inbox / ".half.part").write_bytes(b"ISA")
-    assert list(await partner.waiting()) == ["b.999"]
-    assert await partner.fetch("b.999") == b"ISA*999~"
+    waiting, fetched = list(await partner.waiting()), await partner.fetch("b.999")
     await partner.mark_done("b.999")
-    assert list(await partner.waiting()) == []
-    assert (inbox / "done" / "b.999").read_bytes() == b"ISA*999~"
+    return Exchanged(
+        arrived={path.name: path.read_bytes() for path in outbox.iterdir()},
+        waiting=waiting,
+        fetched=fetched,
+        still_waiting=list(await partner.waiting()),
+        done={path.name: path.read_bytes() for path in (inbox / "done").iterdir()},
+    )
 
 
 @pytest.mark.asyncio
 async def test_files_are_exchanged_over_sftp(account: SftpAccount, tmp_path: Path) -> None:
     root = tmp_path / "server"
-    await _exchange(SftpClearinghouse(account), root / "outbound", root / "inbound")
+    assert await exchanged(SftpClearinghouse(account), root / "outbound", root / "inbound") == ONCE_EACH
 
 
 @pytest.mark.asyncio
@@ -99,7 +121,7 @@ async def test_files_are_exchanged_through_folders(tmp_path: Path) -> None:
     partner = FolderClearinghouse(outbox=outbox, inbox=inbox)
     assert list(await partner.waiting()) == []
     inbox.mkdir()
-    await _exchange(partner, outbox, inbox)
+    assert await exchanged(partner, outbox, inbox) == ONCE_EACH
 
 
 @pytest.mark.asyncio

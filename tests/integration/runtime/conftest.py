@@ -9,9 +9,14 @@ from typing import Protocol
 
 import pytest_asyncio
 
+from shared.runtime.local_documents import create_documents_schema
+from shared.runtime.local_vault import LocalVault, create_vault_schema
 from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, prepare_roles
+from shared.runtime.wrapping import RootKeys
 from shared.testing.infrastructure import PostgresServer
 
+ROOT_KEY = bytes(range(32))
+ROOT_KEYS = RootKeys([ROOT_KEY])
 PASSWORD = "test"  # roles belong to the server, so every test that sets passwords sets this one
 
 
@@ -51,3 +56,24 @@ async def install(postgres_server: PostgresServer) -> AsyncIterator[Install]:
     yield make
     for name in made:
         await postgres_server.drop(name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def vault_database(install: Install) -> Installed:
+    installed = await install("vault")
+    await create_vault_schema(installed.owner)
+    return installed
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def vault(vault_database: Installed) -> AsyncIterator[LocalVault]:
+    opened = await LocalVault.connect(vault_database.app, ROOT_KEYS)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def documents_database(install: Install) -> Installed:
+    installed = await install("documents")
+    await create_documents_schema(installed.owner)
+    return installed

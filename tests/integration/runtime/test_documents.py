@@ -13,11 +13,11 @@ import pytest_asyncio
 
 from shared.kernel.errors import NotFound
 from shared.runtime.availability import DocumentsUnavailable, VaultUnavailable
-from shared.runtime.local_documents import PIECE_BYTES, DocumentTooLarge, LocalDocuments, create_documents_schema
+from shared.runtime.local_documents import PIECE_BYTES, DocumentTooLarge, LocalDocuments
 from shared.runtime.local_vault import LocalVault, create_vault_schema
 from shared.runtime.vault import Opener
-from shared.runtime.wrapping import RootKeys, SealBroken
-from tests.integration.runtime.conftest import Install, Installed
+from shared.runtime.wrapping import SealBroken
+from tests.integration.runtime.conftest import ROOT_KEYS, Install, Installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,24 +26,8 @@ ERA = b"ISA*00*          *00*          *ZZ*PAYER~NM1*QC*1*ZEBULON*ADA~"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def vault(install: Install) -> AsyncIterator[LocalVault]:
-    database = await install("vault")
-    await create_vault_schema(database.owner)
-    opened = await LocalVault.connect(database.app, RootKeys([bytes(32)]))
-    yield opened
-    await opened.close()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def database(install: Install) -> Installed:
-    installed = await install("documents")
-    await create_documents_schema(installed.owner)
-    return installed
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def documents(database: Installed, vault: LocalVault) -> AsyncIterator[LocalDocuments]:
-    opened = await LocalDocuments.connect(database.app, vault, bytes_max=4 * PIECE_BYTES)
+async def documents(documents_database: Installed, vault: LocalVault) -> AsyncIterator[LocalDocuments]:
+    opened = await LocalDocuments.connect(documents_database.app, vault, bytes_max=4 * PIECE_BYTES)
     yield opened
     await opened.close()
 
@@ -58,19 +42,19 @@ async def test_a_document_of_any_length_comes_back_byte_for_byte(documents: Loca
 
 
 async def test_the_same_bytes_are_stored_once_even_when_many_bring_them_at_once(
-    documents: LocalDocuments, database: Installed
+    documents: LocalDocuments, documents_database: Installed
 ) -> None:
     ids = await asyncio.gather(*(documents.put("north", ERA, "x12") for _ in range(8)))
     assert len(set(ids)) == 1
-    assert await rows(database, "select count(*) from documents") == [(1,)]
-    assert await rows(database, "select count(*) from pieces") == [(1,)]
+    assert await rows(documents_database, "select count(*) from documents") == [(1,)]
+    assert await rows(documents_database, "select count(*) from pieces") == [(1,)]
     assert (await documents.get("north", ids[0], POSTER)).content == ERA
 
 
-async def test_nothing_of_a_document_lies_in_clear(documents: LocalDocuments, database: Installed) -> None:
+async def test_nothing_of_a_document_lies_in_clear(documents: LocalDocuments, documents_database: Installed) -> None:
     await documents.put("north", ERA, "x12")
     for table in ("documents", "pieces"):
-        for (text,) in await rows(database, f"select t::text from {table} t"):
+        for (text,) in await rows(documents_database, f"select t::text from {table} t"):
             assert "ZEBULON" not in text
             assert ERA.hex() not in text
 
@@ -106,10 +90,10 @@ async def test_two_tenants_with_the_same_file_each_have_their_own(documents: Loc
     ],
 )
 async def test_a_piece_that_was_changed_cut_off_or_moved_is_noticed(
-    documents: LocalDocuments, database: Installed, damage: str
+    documents: LocalDocuments, documents_database: Installed, damage: str
 ) -> None:
     document_id = await documents.put("north", random.Random(3).randbytes(3 * PIECE_BYTES), "x12")
-    await rows(database, damage)
+    await rows(documents_database, damage)
     with pytest.raises(SealBroken):
         await documents.get("north", document_id, POSTER)
 
@@ -120,10 +104,10 @@ async def test_a_document_over_the_limit_is_refused(documents: LocalDocuments) -
 
 
 async def test_the_application_cannot_change_or_remove_a_document(
-    documents: LocalDocuments, database: Installed
+    documents: LocalDocuments, documents_database: Installed
 ) -> None:
     await documents.put("north", ERA, "x12")
-    connection = await asyncpg.connect(database.app)
+    connection = await asyncpg.connect(documents_database.app)
     try:
         await connection.execute("select set_config('app.tenant', 'north', false)")
         for statement in ("delete from documents", "delete from pieces", "update documents set kind = 'y'"):
@@ -133,8 +117,8 @@ async def test_the_application_cannot_change_or_remove_a_document(
         await connection.close()
 
 
-async def test_a_store_that_is_down_says_so(database: Installed, vault: LocalVault) -> None:
-    documents = await LocalDocuments.connect(database.app, vault)
+async def test_a_store_that_is_down_says_so(documents_database: Installed, vault: LocalVault) -> None:
+    documents = await LocalDocuments.connect(documents_database.app, vault)
     document_id = await documents.put("north", ERA, "x12")
     await documents.close()
     with pytest.raises(DocumentsUnavailable):
@@ -143,11 +127,13 @@ async def test_a_store_that_is_down_says_so(database: Installed, vault: LocalVau
         await documents.put("north", b"other", "x12")
 
 
-async def test_without_the_vault_no_document_is_given_or_stored(database: Installed, install: Install) -> None:
+async def test_without_the_vault_no_document_is_given_or_stored(
+    documents_database: Installed, install: Install
+) -> None:
     keys = await install("vault")
     await create_vault_schema(keys.owner)
-    vault = await LocalVault.connect(keys.app, RootKeys([bytes(32)]))
-    documents = await LocalDocuments.connect(database.app, vault)
+    vault = await LocalVault.connect(keys.app, ROOT_KEYS)
+    documents = await LocalDocuments.connect(documents_database.app, vault)
     document_id = await documents.put("north", ERA, "x12")
     await vault.close()
     with pytest.raises(VaultUnavailable):
@@ -157,8 +143,8 @@ async def test_without_the_vault_no_document_is_given_or_stored(database: Instal
     await documents.close()
 
 
-async def rows(database: Installed, statement: str) -> list[tuple[object, ...]]:
-    connection = await asyncpg.connect(database.superuser)
+async def rows(documents_database: Installed, statement: str) -> list[tuple[object, ...]]:
+    connection = await asyncpg.connect(documents_database.superuser)
     try:
         return [tuple(row) for row in await connection.fetch(statement)]
     finally:

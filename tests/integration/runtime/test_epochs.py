@@ -7,7 +7,6 @@ and setting back what remembers it; the same with a real backup is in tests/e2e.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -16,7 +15,6 @@ import pytest_asyncio
 from aiokafka import TopicPartition
 
 from shared.events.envelope import START, Position
-from shared.runtime.broker import Broker
 from shared.runtime.feed import AnotherLog, EventsGivenUp, Kept, Partition, kept_of
 from shared.runtime.handler import CommandHandler
 from shared.runtime.kafka_feed import KafkaFeed
@@ -32,7 +30,7 @@ from tests.integration.runtime.small_service import (
     accounts_projection,
     small_service,
 )
-from tests.integration.runtime.test_relay_and_kafka import Shop, balances, publish
+from tests.integration.runtime.small_shop import Shop, balances, open_shop, publish
 
 PROJECTION = accounts_projection()
 PARTITION = Partition(SERVICE, 0)
@@ -49,12 +47,8 @@ async def service(postgres_server: PostgresServer, database: str) -> AsyncIterat
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(service: SmallService, kafka_cluster: KafkaCluster) -> AsyncIterator[Shop]:
-    broker = Broker(bootstrap=kafka_cluster.bootstrap_servers, partitions=3, prefix=f"test-{secrets.token_hex(4)}")
-    made = Shop(service=service, broker=broker)
-    try:
+    async with open_shop(service, kafka_cluster.bootstrap_servers) as made:
         yield made
-    finally:
-        await made.close()
 
 
 class Restored:

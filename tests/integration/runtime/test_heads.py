@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -143,6 +144,23 @@ async def test_a_crash_after_the_second_place_and_before_the_note_of_it_changes_
     await log.record(A)
     assert await log.seal() == 1
     assert await log.findings() == {}
+
+
+async def test_a_second_place_that_was_put_back_is_given_what_the_database_has_beyond_it(log: SealedLog) -> None:
+    await log.record(A, 3)
+    await log.seal()
+    as_of_the_copy = log.home / "copy"
+    shutil.copytree(log.home / "heads", as_of_the_copy)
+    for _ in range(2):
+        await log.record(A)
+        await log.seal()
+    restored = FolderPlace(as_of_the_copy)
+    assert len(await log.findings(restored)) == 1, "heads are missing, although they were noted as kept"
+    async with log.sealer(restored) as sealer:
+        assert await sealer.keep_again() == 2
+        assert await sealer.keep_again() == 0
+    assert await log.findings(restored) == {}
+    assert [await restored.read(SERVICE, n) for n in (1, 2, 3)] == [await log.place.read(SERVICE, n) for n in (1, 2, 3)]
 
 
 async def test_events_of_a_head_that_changed_before_it_was_kept_are_not_listed(log: SealedLog) -> None:

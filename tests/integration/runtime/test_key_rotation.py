@@ -16,8 +16,8 @@ import pytest_asyncio
 from shared.events.base import Sealed
 from shared.kernel.errors import Conflict, NotFound
 from shared.runtime.key_rotation import KeyRotation
-from shared.runtime.local_documents import LocalDocuments, create_documents_schema
-from shared.runtime.local_vault import LocalVault, SubjectErased, create_vault_schema
+from shared.runtime.local_documents import LocalDocuments
+from shared.runtime.local_vault import LocalVault, SubjectErased
 from shared.runtime.settings import Settings
 from shared.runtime.vault import Opener
 from shared.runtime.wrapping import (
@@ -28,7 +28,7 @@ from shared.runtime.wrapping import (
     drop_older_root_keys,
     load_root_keys,
 )
-from tests.integration.runtime.conftest import Install, Installed
+from tests.integration.runtime.conftest import Installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -68,12 +68,9 @@ class Keys:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def keys(install: Install, tmp_path: Path) -> AsyncIterator[Keys]:
-    vault, documents = await install("vault"), await install("documents")
-    await create_vault_schema(vault.owner)
-    await create_documents_schema(documents.owner)
+async def keys(vault_database: Installed, documents_database: Installed, tmp_path: Path) -> AsyncIterator[Keys]:
     async with contextlib.AsyncExitStack() as stack:
-        yield Keys(home=tmp_path, vault_database=vault, documents_database=documents, stack=stack)
+        yield Keys(home=tmp_path, vault_database=vault_database, documents_database=documents_database, stack=stack)
 
 
 async def sealed(vault: LocalVault, tenant: str, subject: str) -> Sealed[str]:

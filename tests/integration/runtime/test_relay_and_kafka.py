@@ -5,133 +5,44 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.events.envelope import Stored
 from shared.runtime.broker import Broker
-from shared.runtime.held import Held, Keeper
-from shared.runtime.kafka_feed import KafkaFeed
+from shared.runtime.held import Held
 from shared.runtime.leases import Fenced
-from shared.runtime.progress import Progress
-from shared.runtime.readers import Readers
 from shared.runtime.rebuild import Rebuilder
-from shared.runtime.relay import PUBLISH_SECONDS, Relay, RelaySink, republish
+from shared.runtime.relay import RelaySink, republish
 from shared.testing.infrastructure import KafkaCluster, PostgresServer
 from tests.integration.runtime.small_service import (
     CODEC,
     SERVICE,
     Charged,
-    Renamed,
-    SmallService,
-    accounts_projection,
     small_service,
 )
-
-PROJECTION = accounts_projection()
-
-
-@dataclass(slots=True, kw_only=True)
-class Shop:
-    """A service whose log goes to Kafka and comes back to its read model."""
-
-    service: SmallService
-    broker: Broker
-    relays: list[Relay] = field(default_factory=list)
-    feeds: list[KafkaFeed] = field(default_factory=list)
-
-    def relay(
-        self,
-        owner: str = "relay",
-        *,
-        seconds: float = 15.0,
-        readers: Readers | None = None,
-        publish_seconds: float = PUBLISH_SECONDS,
-    ) -> Relay:
-        """The relay as another process would have it, or as the one of these readers has it."""
-        readers = readers or self.service.readers(owner, seconds=seconds)
-        self.relays.append(
-            Relay(
-                service=SERVICE,
-                feed=self.service.feed,
-                keeper=readers.keeper,
-                progress=readers.progress,
-                broker=self.broker,
-                publish_seconds=publish_seconds,
-            )
-        )
-        return self.relays[-1]
-
-    def feed(self) -> KafkaFeed:
-        self.feeds.append(KafkaFeed(self.broker))
-        return self.feeds[-1]
-
-    def readers(self, feed: KafkaFeed, owner: str = "projector") -> Readers:
-        pool = self.service.pool
-        return Readers(feed=feed, keeper=Keeper(pool, owner), progress=Progress(pool), codec=CODEC)
-
-    async def close(self) -> None:
-        for relay in self.relays:
-            await relay.sink.close()
-        for feed in self.feeds:
-            await feed.close()
-
-    async def project(self, feed: KafkaFeed) -> list[dict[str, Any]]:
-        """Take in all that Kafka holds; the rows."""
-        readers = self.readers(feed)
-        for reader in await readers.for_projection(PROJECTION):
-            await reader.catch_up(await readers.keeper.acquire(reader.name, reader.partition))
-        return await self.service.rows()
-
-    async def read_uncommitted(self) -> int:
-        """How many records lie in the topic, whatever became of their transactions."""
-        numbers = await self.broker.partition_numbers(SERVICE)
-        async with self.broker.consumer() as consumer:
-            places = [TopicPartition(self.broker.events_topic(SERVICE), number) for number in numbers]
-            consumer.assign(places)
-            return sum((await consumer.end_offsets(places)).values())
+from tests.integration.runtime.small_shop import (
+    PROJECTION,
+    Shop,
+    balances,
+    charge,
+    delete_topic,
+    held_by,
+    open_shop,
+    publish,
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(postgres_server: PostgresServer, kafka_cluster: KafkaCluster, database: str) -> AsyncIterator[Shop]:
-    broker = Broker(bootstrap=kafka_cluster.bootstrap_servers, partitions=3, prefix=f"test-{secrets.token_hex(4)}")
-    async with small_service(postgres_server, database) as service:
-        await service.install(PROJECTION)
-        made = Shop(service=service, broker=broker)
-        try:
-            yield made
-        finally:
-            await made.close()
-
-
-async def publish(relay: Relay) -> None:
-    while True:
-        try:
-            return await relay.catch_up(await _held(relay))
-        except Fenced:
-            continue  # put back to the start
-
-
-async def _held(relay: Relay) -> Held:
-    held = await relay.keeper.try_acquire(relay.name, relay.partition)
-    assert held is not None
-    return held
-
-
-async def charge(shop: Shop, accounts: Sequence[str], times: int = 3) -> None:
-    for cents in range(1, times + 1):
-        for account in accounts:
-            await shop.service.say(account, Charged(cents=cents), Renamed(name=f"{account}{cents}"))
-
-
-def balances(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
-    return {row["account"]: (row["open_cents"], row["charges"]) for row in rows}
+    async with (
+        small_service(postgres_server, database) as service,
+        open_shop(service, kafka_cluster.bootstrap_servers) as made,
+    ):
+        yield made
 
 
 @pytest.mark.asyncio
@@ -149,7 +60,7 @@ async def test_a_relay_killed_after_it_sent_and_before_it_noted_so_sends_again_a
     await charge(shop, ["A", "B"])
     first = shop.relay("first")
     dying = DiesBeforeItsCheckpoint(SERVICE, shop.broker)
-    held = await _held(first)
+    held = await held_by(first)
     page = await shop.service.feed.read(first.partition, None, 5)
     with pytest.raises(Killed):
         await dying.publish(held, page.events)
@@ -181,7 +92,7 @@ async def test_an_older_relay_that_wakes_up_is_shut_out_and_nothing_is_passed_ov
     """SIGSTOP for longer than the lease, a second relay, SIGCONT."""
     await charge(shop, ["A", "B"], times=1)
     old = shop.relay("old", seconds=0.01)
-    sleeping = await _held(old)
+    sleeping = await held_by(old)
     await old.step(sleeping)
     await charge(shop, ["A", "B"], times=2)
     await asyncio.sleep(0.05)
@@ -303,19 +214,6 @@ async def test_relay_and_reader_that_run_bring_news_within_moments(shop: Shop) -
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def delete_topic(shop: Shop) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=shop.broker.bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_topics([shop.broker.events_topic(SERVICE)])
-        for _ in range(200):
-            if shop.broker.events_topic(SERVICE) not in await admin.list_topics():
-                return
-            await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
 
 
 async def empty_table(shop: Shop) -> None:

@@ -18,15 +18,13 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import BrokerResponseError, InvalidProducerIdMapping, OutOfOrderSequenceNumber, UnknownProducerId
 
-from shared.events.envelope import Stored
 from shared.runtime.broker import Broker
-from shared.runtime.feed import Feed
 from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.native import kafka
 from shared.runtime.relay import PUBLISH_SECONDS
 from shared.testing.infrastructure import PostgresServer, native_kafka
 from tests.integration.runtime.small_service import SERVICE, Charged, SmallService, small_service
-from tests.integration.runtime.test_relay_and_kafka import PROJECTION, Shop, balances, delete_topic
+from tests.integration.runtime.small_shop import PROJECTION, Shop, balances, delete_topic, everything_in, open_shop
 
 ACCOUNTS = tuple(f"A{number}" for number in range(9))
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
@@ -107,45 +105,47 @@ class Branch:
             while not charges <= await self.shown():  # noqa: ASYNC110  nothing tells
                 await asyncio.sleep(0.05)
 
-    async def is_right(self, acknowledged: Counter[str]) -> None:
-        """What was acknowledged is in the store, in Kafka and in the read model: once, in order, and nothing else is."""
+    async def seen(self, acknowledged: Counter[str]) -> Seen:
+        """What there is of the charges once the read model has at least these."""
         await self.shows(acknowledged)
         stored = await everything_in(self.service.feed)
-        assert Counter(event.stream.removeprefix("account/") for event in stored) == acknowledged
         versions: defaultdict[str, list[int]] = defaultdict(list)
         for event in await everything_in(self.shop.feed()):  # as to a reader that begins now
             versions[event.stream.removeprefix("account/")].append(event.version)
-        assert versions == {account: list(range(1, count + 1)) for account, count in acknowledged.items()}
-        folded = {account: (count, count) for account, count in acknowledged.items()}  # a cent a charge
-        assert balances(await self.service.rows()) == folded
+        return Seen(
+            stored=Counter(event.stream.removeprefix("account/") for event in stored),
+            versions=versions,
+            balances=balances(await self.service.rows()),
+        )
 
 
-async def everything_in(feed: Feed) -> list[Stored]:
-    """What the feed gives, partition by partition."""
-    found: list[Stored] = []
-    for partition in await feed.partitions(SERVICE):
-        cursor, is_head = None, False
-        while not is_head:
-            page = await feed.read(partition, cursor, 1_000)
-            found += page.events
-            cursor, is_head = page.cursor, page.is_head
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Charges by account: how many are in the store, the versions in the order of Kafka, and cents and number in the read model."""
+
+    stored: Counter[str]
+    versions: dict[str, list[int]]
+    balances: dict[str, tuple[int, int]]
+
+
+def all_of(acknowledged: Counter[str]) -> Seen:
+    """Each charge once, in order, and nothing else."""
+    return Seen(
+        stored=acknowledged,
+        versions={account: list(range(1, count + 1)) for account, count in acknowledged.items()},
+        balances={account: (count, count) for account, count in acknowledged.items()},  # a cent a charge
+    )
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def branch(
     postgres_server: PostgresServer, three_nodes: kafka.RunningKafka, database: str
 ) -> AsyncIterator[Branch]:
-    broker = Broker(
-        bootstrap=three_nodes.bootstrap_servers, partitions=3, replicas=3, prefix=f"test-{secrets.token_hex(4)}"
-    )
-    async with small_service(postgres_server, database) as service:
-        await service.install(PROJECTION)
-        shop = Shop(service=service, broker=broker)
-        try:
-            yield Branch(shop=shop, feed=shop.feed())
-        finally:
-            await shop.close()
+    async with (
+        small_service(postgres_server, database) as service,
+        open_shop(service, three_nodes.bootstrap_servers, replicas=3) as shop,
+    ):
+        yield Branch(shop=shop, feed=shop.feed())
 
 
 def each(charges: int) -> Counter[str]:
@@ -161,7 +161,7 @@ async def test_without_one_of_three_brokers_everything_goes_on(branch: Branch, t
             await branch.shows(till.acknowledged + each(20))
             await asyncio.to_thread(three_nodes.start_node, node)
             await branch.shows(till.acknowledged + each(5))
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
 
 
 async def test_a_broker_that_hangs_and_wakes_up_changes_nothing(
@@ -177,7 +177,7 @@ async def test_a_broker_that_hangs_and_wakes_up_changes_nothing(
             finally:
                 node.resume()
             await branch.shows(till.acknowledged + each(5))
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
 
 
 async def test_without_two_of_three_commands_are_accepted_and_what_they_led_to_comes_in_order_when_one_is_back(
@@ -198,7 +198,7 @@ async def test_without_two_of_three_commands_are_accepted_and_what_they_led_to_c
             await asyncio.to_thread(three_nodes.start_node, three_nodes.nodes[0])
             await branch.shows(accepted)
             await asyncio.to_thread(three_nodes.start_node, three_nodes.nodes[1])
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
 
 
 async def test_a_rolling_restart_of_all_three_under_load_is_not_noticed(
@@ -210,7 +210,7 @@ async def test_a_rolling_restart_of_all_three_under_load_is_not_noticed(
                 await asyncio.to_thread(node.stop)
                 await asyncio.to_thread(three_nodes.start_node, node)
                 await branch.shows(till.acknowledged + each(3))
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
 
 
 async def test_a_topic_wiped_under_a_running_relay_is_written_again_and_read_models_are_as_before(
@@ -219,12 +219,12 @@ async def test_a_topic_wiped_under_a_running_relay_is_written_again_and_read_mod
     async with branch.running(publish_seconds=2.0):
         async with branch.charging() as till:
             await branch.shows(each(10))
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
         before = await branch.service.rows()
         await delete_topic(branch.shop)
         await branch.service.say(ACCOUNTS[0], Charged(cents=1))  # the relay notices when it has something to say
         acknowledged = till.acknowledged + Counter([ACCOUNTS[0]])
-        await branch.is_right(acknowledged)
+        assert await branch.seen(acknowledged) == all_of(acknowledged)
         assert (await branch.service.rows())[1:] == before[1:]
 
 
@@ -240,7 +240,7 @@ async def test_a_broker_that_misses_a_record_of_the_producer_gets_all_of_it_from
                 producer._txn_manager.increment_sequence_number(place, 5)
             await branch.shows(till.acknowledged + each(5))
         assert branch.producer is not producer
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
     assert OutOfOrderSequenceNumber.__name__ in {getattr(record, "error", "") for record in caplog.records}
 
 
@@ -280,5 +280,5 @@ async def test_a_producer_that_the_brokers_forgot_is_replaced_and_nothing_is_los
     async with branch.running():
         async with branch.charging() as till:
             await branch.shows(each(5))
-        await branch.is_right(till.acknowledged)
+        assert await branch.seen(till.acknowledged) == all_of(till.acknowledged)
     assert refusals == []

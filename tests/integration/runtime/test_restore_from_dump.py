@@ -14,14 +14,12 @@ import pytest
 import pytest_asyncio
 
 from shared.events.envelope import Stored
-from shared.runtime.broker import Broker
 from shared.runtime.native import postgres
 from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, prepare_roles
 from shared.testing.infrastructure import KafkaCluster, PostgresServer
 from tests.integration.runtime.conftest import PASSWORD
 from tests.integration.runtime.small_service import Charged, SmallService, small_service
-from tests.integration.runtime.test_relay_and_kafka import PROJECTION, Shop, balances, charge, publish
-from tests.integration.runtime.test_relay_and_three_brokers import everything_in
+from tests.integration.runtime.small_shop import Shop, balances, charge, everything_in, open_shop, publish
 
 pytestmark = pytest.mark.asyncio
 
@@ -39,14 +37,11 @@ def other_cluster() -> Iterator[PostgresServer]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(postgres_server: PostgresServer, kafka_cluster: KafkaCluster, database: str) -> AsyncIterator[Shop]:
-    broker = Broker(bootstrap=kafka_cluster.bootstrap_servers, partitions=3, prefix=f"test-{secrets.token_hex(4)}")
-    async with small_service(postgres_server, database) as service:
-        await service.install(PROJECTION)
-        made = Shop(service=service, broker=broker)
-        try:
-            yield made
-        finally:
-            await made.close()
+    async with (
+        small_service(postgres_server, database) as service,
+        open_shop(service, kafka_cluster.bootstrap_servers) as made,
+    ):
+        yield made
 
 
 async def dumped_into(service: SmallService, server: PostgresServer) -> str:

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from shared.events.base import Sealed
 from shared.kernel.errors import Conflict, NotFound
-from shared.runtime.local_vault import LocalVault, SubjectErased, create_vault_schema
+from shared.runtime.local_vault import LocalVault, SubjectErased
 from shared.runtime.retention import LegalHoldStands, RetentionStands
 from shared.runtime.vault import Opener
-from shared.runtime.wrapping import RootKeys
-from tests.integration.runtime.conftest import Install, Installed
+from tests.integration.runtime.conftest import ROOT_KEYS, Installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BILLER = Opener(actor="user:anna", purpose="billing")
 WHO = {"actor": "user:petra", "because": "the clinic closed"}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def database(install: Install) -> Installed:
-    installed = await install("vault")
-    await create_vault_schema(installed.owner)
-    return installed
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def vault(database: Installed) -> AsyncIterator[LocalVault]:
-    opened = await LocalVault.connect(database.app, RootKeys([bytes(32)]))
-    yield opened
-    await opened.close()
 
 
 async def sealed(vault: LocalVault, subject: str) -> Sealed[str]:
@@ -47,17 +30,17 @@ async def done_to(vault: LocalVault, subject: str) -> list[str]:
     return [deed["what"] for deed in await vault.retention(0).deeds("north", subject=subject)]
 
 
-async def does(database: Installed, statement: str) -> None:
-    connection = await asyncpg.connect(database.owner)
+async def does(vault_database: Installed, statement: str) -> None:
+    connection = await asyncpg.connect(vault_database.owner)
     try:
         await connection.execute(statement)
     finally:
         await connection.close()
 
 
-async def test_a_key_is_kept_for_years_after_its_last_use(vault: LocalVault, database: Installed) -> None:
+async def test_a_key_is_kept_for_years_after_its_last_use(vault: LocalVault, vault_database: Installed) -> None:
     value = await sealed(vault, "p1")
-    await does(database, "update subject_keys set created_at = created_at - interval '8 years'")
+    await does(vault_database, "update subject_keys set created_at = created_at - interval '8 years'")
     assert (await vault.retention(7).about("north", "p1")).keep_until < datetime.now(UTC).date()
     await vault.open("north", value, str, BILLER)  # and is used today
     about = await vault.retention(7).about("north", "p1")
@@ -70,7 +53,7 @@ async def test_a_key_is_kept_for_years_after_its_last_use(vault: LocalVault, dat
 
 
 async def test_a_day_that_was_set_keeps_the_key_and_is_only_ever_moved_later(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     await sealed(vault, "p1")
     retention = vault.retention(0)
@@ -108,14 +91,14 @@ async def test_a_legal_hold_keeps_the_key_until_it_is_lifted(vault: LocalVault) 
 
 
 async def test_a_destroyed_key_is_told_with_who_and_why_and_destroyed_once(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     value, other = await sealed(vault, "gone"), await sealed(vault, "stays")
     for actor in ("user:petra", "user:quinn"):
         about = await vault.retention(0).destroy("north", "gone", actor=actor, because="the clinic closed")
         assert (about.destroyed_by, about.destroyed_because) == ("user:petra", "the clinic closed")
     vault.forget("north", "gone")
-    later = await LocalVault.connect(database.app, RootKeys([bytes(32)]))
+    later = await LocalVault.connect(vault_database.app, ROOT_KEYS)
     for one in (vault, later):
         with pytest.raises(SubjectErased):
             await one.open("north", value, str, BILLER)
@@ -138,13 +121,13 @@ async def test_nobody_is_told_of_keys_that_are_not_there_or_of_another_tenant(va
 
 
 async def test_the_database_keeps_the_lock_against_the_application_itself(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     await sealed(vault, "held")
     await sealed(vault, "kept")
     await vault.retention(0).hold("north", "held", "docket-1", **WHO)
     await vault.retention(0).keep("north", "kept", date(2999, 1, 1), **WHO)
-    connection = await asyncpg.connect(database.app)
+    connection = await asyncpg.connect(vault_database.app)
     try:
         await connection.execute("select set_config('app.tenant', 'north', false)")
         for subject in ("held", "kept"):

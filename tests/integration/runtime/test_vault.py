@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import AsyncIterator
 from datetime import date
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from shared.events.base import Sealed
 from shared.events.values import Person, PersonName
@@ -19,28 +17,12 @@ from shared.runtime.availability import VaultUnavailable
 from shared.runtime.local_vault import LocalVault, SubjectErased, create_vault_schema
 from shared.runtime.vault import Opener
 from shared.runtime.wrapping import RootKeys, SealBroken, WrongRootKey
-from tests.integration.runtime.conftest import Install, Installed
+from tests.integration.runtime.conftest import ROOT_KEY, ROOT_KEYS, Installed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ROOT_KEY = bytes(range(32))
-ROOT = RootKeys([ROOT_KEY])
 BILLER = Opener(actor="user:anna", purpose="billing")
 CANARY = "Zebulon-Q7x"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def database(install: Install) -> Installed:
-    installed = await install("vault")
-    await create_vault_schema(installed.owner)
-    return installed
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def vault(database: Installed) -> AsyncIterator[LocalVault]:
-    opened = await LocalVault.connect(database.app, ROOT)
-    yield opened
-    await opened.close()
 
 
 async def sealed(vault: LocalVault, tenant: str, subject: str, field: str, value: object) -> Sealed[object]:
@@ -109,11 +91,11 @@ async def test_a_value_of_another_shape_is_refused_without_quoting_it(vault: Loc
 
 
 async def test_who_opened_whose_what_and_why_is_on_record_when_the_value_is_given(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     values = [await sealed(vault, "north", subject, "name", CANARY) for subject in ("p1", "p1", "p2")]
     assert await vault.open_many("north", values, [str] * 3, BILLER) == [CANARY] * 3
-    connection = await asyncpg.connect(database.superuser)
+    connection = await asyncpg.connect(vault_database.superuser)
     try:
         lines = await connection.fetch("select actor, subject, field, purpose, count from openings order by opening")
     finally:
@@ -135,10 +117,10 @@ async def test_many_readers_at_once_are_all_on_record(vault: LocalVault) -> None
 
 
 async def test_the_application_can_neither_change_nor_remove_the_record_nor_put_a_key_in_place_of_another(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     await vault.open("north", await sealed(vault, "north", "p1", "name", CANARY), str, BILLER)
-    connection = await asyncpg.connect(database.app)
+    connection = await asyncpg.connect(vault_database.app)
     try:
         await connection.execute("select set_config('app.tenant', 'north', false)")
         for statement in (
@@ -156,9 +138,9 @@ async def test_the_application_can_neither_change_nor_remove_the_record_nor_put_
         await connection.close()
 
 
-async def test_one_tenant_sees_no_keys_and_no_record_of_another(vault: LocalVault, database: Installed) -> None:
+async def test_one_tenant_sees_no_keys_and_no_record_of_another(vault: LocalVault, vault_database: Installed) -> None:
     await vault.open("north", await sealed(vault, "north", "p1", "name", CANARY), str, BILLER)
-    connection = await asyncpg.connect(database.app)
+    connection = await asyncpg.connect(vault_database.app)
     try:
         for tenant in ("south", ""):
             await connection.execute("select set_config('app.tenant', $1, false)", tenant)
@@ -172,8 +154,8 @@ async def test_one_tenant_sees_no_keys_and_no_record_of_another(vault: LocalVaul
         await connection.close()
 
 
-async def test_two_processes_that_meet_a_subject_at_once_use_one_key(database: Installed) -> None:
-    vaults = [await LocalVault.connect(database.app, ROOT) for _ in range(3)]
+async def test_two_processes_that_meet_a_subject_at_once_use_one_key(vault_database: Installed) -> None:
+    vaults = [await LocalVault.connect(vault_database.app, ROOT_KEYS) for _ in range(3)]
     try:
         subjects = [f"new-{number}" for number in range(50)]
         await asyncio.gather(
@@ -188,8 +170,11 @@ async def test_two_processes_that_meet_a_subject_at_once_use_one_key(database: I
             await one.close()
 
 
-async def test_every_process_computes_the_same_ids_and_each_tenant_others(database: Installed) -> None:
-    first, second = await LocalVault.connect(database.app, ROOT), await LocalVault.connect(database.app, ROOT)
+async def test_every_process_computes_the_same_ids_and_each_tenant_others(vault_database: Installed) -> None:
+    first, second = (
+        await LocalVault.connect(vault_database.app, ROOT_KEYS),
+        await LocalVault.connect(vault_database.app, ROOT_KEYS),
+    )
     try:
         north, again = await asyncio.gather(first.tenant_key("north"), second.tenant_key("north"))
         assert north == again != await first.tenant_key("south")
@@ -204,13 +189,13 @@ async def test_every_process_computes_the_same_ids_and_each_tenant_others(databa
 
 
 async def test_after_erasure_nothing_of_the_subject_opens_or_is_sealed_again_in_any_new_process(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     token = await sealed(vault, "north", "gone", "name", CANARY)
     kept = await sealed(vault, "north", "stays", "name", CANARY)
     await vault.retention(0).destroy("north", "gone", actor="user:admin", because="tenant left")
     vault.forget("north", "gone")
-    later = await LocalVault.connect(database.app, ROOT)
+    later = await LocalVault.connect(vault_database.app, ROOT_KEYS)
     try:
         for one in (vault, later):
             with pytest.raises(SubjectErased):
@@ -224,14 +209,14 @@ async def test_after_erasure_nothing_of_the_subject_opens_or_is_sealed_again_in_
 
 
 async def test_another_root_key_is_found_out_before_anything_is_sealed_with_it(
-    vault: LocalVault, database: Installed
+    vault: LocalVault, vault_database: Installed
 ) -> None:
     with pytest.raises(WrongRootKey):
-        await LocalVault.connect(database.app, RootKeys([os.urandom(32)]))
+        await LocalVault.connect(vault_database.app, RootKeys([os.urandom(32)]))
 
 
-async def test_a_vault_that_is_down_says_so(database: Installed) -> None:
-    vault = await LocalVault.connect(database.app, ROOT)
+async def test_a_vault_that_is_down_says_so(vault_database: Installed) -> None:
+    vault = await LocalVault.connect(vault_database.app, ROOT_KEYS)
     token = await sealed(vault, "north", "p1", "name", CANARY)
     await vault.close()
     with pytest.raises(VaultUnavailable):
@@ -239,19 +224,19 @@ async def test_a_vault_that_is_down_says_so(database: Installed) -> None:
     with pytest.raises(VaultUnavailable):
         await vault.keys_for("north", ["p2"])
     with pytest.raises(VaultUnavailable):
-        await LocalVault.connect("postgresql://ledgerline_app@127.0.0.1:9/ledgerline_vault", ROOT)
+        await LocalVault.connect("postgresql://ledgerline_app@127.0.0.1:9/ledgerline_vault", ROOT_KEYS)
 
 
-async def test_the_schema_can_be_made_again_over_itself(database: Installed, vault: LocalVault) -> None:
+async def test_the_schema_can_be_made_again_over_itself(vault_database: Installed, vault: LocalVault) -> None:
     token = await sealed(vault, "north", "p1", "name", CANARY)
-    await create_vault_schema(database.owner)
+    await create_vault_schema(vault_database.owner)
     assert await vault.open("north", token, str, BILLER) == CANARY
 
 
-async def test_no_value_lies_in_clear_in_the_vaults_tables(database: Installed, vault: LocalVault) -> None:
+async def test_no_value_lies_in_clear_in_the_vaults_tables(vault_database: Installed, vault: LocalVault) -> None:
     await vault.open("north", await sealed(vault, "north", "p1", "name", CANARY), str, BILLER)
     await vault.blind_index("north", "name", CANARY)
-    connection = await asyncpg.connect(database.superuser)
+    connection = await asyncpg.connect(vault_database.superuser)
     try:
         for table in ("root_check", "tenant_keys", "subject_keys", "openings"):
             rows = await connection.fetch(f"select t::text as text from {table} t")

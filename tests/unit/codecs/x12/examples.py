@@ -277,3 +277,12 @@ SE*18*0001~
 GE*1*46~
 IEA*1*000000046~
 """
+
+
+def damaged(sound: bytes, right: str, wrong: str, at: str) -> tuple[bytes, int]:
+    """An interchange in which one thing stands instead of another, and the number of its first segment that begins with `at`."""
+    text = sound.decode()
+    assert right in text
+    text = text.replace(f"{right}\n" if not wrong else right, wrong, 1)
+    segments = [each.strip() for each in text.split("~")]
+    return text.encode(), next(n for n, segment in enumerate(segments, start=1) if segment.startswith(at))

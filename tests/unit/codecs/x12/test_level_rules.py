@@ -3,7 +3,7 @@
 import pytest
 
 from shared.codecs.x12.check import check
-from tests.unit.codecs.x12.examples import REVIEW_REQUEST, REVIEW_RESPONSE
+from tests.unit.codecs.x12.examples import REVIEW_REQUEST, REVIEW_RESPONSE, damaged
 from tests.unit.codecs.x12.test_check import SOUND
 
 FILES = {**SOUND, "278 request": REVIEW_REQUEST, "278 response": REVIEW_RESPONSE}
@@ -49,12 +49,8 @@ BROKEN = [
 def test_what_breaks_a_situational_rule_is_named(
     kind: str, right: str, wrong: str, element: str, at: str, rule: str
 ) -> None:
-    text = FILES[kind].decode()
-    assert right in text
-    damaged = text.replace(f"{right}\n" if not wrong else right, wrong, 1)
-    segments = [each.strip() for each in damaged.split("~")]
-    number = next(place for place, segment in enumerate(segments, start=1) if segment.startswith(at))
-    found = [(each.severity, each.segment, each.element, each.rule) for each in check(damaged.encode())]
+    content, number = damaged(FILES[kind], right, wrong, at)
+    found = [(each.severity, each.segment, each.element, each.rule) for each in check(content)]
     assert ("error", number, element, rule) in found
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.codecs.x12.check import check
-from tests.unit.codecs.x12.examples import CLAIMS, INSTITUTIONAL, REMITTANCE
+from tests.unit.codecs.x12.examples import CLAIMS, INSTITUTIONAL, REMITTANCE, damaged
 
 FILES = {"837P": CLAIMS, "837I": INSTITUTIONAL, "835": REMITTANCE}
 
@@ -44,12 +44,8 @@ BROKEN = [
 def test_what_is_wrong_is_told_at_its_own_segment(
     kind: str, right: str, wrong: str, severity: str, element: str, at: str, rule: str
 ) -> None:
-    text = FILES[kind].decode()
-    assert right in text
-    damaged = text.replace(f"{right}\n" if not wrong else right, wrong, 1)
-    segments = [each.strip() for each in damaged.split("~")]
-    number = next(place for place, segment in enumerate(segments, start=1) if segment.startswith(at))
-    found = [(each.severity, each.segment, each.element, each.rule) for each in check(damaged.encode(), npi="error")]
+    content, number = damaged(FILES[kind], right, wrong, at)
+    found = [(each.severity, each.segment, each.element, each.rule) for each in check(content, npi="error")]
     assert (severity, number, element, rule) in found
 
 
