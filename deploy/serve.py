@@ -75,7 +75,7 @@ async def _patiently_opened(settings: Settings) -> Platform:
             return await open_platform(settings)
         except OSError as error:
             _log.warning("the database does not answer yet", exc_info=error)
-            await asyncio.sleep(pause.next_seconds())
+            await pause.rest()
 
 
 async def _run(settings: Settings, role: str, hosts: Sequence[Host], front: Front | None) -> None:

@@ -9,6 +9,7 @@ Source: PostgreSQL manual, appendix "Error codes": class 22 data exception, 23 i
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import asyncpg
@@ -46,5 +47,21 @@ class Pause:
         self._next = min(self._next * 2, self._most)
         return seconds * random.uniform(0.5, 1.0)
 
+    async def rest(self) -> None:
+        """Wait before the next attempt, unless there is to be none: see `end_if_cancelled`."""
+        end_if_cancelled()
+        await asyncio.sleep(self.next_seconds())
+
     def reset(self) -> None:
         self._next = self._first
+
+
+def end_if_cancelled() -> None:
+    """Raise CancelledError again in a task that was cancelled and did not notice.
+
+    An error may have taken its place on the way, as that of a roll-back does, or a library an answer that came in the same moment. A
+    loop that outlives its errors would then go on for ever, and whoever ended it would wait for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

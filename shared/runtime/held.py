@@ -25,7 +25,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from shared.runtime.faults import is_worth_retrying
+from shared.runtime.faults import end_if_cancelled, is_worth_retrying
 from shared.runtime.feed import Partition
 from shared.runtime.leases import Fenced, Lease, Leases
 from shared.runtime.transaction import Place, PostgresTransactions, ReaderKey, Transaction, Transactions
@@ -244,6 +244,7 @@ class Keeper:
             except Exception as error:
                 if not is_worth_retrying(error):
                     raise
+            end_if_cancelled()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def close(self) -> None:

@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.broker import Broker
+from shared.runtime.faults import end_if_cancelled
 from shared.runtime.feed import Kept, Partition
 from shared.runtime.records import epochs_of, generation_of, stored_of
 
@@ -199,6 +200,7 @@ class Tail:
 
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while True:
+            end_if_cancelled()
             try:
                 await self._take(consumer, await consumer.getmany(timeout_ms=100))
             except OffsetOutOfRangeError as error:

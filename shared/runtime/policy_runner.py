@@ -156,7 +156,7 @@ class PolicySink:
             except Exception as error:  # noqa: BLE001  the classification decides: wait, or park on the record
                 if not is_worth_retrying(error):
                     return error
-                await asyncio.sleep(pause.next_seconds())
+                await pause.rest()
             else:
                 return None
 

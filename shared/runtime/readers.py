@@ -24,7 +24,7 @@ from shared.events.envelope import Stored
 from shared.runtime import reader_metrics
 from shared.runtime.codec import EventCodec, UnknownEventType
 from shared.runtime.command import Commands
-from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.faults import Pause, end_if_cancelled, is_worth_retrying
 from shared.runtime.feed import EventsGivenUp, Feed, Page, Partition
 from shared.runtime.held import Held, Keeper
 from shared.runtime.leases import Fenced
@@ -130,6 +130,7 @@ class Reader:
         """Follow the partition until cancelled, whatever happens on the way."""
         pause = Pause()
         while True:
+            end_if_cancelled()
             try:
                 held = await self.keeper.acquire(self.name, self.partition)
                 await self.refuse_other_version(held)
@@ -146,7 +147,7 @@ class Reader:
                     extra={"reader": self.name, "partition": str(self.partition), "error": type(error).__name__},
                     exc_info=not is_worth_retrying(error),
                 )
-                await asyncio.sleep(pause.next_seconds())
+                await pause.rest()
 
     async def step(self, held: Held, *, wait_seconds: float = 0.0) -> Page:
         """Read one page and take it in."""
@@ -227,6 +228,7 @@ class Reader:
         found = await self._read(held, held.place.cursor, WAIT_SECONDS)
         while held.is_held:
             found = await self._take_and_read_on(held, found, WAIT_SECONDS)
+            end_if_cancelled()
             pause.reset()
 
     def _measure(self, page: Page) -> None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.faults import Pause, end_if_cancelled, is_worth_retrying
 from shared.runtime.leases import Fenced
 from shared.runtime.service import Task
 
@@ -52,10 +52,12 @@ class TaskRunner:
         """Until cancelled, whatever happens on the way."""
         pause = Pause()
         while True:
+            end_if_cancelled()
             try:
                 right = await self._acquire()
                 while right.is_held:
                     await self._step()
+                    end_if_cancelled()
                     pause.reset()
             except Fenced:
                 continue
@@ -67,7 +69,7 @@ class TaskRunner:
                     extra={"task": self.task.name},
                     exc_info=error,
                 )
-                await asyncio.sleep(pause.next_seconds())
+                await pause.rest()
 
     async def is_idle(self, within_seconds: float = 2.0) -> bool:
         """Whether a round that begins now finds nothing to do. False when none ends in time."""

@@ -31,7 +31,7 @@ from shared.kernel.errors import DomainError
 from shared.kernel.identifiers import derived_id
 from shared.runtime.clock import Clock
 from shared.runtime.command import Cause, Commands
-from shared.runtime.faults import Pause, is_worth_retrying
+from shared.runtime.faults import Pause, end_if_cancelled, is_worth_retrying
 from shared.runtime.feed import Partition
 from shared.runtime.held import Held, Keeper
 from shared.runtime.leases import Fenced
@@ -162,11 +162,13 @@ class TimerRunner:
         """Fire what becomes due, until cancelled."""
         pause = Pause()
         while True:
+            end_if_cancelled()
             try:
                 held = await self.keeper.acquire(self.name, self.partition)
                 while held.is_held:
                     if not await self.fire_due(held):
                         await asyncio.sleep(self._poll_seconds)
+                    end_if_cancelled()
                     pause.reset()
             except Fenced:
                 continue
@@ -177,7 +179,7 @@ class TimerRunner:
                     extra={"timers": self.timers.name, "error": type(error).__name__},
                     exc_info=not is_worth_retrying(error),
                 )
-                await asyncio.sleep(pause.next_seconds())
+                await pause.rest()
 
     async def fire_due(self, held: Held) -> int:
         """Fire what is due now, under this lease; how many that was. Raises what is worth retrying, after all others were fired."""

@@ -96,10 +96,9 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(service: SmallService, bootstrap: str, *, replicas: int = 1) -> AsyncIterator[Shop]:
-    """The service with topics of its own, and its read model installed."""
+    """The service, whose read model is installed, with topics of its own."""
     prefix = f"test-{secrets.token_hex(4)}"
     broker = Broker(bootstrap=bootstrap, partitions=3, replicas=replicas, prefix=prefix)
-    await service.install(PROJECTION)
     shop = Shop(service=service, broker=broker)
     try:
         yield shop

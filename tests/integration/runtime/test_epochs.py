@@ -27,12 +27,10 @@ from tests.integration.runtime.small_service import (
     SERVICE,
     Charged,
     SmallService,
-    accounts_projection,
     small_service,
 )
-from tests.integration.runtime.small_shop import Shop, balances, open_shop, publish
+from tests.integration.runtime.small_shop import PROJECTION, Shop, balances, open_shop, publish
 
-PROJECTION = accounts_projection()
 PARTITION = Partition(SERVICE, 0)
 
 pytestmark = pytest.mark.asyncio

@@ -38,11 +38,10 @@ from tests.integration.runtime.small_shop import (
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(postgres_server: PostgresServer, kafka_cluster: KafkaCluster, database: str) -> AsyncIterator[Shop]:
-    async with (
-        small_service(postgres_server, database) as service,
-        open_shop(service, kafka_cluster.bootstrap_servers) as made,
-    ):
-        yield made
+    async with small_service(postgres_server, database) as service:
+        await service.install(PROJECTION)
+        async with open_shop(service, kafka_cluster.bootstrap_servers) as made:
+            yield made
 
 
 @pytest.mark.asyncio

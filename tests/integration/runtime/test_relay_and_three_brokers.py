@@ -141,11 +141,10 @@ def all_of(acknowledged: Counter[str]) -> Seen:
 async def branch(
     postgres_server: PostgresServer, three_nodes: kafka.RunningKafka, database: str
 ) -> AsyncIterator[Branch]:
-    async with (
-        small_service(postgres_server, database) as service,
-        open_shop(service, three_nodes.bootstrap_servers, replicas=3) as shop,
-    ):
-        yield Branch(shop=shop, feed=shop.feed())
+    async with small_service(postgres_server, database) as service:
+        await service.install(PROJECTION)
+        async with open_shop(service, three_nodes.bootstrap_servers, replicas=3) as shop:
+            yield Branch(shop=shop, feed=shop.feed())
 
 
 def each(charges: int) -> Counter[str]:

@@ -19,7 +19,7 @@ from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, prep
 from shared.testing.infrastructure import KafkaCluster, PostgresServer
 from tests.integration.runtime.conftest import PASSWORD
 from tests.integration.runtime.small_service import Charged, SmallService, small_service
-from tests.integration.runtime.small_shop import Shop, balances, charge, everything_in, open_shop, publish
+from tests.integration.runtime.small_shop import PROJECTION, Shop, balances, charge, everything_in, open_shop, publish
 
 pytestmark = pytest.mark.asyncio
 
@@ -37,11 +37,10 @@ def other_cluster() -> Iterator[PostgresServer]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(postgres_server: PostgresServer, kafka_cluster: KafkaCluster, database: str) -> AsyncIterator[Shop]:
-    async with (
-        small_service(postgres_server, database) as service,
-        open_shop(service, kafka_cluster.bootstrap_servers) as made,
-    ):
-        yield made
+    async with small_service(postgres_server, database) as service:
+        await service.install(PROJECTION)
+        async with open_shop(service, kafka_cluster.bootstrap_servers) as made:
+            yield made
 
 
 async def dumped_into(service: SmallService, server: PostgresServer) -> str:
