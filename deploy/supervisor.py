@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -105,25 +106,37 @@ class Child:
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """The database or a broker: it outlives us, and is started again when it is down."""
+    """The database or a broker: it outlives us, and is started again when it is down, in a thread of its own: one that takes
+    its time holds up nothing else."""
 
     name: str
     is_running: Callable[[], bool]
     start: Callable[[], object]
     pause: Pause = field(default_factory=Pause)
+    _starter: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, max_workers=1))
+    _starting: Future[object] | None = None
 
     def watch(self) -> None:
         """Start it again when it is down. A start that fails, because it was killed meanwhile or the disk is full, is told and
         tried again: what else runs stays up and waits for it."""
-        if self.is_running() or not self.pause.is_over:
+        if self._starting is not None and self._starting.done():
+            self.finish()
+        if self._starting is None and self.pause.is_over and not self.is_running():
+            self._starting = self._starter.submit(self.start)
+
+    def finish(self) -> None:
+        """Wait for a start that is under way, and tell what came of it."""
+        if self._starting is None:
             return
         try:
-            self.start()
+            self._starting.result()
         except (postgres.PostgresFailed, postgres.PostgresUnavailable, kafka.KafkaFailed, OSError) as failure:
             self.pause.begin(lived_seconds=0)
             print(f"{self.name} did not start, next try in {self.pause.seconds:g} s: {failure}", flush=True)
         else:
             self.pause = Pause()
+        finally:
+            self._starting = None
 
 
 # --- settings of the children -----------------------------------------------------------------------------------------
@@ -309,6 +322,8 @@ class Supervisor:
             child.ask_to_end()
         for child in self._children:
             child.end()
+        for server in self._servers:
+            server.finish()
         if self._state.feed == "kafka":
             kafka.stop(self._folder / "kafka")
         postgres.stop(self._folder / "postgres")  # waits until the archive has all of its log

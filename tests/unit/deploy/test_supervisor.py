@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -50,6 +51,7 @@ def test_a_server_that_does_not_start_is_told_and_tried_again(clock: Watch, caps
     server = server_of(stubborn)
     for _ in range(100):
         server.watch()
+        server.finish()
         clock.now += 0.1
     assert stubborn.is_up
     assert stubborn.tries == 4
@@ -64,6 +66,7 @@ def test_the_pause_grows_to_five_seconds_and_begins_anew_after_a_success(clock: 
     while not stubborn.is_up:
         before = stubborn.tries
         server.watch()
+        server.finish()
         if stubborn.tries > before:
             pauses.append(server.pause.seconds)
         clock.now += 0.05
@@ -81,5 +84,27 @@ def test_what_lived_for_a_while_is_started_again_at_once(clock: Watch) -> None:
 
 def test_what_runs_is_left_alone(clock: Watch) -> None:
     stubborn = Stubborn([], is_up=True)
-    server_of(stubborn).watch()
+    server = server_of(stubborn)
+    server.watch()
+    server.finish()
     assert stubborn.tries == 0
+
+
+def test_a_server_that_takes_its_time_holds_nobody_up_and_is_started_once(clock: Watch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    stubborn = Stubborn([])
+
+    def start_slowly() -> None:
+        begun.set()
+        assert may_end.wait(10)
+        stubborn.start()
+
+    server = Server(name="broker 1", is_running=lambda: stubborn.is_up, start=start_slowly)
+    for _ in range(3):
+        server.watch()  # returns while it is being started
+    assert begun.wait(10)
+    assert not stubborn.is_up
+    may_end.set()
+    server.finish()
+    server.watch()
+    assert (stubborn.is_up, stubborn.tries) == (True, 1)
