@@ -10,6 +10,7 @@ A refusal is a fact: it becomes `ReactionRefused` in a stream of its own, named 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -32,9 +33,11 @@ from shared.runtime.policy import Policy, Reaction
 from shared.runtime.transaction import Place, Transaction
 
 STREAMS_AT_ONCE = 64
+_QUIET_ATTEMPTS = 4  # a conflict or a read model that is behind is over by then
 
 Refusal: TypeAlias = Callable[[DomainError], ReactionRefused]
 
+_log = logging.getLogger(__name__)
 _tracer = trace.get_tracer(__name__)
 
 
@@ -149,13 +152,19 @@ class PolicySink:
 
     async def _until_done(self, stored: Stored) -> Exception | None:
         """None once every reaction has had its effect; the error when the event can never be worked on."""
-        pause = Pause()
+        pause, attempts = Pause(), 0
         while True:
             try:
                 await self.react_to(stored)
             except Exception as error:  # noqa: BLE001  the classification decides: wait, or park on the record
                 if not is_worth_retrying(error):
                     return error
+                attempts += 1
+                if attempts >= _QUIET_ATTEMPTS:
+                    _log.warning(
+                        "event will be worked on again",
+                        extra={"reader": self.policy.name, "error": type(error).__name__},
+                    )
                 await pause.rest()
             else:
                 return None

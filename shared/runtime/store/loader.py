@@ -36,7 +36,7 @@ class StreamLoader:
         self._pool = pool
         self._service = service
         self._wanted: OrderedDict[str, deque[_Wanted]] = OrderedDict()  # by tenant; the first is served next
-        self._queries: set[asyncio.Task[None]] = set()
+        self._queries: set[asyncio.Task[None]] = set()  # those that will still look at what is wanted
 
     async def load(self, tenant: str, stream: str, after: int) -> list[Stored]:
         """The events of a stream behind a version, in order."""
@@ -45,10 +45,15 @@ class StreamLoader:
         if len(self._queries) < _QUERIES_MAX:
             query = asyncio.create_task(self._read_all(), name=f"{self._service}.loader")
             self._queries.add(query)
-            query.add_done_callback(self._queries.discard)
         return await wanted.found
 
     async def _read_all(self) -> None:
+        try:
+            await self._read_wanted()
+        finally:  # in the turn in which nothing was wanted: a callback of the task comes later, and who asks until then is not seen
+            self._queries.remove(asyncio.current_task())  # type: ignore[arg-type]
+
+    async def _read_wanted(self) -> None:
         while self._wanted:
             tenant, batch = self._next_batch()
             try:
