@@ -1,4 +1,5 @@
-"""How does a list leave the page? As CSV or Excel, row for row what the list shows, opened by a spreadsheet without running anything."""
+"""How does something leave the page? A list as CSV or Excel, row for row what it shows, opened by a spreadsheet without running
+anything; a document as it is kept."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import IO, Any
 
+import httpx
 import xlsxwriter
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
@@ -37,6 +39,16 @@ async def table_file(
     if visit.asked("format") == "xlsx":
         return _answer(iterate_in_threadpool(_chunks(await _workbook(name, pages, columns))), f"{name}.xlsx", _XLSX)
     return _answer(_csv(pages, columns), f"{name}.csv", "text/csv; charset=utf-8")
+
+
+def document(found: httpx.Response) -> Response:
+    """A document of the service that keeps it, to be saved and never shown as a page of ours."""
+    headers = {
+        "Content-Disposition": found.headers["content-disposition"],
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    }
+    return Response(found.content, media_type=found.headers["content-type"], headers=headers)
 
 
 def _answer(told: AsyncIterator[Any], file_name: str, media_type: str) -> Response:

@@ -9,6 +9,7 @@ from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api import accounts as accounts_api
 from services.payments.api import cash as cash_api
 from services.payments.api import figures as figures_api
+from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
 from services.payments.domain.deposit.decider import deposit as deposit_decider
@@ -150,6 +151,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ),
         ),
         routers=lambda: (
+            paper_api.router(files, runtime.documents),
             remittances_api.router(
                 runtime.commands,
                 runtime.reads,

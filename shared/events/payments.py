@@ -109,6 +109,8 @@ class RemittanceReceived(Event, frozen=True, kw_only=True):
     document: DocumentReference
     postings: tuple[Posting, ...]  # cash to suspense
     findings: tuple[Finding, ...] = ()  # warnings of the reading
+    entered_by: str = ""  # who typed it in from paper; empty: it came as a file
+    image: DocumentReference | None = None  # of the paper
 
 
 class RemittanceHeld(Event, frozen=True, kw_only=True):
@@ -123,6 +125,8 @@ class RemittanceHeld(Event, frozen=True, kw_only=True):
     claims: int = 0
     findings: tuple[Finding, ...]
     document: DocumentReference
+    entered_by: str = ""  # as of a `RemittanceReceived`
+    image: DocumentReference | None = None
 
 
 class RemittanceDismissed(Event, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.dashboard.exports import table_file
+from services.dashboard.exports import document, table_file
 from services.dashboard.pages.receivables import cents_of
 from services.dashboard.visits import Page, Visit
 
@@ -95,12 +95,7 @@ async def patient(visit: Visit) -> Response:
 async def letter(visit: Visit) -> Response:
     """A statement as it was sent. Opening it is on the record."""
     found = await visit.services.file(f"/api/collections/statements/{visit.path('statement_id')}/pdf")
-    headers = {
-        "Content-Disposition": found.headers["content-disposition"],
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    }
-    return Response(found.content, media_type="application/pdf", headers=headers)
+    return document(found)
 
 
 async def notes(visit: Visit) -> Response:

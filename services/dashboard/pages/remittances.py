@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from services.dashboard.exports import table_file
+from services.dashboard.exports import document, table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.visits import Page, Visit
 
@@ -104,9 +104,15 @@ async def take_in(visit: Visit) -> Response:
 
 async def segment(visit: Visit) -> Response:
     """The raw segments of one claim of an 835. Reading them is on the record."""
-    document = await visit.services.file(f"/documents/{visit.path('document_id')}", purpose="posting")
+    raw = await visit.services.file(f"/documents/{visit.path('document_id')}", purpose="posting")
     place = visit.form.get("place", "")
-    return visit.show("claims/_segments.html", segments=segments_at(document.content, place), place=place)
+    return visit.show("claims/_segments.html", segments=segments_at(raw.content, place), place=place)
+
+
+async def paper(visit: Visit) -> Response:
+    """What a remittance was typed in from. Reading it is on the record."""
+    detail = await visit.get(f"/api/payments/remittances/{visit.path('remittance_id')}", limit=1)
+    return document(await visit.services.file(f"/documents/{detail['remittance']['image_id']}", purpose="posting"))
 
 
 async def _back(visit: Visit, after: str | None) -> Response:
@@ -149,6 +155,7 @@ PAGES = (
     Page(path="/remittances/files", action="payments:receive-remittance", handler=take_in, method="POST"),
     Page(path=_ONE, action="payments:read-remittances", handler=remittance),
     Page(path="/remittances/segments/{document_id}", action="documents:read-document", handler=segment, method="POST"),
+    Page(path=f"{_ONE}/paper", action="documents:read-document", handler=paper),
     Page(path=f"{_ONE}/dismiss", action="payments:release-remittance", handler=dismiss, method="POST"),
     Page(path=f"{_ONE}/unpost", action="payments:reverse-remittance", handler=unpost, method="POST"),
     Page(

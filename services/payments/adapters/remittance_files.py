@@ -46,6 +46,14 @@ class Received:
     done: Outcome
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """Who typed a remittance in, and what they read it from."""
+
+    entered_by: str
+    image: DocumentReference | None
+
+
 class RemittanceFiles:
     """Takes files in, and reads the answers of a remittance from the file that it came in."""
 
@@ -57,12 +65,18 @@ class RemittanceFiles:
         self._read: OrderedDict[tuple[str, str], Sequence[RemittanceRead]] = OrderedDict()
         self._one_reading = asyncio.Lock()  # the remittances of one file are asked for at the same time
 
-    async def receive(self, content: bytes, cause: Cause) -> list[Received]:
-        """Store the file, then receive each of its 835s. Safe to repeat. Raises NoRemittance, and what the store raises."""
+    async def receive(self, content: bytes, cause: Cause, paper: Paper | None = None) -> list[Received]:
+        """Store the file, then receive each of its 835s. Safe to repeat. Raises NoRemittance, and what the store raises.
+
+        `paper`: from which somebody typed it in.
+        """
         document_id = await self._documents.put(cause.tenant, content, "x12")
         remittances = await asyncio.to_thread(read_remittances, content, document_id)
         if not remittances:
             raise NoRemittance("the file has no 835 that can be read", document_id=document_id)
+        if paper is not None:
+            told = [replace(each.told, entered_by=paper.entered_by, image=paper.image) for each in remittances]
+            remittances = [replace(each, told=known) for each, known in zip(remittances, told, strict=True)]
         return [await self._receive(each, cause, index) for index, each in enumerate(remittances, start=1)]
 
     async def answers(self, tenant: str, remittance_id: str, document: DocumentReference) -> Sequence[ClaimAnswer]:

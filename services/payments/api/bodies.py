@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.payments.adapters.remittance_files import Received
 from shared.events.values import Finding
-from shared.runtime.web import Done
+from shared.runtime.web import Done, done
+
+SERVICE = "payments"
 
 
 class Body(BaseModel):
@@ -53,6 +56,18 @@ class ReceivedRow(BaseModel):
     findings: list[FindingRow]
     done: Done
 
+    @classmethod
+    def of(cls, received: Received) -> ReceivedRow:
+        return cls(
+            control_number=received.control_number,
+            remittance_id=received.remittance_id,
+            trace_number=received.trace_number,
+            payment_cents=received.payment_cents,
+            outcome=received.outcome,
+            findings=[FindingRow.of(each) for each in received.findings],
+            done=done(received.done, SERVICE),
+        )
+
 
 class RemittanceRow(BaseModel):
     remittance_id: str
@@ -70,6 +85,8 @@ class RemittanceRow(BaseModel):
     first_remittance_id: str = ""
     document_id: str
     place: str
+    entered_by: str = Field(default="", description="Who typed it in from paper; empty: it came as a file.")
+    image_id: str | None = Field(default=None, description="Document of the paper.")
     received_at: datetime
 
 

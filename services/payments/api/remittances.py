@@ -10,11 +10,10 @@ import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Depends, Path
 
-from services.payments.adapters.remittance_files import Received, RemittanceFiles
+from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api.bodies import (
     ChainRow,
     DismissBody,
-    FindingRow,
     Id,
     ProviderAdjustmentRow,
     ReceivedRow,
@@ -72,7 +71,7 @@ def router(
         interchange: Annotated[bytes, Body(media_type="application/edi-x12", min_length=1)], cause: ReceiveIt
     ) -> list[ReceivedRow]:
         """Take in every 835 of an X12 interchange, each in its own transaction. Safe to send again."""
-        return [_received(each) for each in await files.receive(interchange, cause)]
+        return [ReceivedRow.of(each) for each in await files.receive(interchange, cause)]
 
     @routes.get("/remittances")
     async def list_remittances(
@@ -190,18 +189,6 @@ def router(
         return [ChainRow.model_validate(dict(each)) for each in found]
 
     return routes
-
-
-def _received(received: Received) -> ReceivedRow:
-    return ReceivedRow(
-        control_number=received.control_number,
-        remittance_id=received.remittance_id,
-        trace_number=received.trace_number,
-        payment_cents=received.payment_cents,
-        outcome=received.outcome,
-        findings=[FindingRow.of(each) for each in received.findings],
-        done=done(received.done, SERVICE),
-    )
 
 
 def _document(found: Mapping[Any, Any]) -> DocumentReference:

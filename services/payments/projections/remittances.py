@@ -53,6 +53,8 @@ remittances = sa.Table(
     sa.Column("first_remittance_id", sa.Text, server_default=""),  # whose trace number this one uses
     sa.Column("document_id", sa.Text),
     sa.Column("place", sa.Text),
+    sa.Column("entered_by", sa.Text, server_default=""),  # who typed it in from paper
+    sa.Column("image_id", sa.Text),  # document of the paper
     sa.Column("received_at", sa.DateTime(timezone=True)),
     sa.Index("remittances_by_status", "tenant", "status", "payment_on"),
     sa.Index("remittances_by_payment", "tenant", "payment_on", "remittance_id"),
@@ -159,6 +161,8 @@ def _remittance(event: RemittanceReceived | RemittanceHeld, recorded: Recorded[A
         "claims": event.claims,
         "findings": _told(event.findings),
         "received_at": recorded.recorded_at,
+        "entered_by": event.entered_by,
+        "image_id": event.image.document_id if event.image else None,
         **_source(event.document),
         **own,
     }
@@ -218,7 +222,7 @@ def _told(findings: tuple[Finding, ...]) -> Any:
 
 projection = Projection(
     name="payments.remittances",
-    version=1,
+    version=2,
     tables=(remittances, remittance_claims, provider_adjustments),
     reads={
         "payments": (

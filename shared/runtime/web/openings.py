@@ -24,6 +24,8 @@ _MEDIA_TYPES = {
     "hl7v2": "application/hl7-v2",
     "fhir": "application/fhir+json",
     "pdf": "application/pdf",
+    "png": "image/png",
+    "jpeg": "image/jpeg",
 }
 
 

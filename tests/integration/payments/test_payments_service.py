@@ -259,6 +259,112 @@ async def test_the_same_835_under_any_key_posts_once(world: World) -> None:
     assert len(await world.running.events("payments", "RemittanceReceived")) == 1
 
 
+PAPER = {
+    "payer_identifier": "1512345678",
+    "payer_name": "Aetna",
+    "payer_electronic_id": "60054",
+    "trace_number": "TRACE1",
+    "payment_on": "2026-03-20",
+    "payment_cents": 96_00,
+    "claims": [
+        {
+            "claim_id": CLAIM,
+            "charged_cents": 250_00,
+            "paid_cents": 96_00,
+            "payer_control_number": "ICN1",
+            "lines": [
+                {
+                    "line_id": "L1",
+                    "procedure_code": "99211",
+                    "charged_cents": 150_00,
+                    "paid_cents": 96_00,
+                    "service_on": "2026-03-02",
+                    "adjustments": [
+                        {"group": "CO", "reason": "45", "amount_cents": 30_00},
+                        {"group": "PR", "reason": "2", "amount_cents": 24_00},
+                    ],
+                },
+                {
+                    "line_id": "L2",
+                    "procedure_code": "99212",
+                    "charged_cents": 100_00,
+                    "paid_cents": 0,
+                    "service_on": "2026-03-02",
+                    "adjustments": [
+                        {"group": "PR", "reason": "1", "amount_cents": 60_00},
+                        {"group": "CO", "reason": "45", "amount_cents": 40_00},
+                    ],
+                },
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.asyncio
+async def test_an_eob_on_paper_is_posted_like_the_835_which_is_then_known(world: World) -> None:
+    await world.say("charges", released(150_00, 100_00))
+    await world.say("eligibility", covered(("aetna", "60054")))
+    await world.settle()
+    picture = b"%PDF-1.7 a check and its EOB"
+    headers = {"Content-Type": "application/pdf", "Idempotency-Key": "picture"}
+    kept = await world.running.http.post("/api/payments/remittances/images", content=picture, headers=headers)
+    assert kept.status_code == 201, kept.text
+    image_id = kept.json()["document_id"]
+    received = await world.ask("POST", "/remittances/paper", {**PAPER, "image_id": image_id})
+    await world.settle()
+    assert (received["outcome"], received["findings"]) == ("accepted", [])
+    assert await world.trial() == {
+        "cash": 96_00,
+        "charges": -250_00,
+        "contractual": 70_00,
+        "receivable:patient": 84_00,
+    }
+    found = (await world.ask("GET", f"/remittances/{received['remittance_id']}"))["remittance"]
+    assert (found["status"], found["entered_by"], found["image_id"]) == ("posted", "user:tester", image_id)
+    [file] = await world.send(remittance(WORKED, "96"))
+    again = await world.ask("POST", "/remittances/paper", PAPER)
+    assert (file["outcome"], again["outcome"]) == ("known", "known")
+    assert file["remittance_id"] == received["remittance_id"] == again["remittance_id"]
+    assert await world.balances() == {"patient": 84_00}
+    await world.ask("POST", f"/remittances/{received['remittance_id']}/unpost")
+    await world.settle()
+    assert await world.balances() == {"payer:1": 250_00}
+    await world.ask("POST", f"/remittances/{received['remittance_id']}/claims/1/retry")
+    await world.settle()
+    assert await world.balances() == {"patient": 84_00}
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_an_eob_that_was_typed_in_a_cent_short_is_held_and_typed_in_again(world: World) -> None:
+    await world.say("charges", released(150_00, 100_00))
+    [claim] = PAPER["claims"]
+    slip = {**PAPER, "claims": [{**claim, "paid_cents": 95_99}]}
+    held = await world.ask("POST", "/remittances/paper", slip)
+    assert (held["outcome"], held["findings"][0]["rule"]) == ("held", "transaction-out-of-balance")
+    await world.settle()
+    [row] = (await world.ask("GET", "/remittances?status=held"))["items"]
+    assert (row["remittance_id"], row["entered_by"]) == (held["remittance_id"], "user:tester")
+    assert await world.balances() == {"unassigned": 250_00}
+    assert (await world.ask("POST", "/remittances/paper", PAPER))["outcome"] == "accepted"
+    await world.settle()
+    assert await world.balances() == {"patient": 84_00}
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_a_picture_or_an_eob_is_refused_by_name(world: World) -> None:
+    headers = {"Content-Type": "application/pdf", "Idempotency-Key": "x"}
+    wrong = await world.running.http.post("/api/payments/remittances/images", content=b"\x89PNG\r\n", headers=headers)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "not-a-picture")
+    absent = await world.ask("POST", "/remittances/paper", {**PAPER, "image_id": "0" * 64}, status=404)
+    assert absent["code"] == "not-found"
+    [claim] = PAPER["claims"]
+    unknown = {**PAPER, "claims": [{**claim, "status": "99"}]}
+    assert "claims" in str((await world.ask("POST", "/remittances/paper", unknown, status=422))["errors"])
+    assert await world.running.events("payments") == []
+
+
 @pytest.mark.asyncio
 async def test_an_835_that_is_a_cent_short_is_held_and_nothing_is_posted(world: World) -> None:
     await world.say("charges", released(150_00, 100_00))

@@ -34,6 +34,8 @@ class RemittanceTold:
     provider_adjustments: tuple[ProviderAdjustmentTold, ...] = ()
     findings: tuple[Finding, ...] = ()  # of the reading; an error holds the remittance
     document: DocumentReference
+    entered_by: str = ""  # who typed it in from paper; empty: it came as a file
+    image: DocumentReference | None = None  # of the paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,8 @@ def _held(told: RemittanceTold, remittance: Remittance, findings: Sequence[Findi
             claims=told.claims,
             findings=tuple(findings),
             document=told.document,
+            entered_by=told.entered_by,
+            image=told.image,
         )
     ]
 
@@ -137,6 +139,8 @@ def _received(told: RemittanceTold) -> RemittanceReceived:
         document=told.document,
         postings=ledger.moved(told.payment_cents, debit=ledger.CASH, credit=ledger.SUSPENSE),
         findings=told.findings,
+        entered_by=told.entered_by,
+        image=told.image,
     )
 
 

@@ -1,0 +1,69 @@
+"""The page of a remittance that came on paper says so, and hands the paper out as the service that keeps it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.responses import Response
+
+from tests.unit.dashboard.conftest import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+REMITTANCE: dict[str, Any] = {
+    "remittance_id": "r1",
+    "status": "posted",
+    "trace_number": "CHECK-100",
+    "payer_identifier": "1512345678",
+    "payer_name": "Aetna",
+    "payment_on": "2026-03-20",
+    "method": "CHK",
+    "claims": 1,
+    "payment_cents": 96_00,
+    "claims_cents": 96_00,
+    "provider_adjustments_cents": 0,
+    "findings": [],
+    "first_remittance_id": "",
+    "document_id": "d" * 64,
+    "place": "segment 3",
+    "entered_by": "user:poster",
+    "image_id": "e" * 64,
+    "received_at": "2026-03-21T08:00:00Z",
+}
+PAPER = b"%PDF-1.7 what was printed"
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    return {
+        "remittance": REMITTANCE | changes,
+        "claims": [],
+        "next": None,
+        "provider_adjustments": [],
+        "cents_by_outcome": {},
+        "positions": {},
+    }
+
+
+async def test_who_typed_it_in_is_told_and_the_paper_is_saved_and_not_shown(world: World) -> None:
+    attachment = {"Content-Disposition": 'attachment; filename="eeee"'}
+    world.answers |= {
+        "GET /api/payments/remittances/r1": told(),
+        f"GET /documents/{'e' * 64}": Response(PAPER, media_type="application/pdf", headers=attachment),
+    }
+    await world.log_in("poster")
+    page = await world.browser.get("/remittances/r1")
+    assert "Typed in from paper by user:poster" in page.text
+    assert 'href="/remittances/r1/paper"' in page.text
+    paper = await world.browser.get("/remittances/r1/paper")
+    assert (paper.status_code, paper.content, paper.headers["content-type"]) == (200, PAPER, "application/pdf")
+    assert paper.headers["content-disposition"].startswith("attachment")
+    assert "default-src 'none'" in paper.headers["content-security-policy"]
+    [asked] = [asked for asked in world.asked if asked.path.startswith("/documents/")]
+    assert asked.query == {"purpose": "posting"}
+
+
+async def test_one_that_came_as_a_file_says_nothing_of_paper(world: World) -> None:
+    world.answers |= {"GET /api/payments/remittances/r1": told(entered_by="", image_id=None)}
+    await world.log_in("poster")
+    assert "paper" not in (await world.browser.get("/remittances/r1")).text
