@@ -1,5 +1,9 @@
 """Which interchanges do the codec tests read? Written for these tests; every person and number is invented."""
 
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
 ISA = "ISA*00*          *00*          *ZZ*PAYER01        *ZZ*CLINIC01       *260115*0930*^*00501*000000101*0*T*:~\n"
 
 # The worked example of the balancing rules: two lines in one claim, three other claims, two provider adjustments.
@@ -286,3 +290,12 @@ def damaged(sound: bytes, right: str, wrong: str, at: str) -> tuple[bytes, int]:
     text = text.replace(f"{right}\n" if not wrong else right, wrong, 1)
     segments = [each.strip() for each in text.split("~")]
     return text.encode(), next(n for n, segment in enumerate(segments, start=1) if segment.startswith(at))
+
+
+def harmed(data: st.DataObject, sound: bytes, *, behind: int = 0) -> bytes:
+    """An interchange in which up to eight pieces were cut out and others put in, at random, behind so many bytes."""
+    content = bytearray(sound)
+    for _ in range(data.draw(st.integers(1, 8))):
+        at = data.draw(st.integers(behind, len(content)))
+        content[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=10))
+    return bytes(content)

@@ -28,6 +28,7 @@ from shared.codecs.x12.envelope import Envelope, sniff
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.status import Status, StatusCode, StatusLine
+from tests.unit.codecs.x12.examples import harmed
 
 HEADER = "ISA*00*          *00*          *ZZ*HOUSE01        *ZZ*CLINIC01       *260110*0805*^*00501*000000301*0*T*:~\n"
 
@@ -331,12 +332,8 @@ def test_any_ta1_that_was_written_reads_the_same(number: str, status: str, note:
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_damaged_acknowledgements_never_raise(data: st.DataObject) -> None:
-    source = bytearray(data.draw(st.sampled_from([GROUP, BATCH, INTERCHANGE])))
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(106, len(source) - 1))
-        source[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=10))
-    damaged = bytes(source)
-    places = [each.place for each in read_999(damaged)]
-    places += [each.place for each in read_ta1(damaged)]
-    places += [each.place for each in read_277ca(damaged)]
+    source = harmed(data, data.draw(st.sampled_from([GROUP, BATCH, INTERCHANGE])), behind=106)
+    places = [each.place for each in read_999(source)]
+    places += [each.place for each in read_ta1(source)]
+    places += [each.place for each in read_277ca(source)]
     assert all(place.first_segment > 0 for place in places)

@@ -26,7 +26,7 @@ from shared.codecs.x12.envelope import Envelope, read_transactions
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.tokenizer import Dialect, read_segments
-from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE
+from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE, harmed
 
 
 def read(data: bytes) -> ClaimBatch:
@@ -269,10 +269,7 @@ def test_any_batch_that_was_written_reads_the_same(batch: ClaimBatch) -> None:
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_damaged_837_never_raises(data: st.DataObject) -> None:
-    source = bytearray(CLAIMS)
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(106, len(source) - 1))
-        source[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=10))
+    source = harmed(data, CLAIMS, behind=106)
     problems = Problems()
-    for batch in read_837p(bytes(source), problems):
+    for batch in read_837p(source, problems):
         assert isinstance(batch.claims, tuple)

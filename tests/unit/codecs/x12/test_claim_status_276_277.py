@@ -18,6 +18,7 @@ from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.status import Status, StatusCode, StatusLine
+from tests.unit.codecs.x12.examples import harmed
 
 HEADER = "ISA*00*          *00*          *ZZ*CLINIC01       *ZZ*PAYER01        *260210*0800*^*00501*000000066*0*T*:~\n"
 
@@ -199,9 +200,6 @@ def test_any_status_that_was_written_reads_the_same(some: list[ClaimStatusEntry]
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_damaged_status_never_raises(data: st.DataObject) -> None:
-    source = bytearray(data.draw(st.sampled_from([ASKED, ANSWERED])))
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(106, len(source) - 1))
-        source[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=10))
-    for transaction in [*read_276(bytes(source)), *read_277(bytes(source))]:
+    source = harmed(data, data.draw(st.sampled_from([ASKED, ANSWERED])), behind=106)
+    for transaction in [*read_276(source), *read_277(source)]:
         assert isinstance(transaction.entries, tuple)

@@ -26,6 +26,7 @@ from shared.codecs.x12.eligibility_270_271 import (
 from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
+from tests.unit.codecs.x12.examples import harmed
 
 HEADER = "ISA*00*          *00*          *ZZ*CLINIC01       *ZZ*PAYER01        *260110*0800*^*00501*000000055*0*T*:~\n"
 
@@ -274,11 +275,8 @@ def test_any_271_that_was_written_reads_the_same(some: list[Answer]) -> None:
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_damaged_question_or_answer_never_raises(data: st.DataObject) -> None:
-    source = bytearray(data.draw(st.sampled_from([ASKED, ANSWERED])))
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(106, len(source) - 1))
-        source[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=10))
-    for inquiry in read_270(bytes(source)):
+    source = harmed(data, data.draw(st.sampled_from([ASKED, ANSWERED])), behind=106)
+    for inquiry in read_270(source):
         assert isinstance(inquiry.inquiries, tuple)
-    for response in read_271(bytes(source)):
+    for response in read_271(source):
         assert isinstance(response.answers, tuple)

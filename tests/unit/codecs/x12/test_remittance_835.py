@@ -23,7 +23,7 @@ from shared.codecs.x12.remittance_835 import (
     stream_835,
     write_835,
 )
-from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE
+from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE, harmed
 
 
 def read(data: bytes) -> RemittanceAdvice:
@@ -260,9 +260,6 @@ def test_any_advice_that_was_written_reads_the_same(advice: RemittanceAdvice) ->
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_damaged_835_never_raises(data: st.DataObject) -> None:
-    source = bytearray(REMITTANCE)
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(106, len(source) - 1))
-        source[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=10))
-    for advice in read_835(bytes(source)):
+    source = harmed(data, REMITTANCE, behind=106)
+    for advice in read_835(source):
         assert isinstance(balance(advice), list)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.tokenizer import Dialect, Limits, Segment, read_segments
 from shared.codecs.x12.writer import SegmentWriter
-from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE
+from tests.unit.codecs.x12.examples import CLAIMS, REMITTANCE, harmed
 
 
 def contents(data: bytes) -> list[Segment]:
@@ -97,13 +97,9 @@ def test_hostile_bytes_never_raise(data: bytes) -> None:
 @given(st.data())
 @settings(max_examples=200, deadline=None)
 def test_a_damaged_interchange_never_raises(data: st.DataObject) -> None:
-    source = bytearray(CLAIMS)
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(0, len(source) - 1))
-        end = at + data.draw(st.integers(0, 40))
-        source[at:end] = data.draw(st.binary(max_size=10))
+    source = harmed(data, CLAIMS)
     problems = Problems()
-    segments = list(read_segments(bytes(source), problems))
+    segments = list(read_segments(source, problems))
     assert segments or problems
 
 
