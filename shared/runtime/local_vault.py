@@ -210,7 +210,11 @@ class LocalVault:
             pool = await asyncpg.create_pool(
                 dsn, min_size=1, max_size=connections_max, timeout=5.0, command_timeout=15.0, server_settings=_SETTINGS
             )
-            await _check_root_key(pool, roots)
+            try:
+                await _check_root_key(pool, roots)
+            except BaseException:
+                await pool.close()
+                raise
         return cls(pool, roots)
 
     async def close(self) -> None:

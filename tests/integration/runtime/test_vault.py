@@ -18,6 +18,7 @@ from shared.runtime.local_vault import LocalVault, SubjectErased, create_vault_s
 from shared.runtime.vault import Opener
 from shared.runtime.wrapping import RootKeys, SealBroken, WrongRootKey
 from tests.integration.runtime.conftest import ROOT_KEY, ROOT_KEYS, Installed
+from tests.integration.runtime.promises import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -211,8 +212,26 @@ async def test_after_erasure_nothing_of_the_subject_opens_or_is_sealed_again_in_
 async def test_another_root_key_is_found_out_before_anything_is_sealed_with_it(
     vault: LocalVault, vault_database: Installed
 ) -> None:
+    before = await connections_to(vault_database)
     with pytest.raises(WrongRootKey):
         await LocalVault.connect(vault_database.app, RootKeys([os.urandom(32)]))
+
+    async def is_as_before() -> bool:
+        return await connections_to(vault_database) == before
+
+    assert await eventually(is_as_before), "it lets go of the database"
+
+
+async def connections_to(database: Installed) -> set[int]:
+    """The processes of the server that serve a vault on it."""
+    connection = await asyncpg.connect(database.superuser)
+    try:
+        rows = await connection.fetch(
+            "select pid from pg_stat_activity where datname = current_database() and application_name = 'ledgerline-vault'"
+        )
+    finally:
+        await connection.close()
+    return {row["pid"] for row in rows}
 
 
 async def test_a_vault_that_is_down_says_so(vault_database: Installed) -> None:
