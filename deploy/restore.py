@@ -81,7 +81,7 @@ def restore(
             _settle_ports(home, port)
             _keep_brokers_places(home, aside)
             progress("recovering the database")
-            begun = asyncio.run(_recover(home, backup, archive, moment, least))
+            begun = _recover(home, backup, archive, moment, least)
     _note_epoch(begun, home / _EPOCH, noted)
     until = manifest.ended_at if archive is None else "the end of the archived log"
     return Restored(until=moment.isoformat() if moment else until, epoch=begun, aside=aside)
@@ -205,11 +205,11 @@ def _settle_ports(home: Path, port: int | None) -> None:
 # --- the database -----------------------------------------------------------------------------------------------------
 
 
-async def _recover(home: Path, backup: Path, archive: Path | None, moment: datetime | None, epoch: int) -> int:
+def _recover(home: Path, backup: Path, archive: Path | None, moment: datetime | None, epoch: int) -> int:
     server = backups.recover(home / "postgres", backup, archive=archive, moment=moment)
     try:
-        await _keep_heads(server, home)
-        return await _begin_epochs(server, epoch)
+        asyncio.run(_keep_heads(server, home))
+        return asyncio.run(_begin_epochs(server, epoch))
     finally:
         postgres.stop(home / "postgres")
 

@@ -55,11 +55,11 @@ def _unfinished(path: Path, content: bytes) -> Iterator[Path]:
     """The content on the disk under another name, which is gone afterwards."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600 from the start
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)

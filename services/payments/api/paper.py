@@ -35,6 +35,7 @@ _KINDS = {
     "image/png": (b"\x89PNG\r\n", "png"),
     "image/jpeg": (b"\xff\xd8\xff", "jpeg"),
 }
+_PICTURES = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _KINDS}}}
 
 TypeIn = Annotated[Cause, Depends(cause_of("payments:receive-remittance"))]
 Poster = Annotated[Caller, Depends(caller("payments:receive-remittance"))]
@@ -157,7 +158,7 @@ class ImageKept(BaseModel):
 def router(files: RemittanceFiles, documents: Documents) -> APIRouter:
     routes = APIRouter(tags=["remittances"])
 
-    @routes.post("/remittances/images", status_code=201)
+    @routes.post("/remittances/images", status_code=201, openapi_extra=_PICTURES)
     async def keep_image(
         request: Request, image: Annotated[bytes, Body(media_type="application/pdf", min_length=1)], who: Poster
     ) -> ImageKept:

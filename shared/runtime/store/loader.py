@@ -48,10 +48,12 @@ class StreamLoader:
         return await wanted.found
 
     async def _read_all(self) -> None:
+        query = asyncio.current_task()
+        assert query is not None
         try:
             await self._read_wanted()
         finally:  # in the turn in which nothing was wanted: a callback of the task comes later, and who asks until then is not seen
-            self._queries.remove(asyncio.current_task())  # type: ignore[arg-type]
+            self._queries.discard(query)
 
     async def _read_wanted(self) -> None:
         while self._wanted:

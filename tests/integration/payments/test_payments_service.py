@@ -326,14 +326,20 @@ async def test_an_eob_on_paper_is_posted_like_the_835_which_is_then_known(world:
     again = await world.ask("POST", "/remittances/paper", PAPER)
     assert (file["outcome"], again["outcome"]) == ("known", "known")
     assert file["remittance_id"] == received["remittance_id"] == again["remittance_id"]
-    assert await world.balances() == {"patient": 84_00}
-    await world.ask("POST", f"/remittances/{received['remittance_id']}/unpost")
-    await world.settle()
-    assert await world.balances() == {"payer:1": 250_00}
-    await world.ask("POST", f"/remittances/{received['remittance_id']}/claims/1/retry")
-    await world.settle()
-    assert await world.balances() == {"patient": 84_00}
+    assert await when_taken_back_and_posted_again(world, received) == ({"payer:1": 250_00}, {"patient": 84_00})
     await world.verify()
+
+
+async def when_taken_back_and_posted_again(world: World, received: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """The balances while a remittance of one claim is taken back, and those after it was posted again."""
+    path = f"/remittances/{received['remittance_id']}"
+    assert (await world.ask("POST", f"{path}/unpost"))["claims"] == 1
+    await world.settle()
+    taken_back = await world.balances()
+    assert (await world.trial())["suspense"] == -received["payment_cents"]
+    await world.ask("POST", f"{path}/claims/1/retry")
+    await world.settle()
+    return taken_back, await world.balances()
 
 
 @pytest.mark.asyncio
@@ -587,14 +593,7 @@ async def test_a_whole_remittance_is_taken_back_and_its_cash_is_in_suspense(worl
     await world.say("eligibility", covered(("aetna", "60054")))
     await world.settle()
     [received] = await world.send(remittance(WORKED, "96"))
-    undone = await world.ask("POST", f"/remittances/{received['remittance_id']}/unpost")
-    assert undone["claims"] == 1
-    await world.settle()
-    assert await world.balances() == {"payer:1": 250_00}
-    assert (await world.trial())["suspense"] == -96_00
-    await world.ask("POST", f"/remittances/{received['remittance_id']}/claims/1/retry")
-    await world.settle()
-    assert await world.balances() == {"patient": 84_00}
+    assert await when_taken_back_and_posted_again(world, received) == ({"payer:1": 250_00}, {"patient": 84_00})
     await world.verify()
 
 
