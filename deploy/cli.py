@@ -26,8 +26,7 @@ from deploy.backup import back_up, stop_archive
 from deploy.client import Client, NotRunning, Refused
 from deploy.practice import NotAPractice, read_practice
 from deploy.restore import restore as restore_backup
-from deploy.state import State, StateRefused, home, load
-from deploy.supervisor import TENANT
+from deploy.state import TENANT, State, StateRefused, home, load
 from shared.codecs.x12.check import check, json_document
 from shared.codecs.x12.deviations import UnknownDeviation, deviations_named
 from shared.codecs.x12.envelope import holds_interchange

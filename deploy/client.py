@@ -12,8 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from deploy.state import State
-from deploy.supervisor import TENANT
+from deploy.state import TENANT, State
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import local_token
 from shared.runtime.settings import Settings

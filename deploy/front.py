@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deploy.supervisor import service_port
+from deploy.services import service_port
 from services.dashboard import main as dashboard_service
 from services.gateway import main as gateway_service
 from services.gateway.main import GatewayParts, GatewayRuntime

@@ -15,8 +15,7 @@ from typing import Literal
 
 from deploy import state as states
 from deploy.client import Client
-from deploy.state import CHECKOUT, State, StateRefused
-from deploy.supervisor import TENANT
+from deploy.state import CHECKOUT, TENANT, State, StateRefused
 from shared.runtime.identity.directory import Directory
 from shared.runtime.native.processes import free_ports, is_free, runs_with_argument
 

@@ -9,45 +9,42 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, TypeAlias
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from deploy.front import Front, open_front
-from deploy.supervisor import service_port
-from services.charges import main as charges
-from services.claims import main as claims
-from services.collections import main as collections
-from services.eligibility import main as eligibility
-from services.payments import main as payments
+from deploy.services import build_of, service_port
+from shared.events.registry import SERVICES
 from shared.runtime import process, telemetry
-from shared.runtime.faults import Pause
+from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.host import Build, Host, open_host
 from shared.runtime.native.processes import end_with_the_parent
 from shared.runtime.platform import Platform, open_platform
 from shared.runtime.settings import Settings, load_settings
 
-BUILDS: Mapping[str, Build] = {
-    "eligibility": eligibility.build,
-    "charges": charges.build,
-    "claims": claims.build,
-    "payments": payments.build,
-    "collections": collections.build,
-}
+if TYPE_CHECKING:
+    from deploy.front import Front
+
 _FINISH_SECONDS = 8  # for requests under way when it ends; streams that are followed have no end of their own
 _log = logging.getLogger(__name__)
+
+OpenFront: TypeAlias = Callable[[Platform, Sequence[Host]], AbstractAsyncContextManager["Front"]]
+Parts: TypeAlias = tuple[Mapping[str, Build], OpenFront | None]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="One process of Ledgerline.")
-    parser.add_argument("role", choices=["all", "front", *BUILDS])
+    parser.add_argument("role", choices=["all", "front", *SERVICES])
     role = parser.parse_args().role
     settings = load_settings()
     telemetry.configure_logging(settings)
@@ -57,25 +54,50 @@ def main() -> None:
     process.run(serve(settings, role))
 
 
+def import_parts_of(role: str) -> Parts:
+    """The services of a process, and its front where it has one. Nothing else is imported: that is most of the time of a start."""
+    names = SERVICES if role == "all" else () if role == "front" else (role,)
+    has_front = role in ("all", "front")
+    open_front = importlib.import_module("deploy.front").open_front if has_front else None
+    return {name: build_of(name) for name in names}, open_front
+
+
 async def serve(settings: Settings, role: str) -> None:
     """Run the process's part until SIGTERM, waiting for what it stands on first."""
-    names = tuple(BUILDS) if role == "all" else () if role == "front" else (role,)
+    parts = import_parts_of(role)
     async with contextlib.AsyncExitStack() as stack:
-        platform = await _patiently_opened(settings)
-        stack.push_async_callback(platform.close)
-        hosts = [await stack.enter_async_context(open_host(platform, name, BUILDS[name])) for name in names]
-        front = await stack.enter_async_context(open_front(platform, hosts)) if role in ("all", "front") else None
+        hosts, front = await _patiently_opened(settings, parts, stack)
         await _run(settings, role, hosts, front)
 
 
-async def _patiently_opened(settings: Settings) -> Platform:
+async def _patiently_opened(
+    settings: Settings, parts: Parts, closing: contextlib.AsyncExitStack
+) -> tuple[Sequence[Host], Front | None]:
+    """All of it, once all that it stands on answers; what was opened before something failed is closed again."""
     pause = Pause()
     while True:
-        try:
-            return await open_platform(settings)
-        except OSError as error:
-            _log.warning("the database does not answer yet", exc_info=error)
-            await pause.rest()
+        async with contextlib.AsyncExitStack() as opened:
+            try:
+                hosts, front = await _open(settings, parts, opened)
+            except Exception as error:
+                if not is_worth_retrying(error):
+                    raise
+                _log.warning("what this process stands on does not answer yet", exc_info=error)
+            else:
+                closing.push_async_exit(opened.pop_all())
+                return hosts, front
+        await pause.rest()
+
+
+async def _open(
+    settings: Settings, parts: Parts, opened: contextlib.AsyncExitStack
+) -> tuple[Sequence[Host], Front | None]:
+    builds, open_front = parts
+    platform = await open_platform(settings)
+    opened.push_async_callback(platform.close)
+    hosts = [await opened.enter_async_context(open_host(platform, name, build)) for name, build in builds.items()]
+    front = None if open_front is None else await opened.enter_async_context(open_front(platform, hosts))
+    return hosts, front
 
 
 async def _run(settings: Settings, role: str, hosts: Sequence[Host], front: Front | None) -> None:

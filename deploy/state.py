@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 FORMAT = 1
+TENANT = "demo"  # of a machine of one's own
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 

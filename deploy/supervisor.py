@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.archive import archive_of
-from deploy.state import CHECKOUT, State, load
+from deploy.state import CHECKOUT, TENANT, State, load
 from shared.events.registry import SERVICES
 from shared.runtime.clock import FileClock
 from shared.runtime.native import kafka, postgres
@@ -33,7 +33,6 @@ from shared.runtime.store.migrate import APP, FEED, OWNER, create_database, migr
 DATABASES = (*SERVICES, "gateway", "vault", "documents")
 KAFKA_POM = CHECKOUT / "deploy" / "kafka" / "pom.xml"
 KAFKA_JARS = CHECKOUT / ".deploy" / "kafka"
-TENANT = "demo"
 _PAUSE_SECONDS, _PAUSE_SECONDS_MAX = 0.1, 5.0
 _YOUNG_SECONDS = 10.0
 _STOP_SECONDS = 20.0
@@ -178,11 +177,6 @@ def environment_of(folder: Path, state: State, kafka_bootstrap: str = "") -> dic
         "LEDGERLINE_SUPERVISED": "1",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def service_port(http_port: int, service: str) -> int:
-    """Where a service listens when it is a process of its own (the kafka feed)."""
-    return http_port + 1 + SERVICES.index(service)
 
 
 def children_of(folder: Path, state: State, environment: Mapping[str, str]) -> list[Child]:

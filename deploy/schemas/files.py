@@ -12,7 +12,6 @@ from deploy.schemas.events import Schema, event_schema
 from deploy.schemas.openapi import edge_document, openapi_document
 from deploy.schemas.pages import events_page, make_page, settings_page
 from deploy.schemas.rights import rights_page
-from deploy.serve import BUILDS
 from deploy.state import CHECKOUT
 from shared.events.registry import SERVICES
 
@@ -25,7 +24,7 @@ def generated() -> Mapping[Path, str]:
     return {
         **{SCHEMAS / f"{service}.json": _json(event_schema(service)) for service in SERVICES},
         SCHEMAS / "asyncapi.json": _json(asyncapi_document()),
-        **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in BUILDS},
+        **{REFERENCE / "openapi" / f"{service}.json": _json(openapi_document(service)) for service in SERVICES},
         REFERENCE / "openapi" / "front.json": _json(edge_document()),
         REFERENCE / "events.md": events_page(),
         REFERENCE / "rights.md": rights_page(),

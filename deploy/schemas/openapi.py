@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from deploy.front import edge_application, gateway_of
 from deploy.schemas.events import Schema
-from deploy.serve import BUILDS
+from deploy.services import build_of
 from shared.runtime.clock import SystemClock
 from shared.runtime.codec import EventCodec
 from shared.runtime.host import Host
@@ -39,7 +39,7 @@ def host_of(service: str, verifier: TokenVerifier | None = None) -> Host:
     platform = _platform(verifier)
     none: Any = Unconnected
     commands, reads = none("commands"), none("reads")
-    parts = BUILDS[service](
+    parts = build_of(service)(
         ServiceRuntime(
             name=service,
             commands=commands,

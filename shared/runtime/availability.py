@@ -42,7 +42,8 @@ class IssuerUnavailable(Unavailable):
 
 
 # Class 08 connection exceptions, 57P0x shutdown and crash, 53300 too many connections, 3D000 no such database; 57014 and 25P03: the
-# server, or this process, was too busy for a statement or a transaction to end in its time.
+# server, or this process, was too busy for a statement or a transaction to end in its time. An internal error of the driver: a
+# connection that the server is taking leave of is asked for something more.
 _OUTAGES: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
@@ -53,6 +54,7 @@ _OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.QueryCanceledError,
+    asyncpg.InternalClientError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     exc.TimeoutError,
 )

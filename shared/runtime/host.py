@@ -275,8 +275,12 @@ async def open_host(platform: Platform, name: str, build: Build) -> AsyncIterato
     store = await EventStore.open(
         settings.dsn(name), service=name, clock=platform.clock, queue_max=settings.committer_queue_max
     )
+    try:
+        pool = await asyncpg.create_pool(settings.dsn(name), min_size=1, max_size=settings.pool_connections_max)
+    except BaseException:
+        await store.close()
+        raise
     commands = CommandHandler(store, codec, platform.vault, platform.clock, name)
-    pool = await asyncpg.create_pool(settings.dsn(name), min_size=1, max_size=settings.pool_connections_max)
     reads = ReadDatabase(
         settings.dsn(name),
         covering=platform.feed.covering,

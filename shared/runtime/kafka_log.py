@@ -32,6 +32,7 @@ KEPT_RECORDS = 2_000  # of each partition
 READ_SECONDS = 10.0  # how long a page further back may take to come
 CONSUMERS_MAX = 4  # for readers further back
 _KEPT_WATERMARKS = 8
+_PAUSE_SECONDS = 0.5  # before the topics are read again
 _BACK = 16  # offsets before the end at which the search for the last record begins
 
 _log = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ class Tail:
             consumer = self._broker.consumer(fetch_max_wait_ms=100)
             await consumer.start()
             self._consumer = consumer
-        places = {place: log.next for place, log in self._logs.items()} | self._watermark_offsets
+        places = self._kept()
         consumer.assign(list(places))
         for place, offset in places.items():
             consumer.seek(place, offset)
@@ -202,18 +203,29 @@ class Tail:
         while True:
             end_if_cancelled()
             try:
-                await self._take(consumer, await consumer.getmany(timeout_ms=100))
-            except OffsetOutOfRangeError as error:
-                await self._restart(consumer, list(error.args[0]))
+                await self._read_on(consumer)
             except KafkaError as error:
                 _log.warning("topics cannot be read", extra={"error": type(error).__name__})
-                await asyncio.sleep(0.5)
-            except Exception:  # noqa: BLE001
-                # Readers wait for this task, so it never ends; what was not kept is fetched again.
+                await self._go_back(consumer)
+            except Exception:  # noqa: BLE001  readers wait for this task, so it never ends
                 _log.exception("topics are read again from where they were kept")
-                for place, log in self._logs.items():
-                    consumer.seek(place, log.next)
-                await asyncio.sleep(0.5)
+                await self._go_back(consumer)
+
+    async def _read_on(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            await self._take(consumer, await consumer.getmany(timeout_ms=100))
+        except OffsetOutOfRangeError as error:
+            await self._restart(consumer, list(error.args[0]))
+
+    async def _go_back(self, consumer: AIOKafkaConsumer) -> None:
+        """To behind what is kept: the consumer has gone on past what it gave out, kept or not."""
+        await asyncio.sleep(_PAUSE_SECONDS)
+        for place, offset in self._kept().items():
+            consumer.seek(place, offset)
+
+    def _kept(self) -> Mapping[TopicPartition, int]:
+        """Where to read on, by topic and partition."""
+        return {place: log.next for place, log in self._logs.items()} | self._watermark_offsets
 
     async def _take(self, consumer: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         for place, log in self._logs.items():
@@ -222,11 +234,15 @@ class Tail:
             if place in batch or next_offset > log.next:
                 log.take(batch.get(place, ()), next_offset)
         for place in batch.keys() & self._watermark_offsets.keys():
-            self._watermark_offsets[place] = batch[place][-1].offset + 1
-            said = msgspec.json.decode(batch[place][-1].value, type=_Said)
-            # The relay said so after it had committed all of it, so the ends as they are now lie behind it.
-            known = _Watermark(moment=said.watermark, ends=await self.ends())
-            self._watermarks[self._services[place.topic]].append(known)
+            service, newest = self._services[place.topic], batch[place][-1]
+            try:
+                said = msgspec.json.decode(newest.value, type=_Said)
+            except msgspec.DecodeError:
+                _log.error("record is not a watermark", extra={"service": service})  # no relay wrote it: passed over
+            else:
+                # The relay said so after it had committed all of it, so the ends as they are now lie behind it.
+                self._watermarks[service].append(_Watermark(moment=said.watermark, ends=await self.ends()))
+            self._watermark_offsets[place] = newest.offset + 1
 
     async def _restart(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
         ends = await consumer.end_offsets(places)

@@ -62,7 +62,13 @@ async def open_platform(settings: Settings, verifier: TokenVerifier | None = Non
     await create_documents_schema(settings.dsn("documents", "owner"))
     roots = load_root_keys(settings)
     vault = await LocalVault.connect(settings.dsn("vault"), roots)
-    documents = await LocalDocuments.connect(settings.dsn("documents"), vault, bytes_max=settings.document_bytes_max)
+    try:
+        documents = await LocalDocuments.connect(
+            settings.dsn("documents"), vault, bytes_max=settings.document_bytes_max
+        )
+    except BaseException:
+        await vault.close()
+        raise
     feed, stores = _feed(settings, clock)
     return Platform(
         settings=settings,

@@ -45,10 +45,11 @@ _FIELD_NAMES = """
     topic reader projection policy timer task owner epoch code kind attempt attempts lag_ms lag_events count events rows
     batch bytes port host retry_seconds outcome action feed clock mode state due_at watermark generation
     account_id claim_id encounter_id remittance_id deposit_id batch_id partner_id payer_id patient_id document_id receipt_id
-    message_id statement_id control_number file_count seconds pid signal database role purpose checks violations timers error
+    message_id statement_id control_number file_count seconds pid signal database role purpose checks violations timers error repeated
 """
 FIELDS = frozenset(_FIELD_NAMES.split())
 _TEXT_MAX = 200
+_REPEAT_SECONDS = 10.0
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,80}\Z")  # the field `error` names a type; a text could quote a value
 _OUR_LOGGERS = ("shared.", "services.", "deploy.", "ledgerline", "uvicorn")
 _BUILT_IN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -76,6 +77,32 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = described(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)
+
+
+class Repeats(logging.Filter):
+    """Lets through what a library says again and again once in ten seconds, with how often it was said meanwhile.
+
+    A broker that is down is told of by every client at every attempt, hundreds of times a second, and hides all else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[
+            tuple[str, int, object], tuple[float, int]
+        ] = {}  # by place and error: when, and kept back since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith(_OUR_LOGGERS):
+            return True
+        key = (record.pathname, record.lineno, type(record.exc_info[1]) if record.exc_info else None)
+        told_at, kept_back = self._told.get(key, (-_REPEAT_SECONDS, 0))
+        if record.created - told_at < _REPEAT_SECONDS:
+            self._told[key] = (told_at, kept_back + 1)
+            return False
+        self._told[key] = (record.created, 0)
+        if kept_back:
+            record.repeated = kept_back
+        return True
 
 
 def _constant_message(record: logging.LogRecord) -> str:
@@ -134,6 +161,7 @@ def configure_logging(settings: Settings) -> None:
         handlers.append(logging.FileHandler(settings.log_file, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(JsonLines())
+        handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers = handlers
     root.setLevel(settings.log_level.upper())

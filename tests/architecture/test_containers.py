@@ -9,9 +9,8 @@ import pytest
 import yaml
 
 from deploy.schemas.pages import SETTINGS, names_of
-from deploy.serve import BUILDS
+from deploy.services import service_port
 from deploy.state import CHECKOUT
-from deploy.supervisor import service_port
 from shared.events.registry import SERVICES
 from shared.runtime.settings import Settings
 
@@ -42,8 +41,8 @@ def settings_of(name: str) -> Settings:
 
 def test_there_is_a_container_for_every_process() -> None:
     assert set(CONTAINERS) == {*OURS, *BROKERS, "postgres", "otel-collector", "prometheus"}
-    assert {name: CONTAINERS[name]["command"] for name in (*BUILDS, "front")} == {
-        name: [name] for name in (*BUILDS, "front")
+    assert {name: CONTAINERS[name]["command"] for name in (*SERVICES, "front")} == {
+        name: [name] for name in (*SERVICES, "front")
     }
     assert CONTAINERS["migrate"]["entrypoint"] == ["python", "-m", "deploy.migrate"]
 

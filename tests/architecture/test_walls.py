@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.serve import BUILDS
+from deploy.services import build_of
 from deploy.state import CHECKOUT
 from shared.events.registry import SERVICES
 
@@ -28,5 +28,16 @@ def test_who_knows_one_service_knows_all(service: str) -> None:
     assert (CHECKOUT / "tests" / "unit" / service).is_dir()
 
 
-def test_every_service_of_the_vocabulary_runs() -> None:
-    assert tuple(BUILDS) == SERVICES
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_of_the_vocabulary_can_be_built(service: str) -> None:
+    assert callable(build_of(service))
+
+
+@pytest.mark.parametrize("role", [*SERVICES, "front"])
+def test_a_process_imports_only_what_it_runs(role: str) -> None:
+    program = (
+        f"import sys; from deploy.serve import import_parts_of; import_parts_of({role!r});"
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('services.')})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    assert set(done.stdout.split()) == ({"gateway", "dashboard"} if role == "front" else {role})

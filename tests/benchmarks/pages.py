@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from deploy.serve import BUILDS
+from deploy.services import build_of
 from services.dashboard.main import build as build_pages
 from services.dashboard.settings import DashboardSettings
 from shared.runtime.identity.directory import Directory
@@ -128,7 +128,7 @@ async def _cursor_behind(running: Hosted, path: str, rows: int) -> str:
 async def _served(server: PostgresServer, count: int) -> AsyncIterator[tuple[Hosted, httpx.AsyncClient]]:
     """The services with their rows, and somebody who is logged in."""
     with tempfile.TemporaryDirectory(prefix="ledgerline-bench-home-") as home:
-        builds = {name: BUILDS[name] for name in ("claims", "eligibility")}
+        builds = {name: build_of(name) for name in ("claims", "eligibility")}
         limits = {"requests_per_second_per_caller": 1e9, "requests_per_second_per_tenant": 1e9}
         async with hosted(server, builds, Path(home), **limits) as running:
             await _fill(server, running, count)

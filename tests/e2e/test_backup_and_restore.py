@@ -24,8 +24,7 @@ from deploy.backup import MANIFEST
 from deploy.client import Client
 from deploy.demo import messages
 from deploy.demo.population import invent
-from deploy.state import load
-from deploy.supervisor import TENANT
+from deploy.state import TENANT, load
 from shared.events.envelope import START, Position
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import local_token

@@ -315,7 +315,7 @@ class _Writer:
         return Batch(self._service, batch, stamp=stamp, clock=self._clock.kind, is_retry=is_retry)
 
     def _is_broken(self, error: Exception) -> bool:
-        if is_outage(error) or isinstance(error, asyncpg.InternalClientError):
+        if is_outage(error):
             return True
         if getattr(error, "severity_en", None) in ("FATAL", "PANIC"):  # the server hangs up behind these
             return True

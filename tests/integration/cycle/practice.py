@@ -14,9 +14,10 @@ from deploy.crosschecks import between_services
 from deploy.practice import read_practice
 from deploy.sandbox.book import Book
 from deploy.sandbox.clearinghouse import Sandbox
-from deploy.serve import BUILDS
+from deploy.services import build_of
 from shared.codecs.x12.envelope import sniff
 from shared.events.envelope import Stored
+from shared.events.registry import SERVICES
 from shared.runtime.clock import FileClock
 from shared.testing.hosting import TENANT, Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
@@ -140,7 +141,7 @@ async def practice(
     clock = FileClock(home / "clock", MORNING)
     outside.mkdir(parents=True)
     book = Book(home / "book.sqlite")
-    builds = {name: BUILDS[name] for name in services or BUILDS}
+    builds = {name: build_of(name) for name in services or SERVICES}
     async with hosted(server, builds, home, databases=databases, clock="driven", **settings) as system:
         sandbox = Sandbox(home / "outside", book, seed=1)
         made = Practice(system=system, clock=clock, sandbox=sandbox, inbox=outside / "inbound")

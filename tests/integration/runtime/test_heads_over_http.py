@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from deploy.serve import BUILDS
+from deploy.services import build_of
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import local_token
 from shared.testing.hosting import TENANT, Hosted, hosted
@@ -23,7 +23,7 @@ BECAUSE = {"because": "disk lost, restored to noon"}
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def running(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[Hosted]:
-    async with hosted(postgres_server, {"eligibility": BUILDS["eligibility"]}, tmp_path) as made:
+    async with hosted(postgres_server, {"eligibility": build_of("eligibility")}, tmp_path) as made:
         for number in (1, 2):
             payer = {"name": "NORTHERN HEALTH", "electronic_id": f"NORTH{number}"}
             await made.ask("PUT", f"/api/eligibility/payers/northern-{number}", payer)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 
 from shared.events.envelope import Stored
 from shared.runtime.broker import Broker
 from shared.runtime.held import Held
+from shared.runtime.kafka_feed import KafkaFeed
 from shared.runtime.leases import Fenced
 from shared.runtime.rebuild import Rebuilder
 from shared.runtime.relay import RelaySink, republish
 from shared.testing.infrastructure import KafkaCluster, PostgresServer
+from tests.integration.runtime.promises import eventually
 from tests.integration.runtime.small_service import (
     CODEC,
     SERVICE,
@@ -112,6 +116,66 @@ async def test_who_asks_for_the_partitions_of_a_topic_that_is_being_made_waits_f
     assert not (await asyncio.wait([asking], timeout=1.0))[0]  # nobody has made it yet
     await broker.ensure_topics("charges")
     assert await asking == [0, 1, 2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingBroker(Broker):
+    """Calls of its consumers fail once for each failure that lies here by their name."""
+
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    def consumer(self, **options: Any) -> AIOKafkaConsumer:
+        consumer = Broker.consumer(self, **options)
+        for name in ("getmany", "position", "end_offsets"):
+            setattr(consumer, name, self._failing(name, getattr(consumer, name)))
+        return consumer
+
+    def _failing(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def called(*places: Any, **options: Any) -> Any:
+            answer = await call(*places, **options)
+            if name == "getmany" and any(answer.values()) and "fetched" in self.failures:
+                self.failures["position"] = self.failures.pop("fetched")  # which is asked for what was fetched
+            if name in self.failures:
+                raise self.failures.pop(name)
+            return answer
+
+        return called
+
+    async def are_all_met(self) -> bool:
+        return not self.failures
+
+
+async def following(shop: Shop) -> tuple[FailingBroker, KafkaFeed]:
+    """A feed that has read all there is and follows the end of the topics."""
+    await charge(shop, ["A"])
+    await publish(shop.relay())
+    broker = FailingBroker(**asdict(shop.broker))
+    feed = KafkaFeed(broker)
+    shop.feeds.append(feed)
+    assert balances(await shop.project(feed)) == {"A": (6, 3)}
+    return broker, feed
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("failure", [KafkaTimeoutError(), ZeroDivisionError()])
+async def test_what_was_fetched_and_not_kept_is_fetched_again(shop: Shop, failure: Exception) -> None:
+    broker, feed = await following(shop)
+    broker.failures["fetched"] = failure
+    await charge(shop, ["B", "C"])
+    await publish(shop.relays[0])
+    await eventually(broker.are_all_met)
+    assert balances(await shop.project(feed)) == {"A": (6, 3), "B": (6, 3), "C": (6, 3)}
+
+
+@pytest.mark.asyncio
+async def test_brokers_that_go_away_while_an_offset_is_looked_for_are_waited_for(shop: Shop) -> None:
+    broker, feed = await following(shop)
+    broker.failures["getmany"] = OffsetOutOfRangeError({TopicPartition(broker.events_topic(SERVICE), 0): 0})
+    broker.failures["end_offsets"] = KafkaTimeoutError()
+    await eventually(broker.are_all_met)
+    await charge(shop, ["B", "C"])
+    await publish(shop.relays[0])
+    assert balances(await shop.project(feed)) == {"A": (6, 3), "B": (6, 3), "C": (6, 3)}
 
 
 @pytest.mark.asyncio

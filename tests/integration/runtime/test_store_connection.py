@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
-from shared.runtime.availability import StoreUnavailable
+from shared.runtime.availability import StoreUnavailable, is_outage
+from shared.runtime.faults import is_worth_retrying
 from shared.runtime.store.append import Answer, Appended
 from shared.testing.infrastructure import FreshDatabase, PostgresServer
 from tests.integration.runtime.promises import TENANT, Promises, append, eventually, promises_service
@@ -58,6 +60,14 @@ class Wire:
                     writer.write(data)
                     await writer.drain()
             writer.close()
+
+    async def say_goodbye(self) -> None:
+        """Tell clients what a server tells them that is about to hang up, and do not hang up."""
+        self.keeps_answers = True
+        fields = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+        for writer in self._open[::2]:
+            writer.write(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields)
+            await writer.drain()
 
     def cut(self) -> None:
         self.is_cut = True
@@ -106,6 +116,20 @@ async def test_an_append_whose_answer_was_lost_is_found_by_its_command_id(servic
     stored = await store.stored_stream(TENANT, "guarantor-account/1")
     assert len(stored) == 2
     assert (answer.version, answer.events, answer.position) == (2, 2, stored[-1].position)
+
+
+async def test_a_server_that_takes_its_leave_is_an_outage_and_no_bug(service: Promises, wire: Wire) -> None:
+    pool = await asyncpg.create_pool(_through(wire, service.database.app), min_size=1, max_size=1)
+    assert await pool.fetchval("select 1") == 1
+    await wire.say_goodbye()
+    await asyncio.sleep(0.2)  # the driver hears it while it waits for nothing
+    with pytest.raises(asyncpg.InternalClientError) as met:
+        await pool.fetchval("select 1")
+    assert is_outage(met.value) and is_worth_retrying(met.value)
+    wire.cut()
+    wire.keeps_answers = wire.is_cut = False
+    assert await pool.fetchval("select 1") == 1
+    await pool.close()
 
 
 async def test_an_append_that_was_killed_in_the_middle_is_done_once(service: Promises) -> None:

@@ -33,6 +33,17 @@ class Listening:
         self.log.setLevel("DEBUG")
         self.log.propagate = False
 
+    def keep_repeats_back(self) -> None:
+        self._handler.addFilter(telemetry.Repeats())
+
+    def say(self, message: str, *, said_at: float) -> None:
+        """Each message from a line of its own, as if it were said at that second."""
+        record = self.log.makeRecord(
+            self.log.name, logging.ERROR, "library.py", len(message), message, ("x",) * message.count("%"), None
+        )
+        record.created = said_at
+        self.log.handle(record)
+
     def stop(self) -> None:
         self.log.removeHandler(self._handler)
         self.log.propagate = True
@@ -69,6 +80,25 @@ def test_a_line_has_a_constant_message_and_the_fields_of_the_list(ours: Listenin
     assert (line["level"], line["logger"]) == ("info", "services.payments.test")
     assert (line["remittance_id"], line["count"]) == (str(UUID(int=1)), 12)
     assert str(line["due_at"]).startswith("2026-01-02")
+
+
+def test_what_a_library_says_again_and_again_is_told_once_in_a_while_with_how_often(theirs: Listening) -> None:
+    theirs.keep_repeats_back()
+    for said_at in (0.0, 0.02, 9.9, 10.1, 10.2):
+        theirs.say("broker %s does not answer", said_at=said_at)
+    theirs.say("topic %s is gone", said_at=10.3)
+    assert [(line["message"], line.get("repeated")) for line in theirs.lines()] == [
+        ("broker %s does not answer", None),
+        ("broker %s does not answer", 2),
+        ("topic %s is gone", None),
+    ]
+
+
+def test_whatever_we_say_ourselves_is_told_each_time(ours: Listening) -> None:
+    ours.keep_repeats_back()
+    for _ in range(3):
+        ours.say("reader will try again", said_at=0.0)
+    assert len(ours.lines()) == 3
 
 
 def test_a_field_that_is_not_on_the_list_is_withheld(ours: Listening) -> None:
