@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -35,6 +35,7 @@ from shared.runtime.host import VERSION, Host
 from shared.runtime.identity import Role
 from shared.runtime.identity.issuer import LocalIssuer, issuer_router, local_token
 from shared.runtime.key_rotation import KeyRotation
+from shared.runtime.lasting import lasting
 from shared.runtime.operations import Quiet
 from shared.runtime.platform import Platform, answers
 from shared.runtime.settings import Settings
@@ -286,15 +287,12 @@ class Front:
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for serve in self._gateway.servers:
-                group.create_task(_until_cancelled(serve))
-            for work in self._works:
-                group.create_task(work.run(), name=work.task.name)
-
-
-async def _until_cancelled(serve: Callable[[], Awaitable[None]]) -> None:
-    await serve()
+        await lasting(
+            {
+                **{f"gateway listener {number}": serve for number, serve in enumerate(self._gateway.servers, start=1)},
+                **{work.task.name: work.run for work in self._works},
+            }
+        )
 
 
 def gateway_of(platform: Platform, client: httpx.AsyncClient) -> GatewayParts:

@@ -129,7 +129,7 @@ class Server:
             return
         try:
             self._starting.result()
-        except (postgres.PostgresFailed, postgres.PostgresUnavailable, kafka.KafkaFailed, OSError) as failure:
+        except Exception as failure:  # noqa: BLE001  whatever it is, what else runs goes on
             self.pause.begin(lived_seconds=0)
             print(f"{self.name} did not start, next try in {self.pause.seconds:g} s: {failure}", flush=True)
         else:
@@ -254,7 +254,7 @@ class Supervisor:
             self._start_stores()
             self._children = children_of(self._folder, self._state, self._environment())
             while not self._is_ending:
-                self._watch()
+                self._watch_patiently()
                 time.sleep(0.1)
         finally:
             self._stop_all()
@@ -288,6 +288,14 @@ class Supervisor:
                 )
                 for node in brokers.nodes
             ]
+
+    def _watch_patiently(self) -> None:
+        """What cannot be done in one round, because no process can be made for example, is tried again in the next ones."""
+        try:
+            self._watch()
+        except Exception as failure:  # noqa: BLE001  if this ended, everything would
+            print(f"not all could be looked after, next try in {_PAUSE_SECONDS_MAX:g} s: {failure!r}", flush=True)
+            time.sleep(_PAUSE_SECONDS_MAX)
 
     def _watch(self) -> None:
         for server in self._servers:

@@ -27,6 +27,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.x12_files import plan_interchange
 from shared.runtime.clock import Clock
 from shared.runtime.documents import Documents
+from shared.runtime.lasting import Begin
 from shared.runtime.partners import PartnersFile
 from shared.runtime.service import Task
 from shared.runtime.settings import Settings
@@ -50,7 +51,7 @@ class GatewayRuntime:
 class GatewayParts:
     routers: tuple[APIRouter, ...]
     tasks: tuple[Task, ...]
-    servers: tuple[Callable[[], Awaitable[None]], ...]  # each runs until it is cancelled
+    servers: tuple[Begin, ...]  # each runs until it is cancelled
     is_quiet: Callable[[], Awaitable[bool]]  # no message waits to go on; tasks say the rest of themselves
     close: Callable[[], Awaitable[None]]
     mllp: MllpListener

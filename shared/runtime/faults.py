@@ -56,6 +56,17 @@ class Pause:
         self._next = self._first
 
 
+def is_trouble(error: BaseException) -> bool:
+    """Whether work that must go on goes on after this: any error, and a cancellation that nobody asked this task for.
+
+    The latter is a future of a library that was cancelled under it.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return isinstance(error, Exception)
+
+
 def end_if_cancelled() -> None:
     """Raise CancelledError again in a task that was cancelled and did not notice.
 

@@ -25,6 +25,7 @@ from shared.runtime.evidence.sealer import Sealer
 from shared.runtime.feed import Partition
 from shared.runtime.handler import CommandHandler
 from shared.runtime.held import Keeper
+from shared.runtime.lasting import lasting
 from shared.runtime.operations import Operations, operations_router
 from shared.runtime.parked import ParkedDesk
 from shared.runtime.platform import Platform, answers, broker_of
@@ -108,12 +109,13 @@ class Host:
         readers = await self._all_readers()
         if self._platform.settings.feed == "kafka":
             readers.append(self._relay())
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._readers.run(readers), name=f"{self.name} readers")
-            for timers in self._timers:
-                group.create_task(timers.run(), name=f"{self.name} timers")
-            for running in self._tasks:
-                group.create_task(running.run(), name=running.task.name)
+        await lasting(
+            {
+                f"{self.name} readers": lambda: self._readers.run(readers),
+                **{runner.name: runner.run for runner in self._timers},
+                **{runner.task.name: runner.run for runner in self._tasks},
+            }
+        )
 
     async def close(self) -> None:
         await self.store_feed.close()

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ from shared.events.envelope import START, Position, Stored
 from shared.runtime.broker import Broker
 from shared.runtime.faults import end_if_cancelled
 from shared.runtime.feed import Kept, Partition
+from shared.runtime.lasting import lasting
 from shared.runtime.records import epochs_of, generation_of, stored_of
 
 KEPT_RECORDS = 2_000  # of each partition
@@ -197,7 +199,7 @@ class Tail:
         for place, offset in places.items():
             consumer.seek(place, offset)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(self._consumer), name="tail of topics")
+            self._task = asyncio.create_task(lasting({"tail of topics": partial(self._run, consumer)}))
 
     async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while True:

@@ -27,6 +27,7 @@ from shared.runtime.command import Commands
 from shared.runtime.faults import Pause, end_if_cancelled, is_worth_retrying
 from shared.runtime.feed import EventsGivenUp, Feed, Page, Partition
 from shared.runtime.held import Held, Keeper
+from shared.runtime.lasting import lasting
 from shared.runtime.leases import Fenced
 from shared.runtime.policy import Policy, Timers
 from shared.runtime.policy_runner import PolicySink
@@ -304,10 +305,8 @@ class Readers:
     async def run(self, readers: Iterable[Reader]) -> None:
         """Run the readers and renew their leases, until cancelled; then give the leases back."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.keeper.run(), name="leases")
-                for reader in readers:
-                    group.create_task(reader.run(), name=f"{reader.name} {reader.partition}")
+            of_readers = {f"{reader.name} {reader.partition}": reader.run for reader in readers}
+            await lasting({"leases": self.keeper.run, **of_readers})
         finally:
             # What cannot be given back now runs out by itself.
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):

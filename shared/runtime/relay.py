@@ -133,7 +133,7 @@ class RelaySink:
                 await producer.begin_transaction()
                 yield
                 await producer.commit_transaction()
-        except (KafkaError, TimeoutError):
+        except BaseException:
             await self.close()
             raise
 

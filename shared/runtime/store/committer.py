@@ -26,6 +26,7 @@ import asyncpg
 from shared.runtime.availability import StoreUnavailable, is_outage
 from shared.runtime.clock import Clock
 from shared.runtime.command import BusinessKey, TooBusy
+from shared.runtime.faults import is_trouble
 from shared.runtime.store.append import Append, AppendFailed, AppendResult, StreamMoved
 from shared.runtime.store.batch import APPEND, Batch, Settled, Waiting, settle_all
 from shared.runtime.store.telemetry import CommitterMetrics
@@ -181,7 +182,9 @@ class GroupCommitter:
         try:
             if batch:
                 await writer.commit(batch)
-        except Exception:  # a bug: its callers are told, and the store goes on for the others
+        except BaseException as error:  # a bug: its callers are told, and the store goes on for the others
+            if not is_trouble(error):
+                raise
             log.exception("a batch could not be written", extra={"service": self._service, "commands": commands})
             writer.drop_connection()
         finally:

@@ -15,6 +15,7 @@ import asyncpg
 
 from shared.events.envelope import Stored
 from shared.runtime.availability import StoreUnavailable, outage_means
+from shared.runtime.faults import is_trouble
 from shared.runtime.store.rows import COLUMNS, stored_events
 
 _STREAMS_MAX = 100
@@ -61,9 +62,10 @@ class StreamLoader:
             try:
                 found = await self._read(tenant, batch)
             except BaseException as error:
-                _fail(batch, error)
-                if not isinstance(error, Exception):
+                if not is_trouble(error):
+                    _leave_none_behind(batch)
                     raise
+                _fail(batch, error if isinstance(error, Exception) else StoreUnavailable("the store did not answer"))
             else:
                 for wanted in batch:
                     if not wanted.found.done():
@@ -96,11 +98,12 @@ class StreamLoader:
         return found
 
 
-def _fail(batch: Sequence[_Wanted], error: BaseException) -> None:
+def _fail(batch: Sequence[_Wanted], error: Exception) -> None:
     for wanted in batch:
-        if wanted.found.done():
-            continue
-        if isinstance(error, Exception):
+        if not wanted.found.done():
             wanted.found.set_exception(error)
-        else:
-            wanted.found.cancel()
+
+
+def _leave_none_behind(batch: Sequence[_Wanted]) -> None:
+    for wanted in batch:
+        wanted.found.cancel()

@@ -47,16 +47,22 @@ def server_of(stubborn: Stubborn) -> Server:
 
 
 def test_a_server_that_does_not_start_is_told_and_tried_again(clock: Watch, capsys: pytest.CaptureFixture[str]) -> None:
-    stubborn = Stubborn([PostgresFailed("killed while it recovered"), KafkaFailed("no quorum"), OSError("disk full")])
+    troubles = [
+        PostgresFailed("killed while it recovered"),
+        KafkaFailed("no quorum"),
+        OSError("disk full"),
+        ValueError("pid"),
+    ]
+    stubborn = Stubborn(troubles.copy())
     server = server_of(stubborn)
     for _ in range(100):
         server.watch()
         server.finish()
         clock.now += 0.1
     assert stubborn.is_up
-    assert stubborn.tries == 4
+    assert stubborn.tries == 5
     told = capsys.readouterr().out.splitlines()
-    assert [line.split(": ", 1)[1] for line in told] == ["killed while it recovered", "no quorum", "disk full"]
+    assert [line.split(": ", 1)[1] for line in told] == [str(trouble) for trouble in troubles]
 
 
 def test_the_pause_grows_to_five_seconds_and_begins_anew_after_a_success(clock: Watch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.runtime.availability import StoreUnavailable
 from shared.runtime.store.loader import StreamLoader
 
 pytestmark = pytest.mark.asyncio
@@ -46,3 +47,20 @@ async def test_who_asks_in_the_turn_in_which_the_last_queries_end_is_answered(tu
     pool.gate.set()
     async with asyncio.timeout(5):
         assert await asyncio.gather(*asking) == [[], []]
+
+
+async def test_a_query_that_was_cancelled_by_nobody_is_an_outage_to_who_waits_and_the_next_is_answered() -> None:
+    class Stumbling(Pool):
+        async def fetch(self, *_: Any) -> list[Any]:
+            if not self.gate.is_set():
+                self.gate.set()
+                under_it = asyncio.get_running_loop().create_future()
+                under_it.cancel()
+                await under_it
+            return []
+
+    pool: Any = Stumbling()
+    loader = StreamLoader(pool, "claims")
+    with pytest.raises(StoreUnavailable):
+        await loader.load("clinic", "claim/1", 0)
+    assert await loader.load("clinic", "claim/1", 0) == []
