@@ -30,7 +30,7 @@ from shared.codecs.hl7v2.message import parse
 from shared.codecs.hl7v2.mllp import MllpDecoder, frame
 
 HOURS = (12, 20)  # when a day is looked at: the morning's visits, then the afternoon's and the evening's payments
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 240.0
 _BOOKED_DAYS_AHEAD = 2
 
 Told = Callable[[int, int], None]
