@@ -105,6 +105,7 @@ def router(commands: Commands, reads: ReadDatabase, clock: Clock, books: Aggrega
         accepted = tuple(sorted(differing & set(body.accept_deposits)))
         command = ClosePeriod(
             period=days,
+            seen=len(ledger.steps),
             today=clock.now().date(),
             known_until=found.known_until,
             figures=found.figures,

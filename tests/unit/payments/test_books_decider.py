@@ -33,10 +33,16 @@ NOON, LATER = at(3), at(3, 13)
 
 
 def close(
-    period: str, *, known_until: datetime = NOON, obstacles: tuple[Obstacle, ...] = (), today: date = TODAY
+    period: str,
+    *,
+    seen: int = 0,
+    known_until: datetime = NOON,
+    obstacles: tuple[Obstacle, ...] = (),
+    today: date = TODAY,
 ) -> ClosePeriod:
     return ClosePeriod(
         period=period_named(period),
+        seen=seen,
         today=today,
         known_until=known_until,
         figures=Figures(entries=12, receivable_cents=100_00, cash_cents=80_00),
@@ -64,7 +70,7 @@ def closed(period: str, *, from_on: date | None = None, known_until: datetime = 
 
 def test_a_month_is_closed_with_every_open_day_before_its_end() -> None:
     spec.when(close("2026-06")).then(closed("2026-06"))
-    spec.given(closed("2026-05")).when(close("2026-06", known_until=at(3, 13))).then(
+    spec.given(closed("2026-05")).when(close("2026-06", seen=1, known_until=at(3, 13))).then(
         closed("2026-06", from_on=date(2026, 6, 1), known_until=at(3, 13))
     )
 
@@ -127,8 +133,10 @@ def test_what_is_open_is_not_reopened() -> None:
 
 def test_a_closing_that_looked_before_the_last_one_is_refused() -> None:
     after = spec.given(closed("2026-06", known_until=at(3, 13)))
-    after.when(close("2026-07-01", known_until=at(3, 13))).then_refused("books-just-changed")
-    after.when(reopen("2026-06", now=at(3, 14)), close("2026-06", known_until=at(3, 14))).then_refused(
+    after.when(close("2026-07-01", seen=1, known_until=at(3, 13))).then_refused("books-just-changed")
+    after.when(close("2026-07-01", known_until=at(3, 14))).then_refused("books-just-changed")
+    after.when(close("2026-07-01", seen=1, known_until=at(3, 14))).then_kinds(PeriodClosed)
+    after.when(reopen("2026-06", now=at(3, 14)), close("2026-06", seen=2, known_until=at(3, 14))).then_refused(
         "books-just-changed"
     )
 

@@ -110,6 +110,7 @@ def close(year: Year, *, through: int, known: int) -> None:
     )
     command = ClosePeriod(
         period=period_named(str(day(through))),
+        seen=len(year.books.steps),
         today=day(known),
         known_until=until,
         figures=figures,

@@ -31,6 +31,7 @@ class ClosePeriod:
     """Nothing that is recorded up to `known_until` is still unread: the figures are complete."""
 
     period: Period
+    seen: int  # how often the books had been closed and reopened when whoever asks looked
     today: date
     known_until: datetime
     figures: Figures

@@ -48,7 +48,7 @@ def _close(command: ClosePeriod, books: Books) -> list[BooksEvent]:
             obstacles=len(command.obstacles),
             **_told(command.obstacles),
         )
-    if books.steps and command.known_until <= books.steps[-1].known_until:
+    if command.seen != len(books.steps) or (books.steps and command.known_until <= books.steps[-1].known_until):
         raise BooksJustChanged("the books were closed or reopened this moment: try again in a few seconds")
     return [
         PeriodClosed(
