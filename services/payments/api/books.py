@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payments.api.bodies import CloseBody, ClosingRow, ObstacleRow, Readiness, ReopenBody
-from services.payments.api.moments import BOOKS, POSTINGS, NotKnownYet, sure_until
+from services.payments.api.moments import BOOKS, NEVER, POSTINGS, NotKnownYet, sure_until
 from services.payments.domain.books.commands import ClosePeriod, Figures, Obstacle, ReopenPeriod
 from services.payments.domain.books.period import Period, period_named
 from services.payments.domain.books.state import LEDGER, Books
@@ -138,7 +138,7 @@ async def _looked_at(reads: ReadDatabase, tenant: str, period: Period, ledger: B
         async with reads.read(tenant) as connection:
             newest = await value(connection, postings.last_recorded(period.through_on))
             last = ledger.steps[-1].known_until if ledger.steps else None
-            if all(moment is None or moment <= sure for moment in (newest, last)):
+            if sure > NEVER and (newest is None or newest <= sure) and (last is None or last < sure):
                 return await _found(reads, connection, period, ledger, sure)
         if asyncio.get_running_loop().time() > give_up_at:
             raise NotKnownYet(

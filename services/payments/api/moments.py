@@ -18,6 +18,7 @@ from shared.runtime.web import Caller
 
 POSTINGS = postings.projection.name
 BOOKS = read_model.projection.name
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 Moment = Annotated[
     str | None,
@@ -77,8 +78,7 @@ def moment(text: str, place: str) -> datetime:
 
 
 async def sure_until(reads: ReadDatabase, tenant: str, *readers: str) -> datetime:
-    """Everything recorded up to then is in the rows of these readers."""
-    nothing = datetime.min.replace(tzinfo=UTC)
+    """Everything recorded up to then is in the rows of these readers; NEVER while nobody can say."""
     async with reads.read(tenant) as connection:
         reaches = [reach for reader in readers for reach in await reads.reaches(connection, reader)]
-    return min((reach.watermark or nothing for reach in reaches), default=nothing)
+    return min((reach.watermark or NEVER for reach in reaches), default=NEVER)

@@ -40,7 +40,7 @@ def _close(command: ClosePeriod, books: Books) -> list[BooksEvent]:
     if books.is_closed(period.through_on):
         return []
     if period.through_on > command.today:
-        raise PeriodNotOver(f"{period.through_on} is still to come", period=period.name)
+        raise PeriodNotOver(f"{period.name} is not over", period=period.name)
     if command.obstacles:
         raise PeriodDoesNotAddUp(
             f"{period.name} cannot be closed while something of it is wrong",
@@ -74,7 +74,7 @@ def _told(obstacles: Sequence[Obstacle]) -> dict[str, str]:
 
 def _reopen(command: ReopenPeriod, books: Books) -> list[BooksEvent]:
     if not books.is_closed(command.period.from_on):
-        raise PeriodNotClosed(f"{command.period.from_on} is not closed", period=command.period.name)
+        raise PeriodNotClosed(f"{command.period.name} is not closed", period=command.period.name)
     return [
         PeriodReopened(
             period=command.period.name,
