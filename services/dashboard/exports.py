@@ -63,7 +63,7 @@ async def _pages(
     while True:
         yield page["items"][:left]
         left -= len(page["items"])
-        if not page["next"] or left <= 0:
+        if not page.get("next") or left <= 0:  # a report is one page
             return
         page = await visit.get(path, **query, limit=_PAGE_ROWS, cursor=page["next"])
 

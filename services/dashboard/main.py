@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from services.dashboard.pages import (
+    books,
     charges,
     claims,
     collections,
@@ -46,6 +47,7 @@ PAGES: Sequence[Page] = (
     *claims.PAGES,
     *denials.PAGES,
     *receivables.PAGES,
+    *books.PAGES,
     *remittances.PAGES,
     *collections.PAGES,
     *kpis.PAGES,

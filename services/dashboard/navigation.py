@@ -34,6 +34,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
         "Insight",
         (
             Place(title="A/R aging", path="/receivables", action="payments:read-balances", key="a"),
+            Place(title="Books", path="/books", action="payments:read-ledger"),
             Place(title="KPIs", path="/kpis", action="dashboard:read-kpis", key="k"),
         ),
     ),

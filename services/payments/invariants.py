@@ -6,17 +6,32 @@ Source: design section 7. A deliberately simple second fold, in plain Python, of
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
+from services.payments.domain.books.state import Books, evolve
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ChargesPosted,
+    PeriodClosed,
+    PeriodReopened,
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
     RemittancePosted,
     RemittanceReceived,
 )
+from shared.events.values import Posting
 from shared.runtime.invariants import CheckResult, Violation
+
+
+class _Moved(NamedTuple):
+    """What one event did to the figures of the books."""
+
+    recorded_at: datetime
+    happened_on: date
+    receivable_cents: int
+    cash_cents: int
 
 
 class PostingsSumToZero:
@@ -94,6 +109,65 @@ class RemittancesBalance:
         self._result.checked += 1
         if expected != found:
             _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+
+
+class ClosedPeriodsStand:
+    """What was said of a period when it was closed is what a simple fold comes to, and nothing enters it afterwards: whatever
+    comes to the log behind the closing was recorded behind the moment up to which it looked."""
+
+    def __init__(self) -> None:
+        self._result = CheckResult(
+            name="payments: a closed period says what the ledger said, and nothing enters it later"
+        )
+        self._books: defaultdict[str, Books] = defaultdict(Books)
+        self._complete_until: dict[str, datetime] = {}
+        self._unplaced: defaultdict[str, list[_Moved]] = defaultdict(list)
+        self._by_day: defaultdict[str, Counter[tuple[str, date]]] = defaultdict(Counter)
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        if isinstance(recorded.event, PeriodClosed | PeriodReopened):
+            self._result.checked += 1
+            self._place(recorded.tenant, recorded.event.known_until)
+            if isinstance(recorded.event, PeriodClosed):
+                self._check_figures(recorded, recorded.event)
+                self._complete_until[recorded.tenant] = recorded.event.known_until
+            self._books[recorded.tenant] = evolve(self._books[recorded.tenant], recorded.event)
+        elif (legs := getattr(recorded.event, "postings", None)) is not None:
+            self._take(recorded, legs)
+
+    def result(self) -> CheckResult:
+        return self._result
+
+    def _take(self, recorded: Recorded[Any], legs: Iterable[Posting]) -> None:
+        complete_until = self._complete_until.get(recorded.tenant)
+        if complete_until is not None and recorded.recorded_at <= complete_until:
+            _violate(self._result, recorded, f"recorded after {complete_until}", f"{recorded.recorded_at}")
+        legs = tuple(legs)
+        receivable = sum(leg.amount_cents for leg in legs if leg.account.startswith("receivable:"))
+        cash = sum(leg.amount_cents for leg in legs if leg.account == "cash")
+        if receivable or cash:
+            moved = _Moved(recorded.recorded_at, recorded.occurred_at.date(), receivable, cash)
+            self._unplaced[recorded.tenant].append(moved)
+
+    def _place(self, tenant: str, known_until: datetime) -> None:
+        """On which day of the books it stands is certain for what was recorded by then."""
+        books, by_day, later = self._books[tenant], self._by_day[tenant], list[_Moved]()
+        for each in self._unplaced[tenant]:
+            if each.recorded_at > known_until:
+                later.append(each)
+                continue
+            day = books.posted_on(each.happened_on, each.recorded_at)
+            by_day["receivable", day] += each.receivable_cents
+            by_day["cash", day] += each.cash_cents
+        self._unplaced[tenant] = later
+
+    def _check_figures(self, recorded: Recorded[Any], event: PeriodClosed) -> None:
+        said = {"receivable": event.receivable_cents, "cash": event.cash_cents}
+        for figure, cents in said.items():
+            by_day = self._by_day[recorded.tenant].items()
+            found = sum(each for (name, day), each in by_day if name == figure and day <= event.through_on)
+            if found != cents:
+                _violate(self._result, recorded, f"{figure} {found} cents", f"{figure} {cents} cents")
 
 
 def _violate(result: CheckResult, recorded: Recorded[Any], expected: str, found: str) -> None:

@@ -7,18 +7,35 @@ from typing import Any
 
 from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api import accounts as accounts_api
+from services.payments.api import books as books_api
 from services.payments.api import cash as cash_api
 from services.payments.api import figures as figures_api
+from services.payments.api import ledger as ledger_api
 from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
+from services.payments.api.moments import Moments
+from services.payments.domain.books.decider import books as books_decider
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
 from services.payments.domain.deposit.decider import deposit as deposit_decider
 from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
 from services.payments.domain.remittance.decider import remittance as remittance_decider
 from services.payments.domain.remittance.identity import trace_of
-from services.payments.invariants import ChargesAreAccountedFor, PostingsSumToZero, RemittancesBalance
+from services.payments.invariants import (
+    ChargesAreAccountedFor,
+    ClosedPeriodsStand,
+    PostingsSumToZero,
+    RemittancesBalance,
+)
 from services.payments.policies import patient_money, post_charges, post_remittances, write_off_denials
-from services.payments.projections import bills, claim_accounts, deposits, patient_payments, postings, remittances
+from services.payments.projections import (
+    bills,
+    claim_accounts,
+    deposits,
+    patient_payments,
+    postings,
+    remittances,
+)
+from services.payments.projections import books as closings
 from shared.events.base import Event
 from shared.events.charges import ChargesReleased
 from shared.events.claims import DenialWriteOffApproved
@@ -48,6 +65,7 @@ claim_account = Aggregate(name="claim-account", decider=claim_account_decider)
 remittance = Aggregate(name="remittance", decider=remittance_decider, business_keys=trace_numbers)
 patient_account = Aggregate(name="patient-account", decider=patient_account_decider)
 deposit = Aggregate(name="deposit", decider=deposit_decider)
+books = Aggregate(name="books", decider=books_decider)
 
 
 def _to(aggregate: Aggregate, key: str, commands: Iterable[Any]) -> list[Reaction]:
@@ -101,6 +119,8 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         commands=runtime.commands, documents=runtime.documents, clock=runtime.clock, remittances=remittance
     )
 
+    moments = Moments(reads=runtime.reads, clock=runtime.clock)
+
     async def post_claims(recorded: Recorded[Any]) -> Sequence[Reaction]:
         if isinstance(event := recorded.event, ClaimPaymentRematched):
             return _to(claim_account, event.to_account_id, post_remittances.post_rematched(event))
@@ -109,7 +129,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         return [Reaction(aggregate=claim_account, key=post.answer.account_id, command=post) for post in posts]
 
     return ServiceParts(
-        aggregates=(claim_account, remittance, patient_account, deposit),
+        aggregates=(claim_account, remittance, patient_account, deposit, books),
         projections=(
             postings.projection,
             claim_accounts.projection,
@@ -117,6 +137,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             patient_payments.projection,
             deposits.projection,
             bills.projection,
+            closings.projection,
         ),
         policies=(
             Policy(name="payments.post-charges", reads={"charges": (ChargesReleased,)}, react=_post_charges),
@@ -161,8 +182,17 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 clock=runtime.clock,
             ),
             accounts_api.router(runtime.commands, runtime.reads, claim_account),
-            figures_api.router(runtime.reads, runtime.clock),
-            cash_api.router(runtime.commands, runtime.reads, patient_accounts=patient_account, deposit=deposit),
+            figures_api.router(runtime.reads, moments),
+            ledger_api.router(runtime.reads, moments),
+            books_api.router(runtime.commands, runtime.reads, runtime.clock, books),
+            cash_api.router(
+                runtime.commands,
+                runtime.reads,
+                patient_accounts=patient_account,
+                deposit=deposit,
+                books=books,
+                clock=runtime.clock,
+            ),
         ),
-        invariants=(PostingsSumToZero, ChargesAreAccountedFor, RemittancesBalance),
+        invariants=(PostingsSumToZero, ChargesAreAccountedFor, RemittancesBalance, ClosedPeriodsStand),
     )

@@ -1,6 +1,6 @@
 """What can happen to money. Past tense, in a payment poster's words. Amounts are integer cents. Streams:
 
-`claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`.
+`claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `books/ledger`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
 
@@ -11,7 +11,7 @@ posted (or to `unapplied` while there is no account). The way of a patient's: `c
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -474,6 +474,34 @@ class DepositReconciled(Event, frozen=True, kw_only=True):
     amount_cents: int
 
 
+class PeriodClosed(Event, frozen=True, kw_only=True):
+    """The books are closed up to and including a day: their figures stand.
+
+    In them is what happened by then and was recorded up to `known_until`. What is recorded later for one of these days is a late
+    entry: it keeps its day, and is posted on the first day that is still open.
+    """
+
+    period: str  # a day (2026-06-30) or a month (2026-06)
+    from_on: date | None = None  # first of the days that this closed; none: all that came before
+    through_on: date
+    known_until: datetime
+    entries: int  # postings in the books up to `through_on`
+    receivable_cents: int  # as it stands at the end of `through_on`
+    cash_cents: int
+    accepted: tuple[str, ...] = ()  # deposits whose difference to their remittance was known and let stand
+    closed_by: str
+
+
+class PeriodReopened(Event, frozen=True, kw_only=True):
+    """A day and all that follow it are open again. What was posted late meanwhile stays where it was posted."""
+
+    period: str
+    from_on: date
+    known_until: datetime  # what is recorded later may be posted on these days again
+    reason: str
+    reopened_by: str
+
+
 ClaimAccountEvent: TypeAlias = (
     ChargesPosted
     | PayersKnown
@@ -505,4 +533,5 @@ RemittanceEvent: TypeAlias = (
 )
 PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned | UnappliedRefunded
 DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositReconciled
-PaymentsEvent: TypeAlias = ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent
+BooksEvent: TypeAlias = PeriodClosed | PeriodReopened
+PaymentsEvent: TypeAlias = ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent | BooksEvent

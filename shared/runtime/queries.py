@@ -48,6 +48,9 @@ _READERS: Final = sa.table(
     sa.column("position_pos", sa.BigInteger),
     sa.column("watermark", sa.DateTime(timezone=True)),
 )
+_PARKED: Final = sa.table(
+    "parked", sa.column("reader", sa.Text), sa.column("stream", sa.Text), sa.column("status", sa.Text)
+)
 _LOOK_AGAIN_SECONDS = 0.01
 _WHAT = "the database of the read models"
 
@@ -121,6 +124,12 @@ class ReadDatabase:
             )
             for row in found
         ]
+
+    async def parked(self, connection: AsyncConnection, reader: str) -> Sequence[str]:
+        """Streams of the tenant of which the reader behind a table lacks events, because it could not take them in."""
+        held = sa.and_(_PARKED.c.reader == reader, _PARKED.c.status == "parked")
+        found = await rows(connection, sa.select(_PARKED.c.stream).distinct().where(held).order_by(_PARKED.c.stream))
+        return [row["stream"] for row in found]
 
     async def positions(self, connection: AsyncConnection, *readers: str) -> dict[str, str]:
         """How far all of these readers have come, for an answer to name: by service, or by service/partition where the

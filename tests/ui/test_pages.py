@@ -37,6 +37,7 @@ def paths(system: System) -> dict[str, str]:
         "held-claims": "/remittances?view=held-claims",
         "receivables": "/receivables?basis=service",
         "receivables-accounts": "/receivables/accounts",
+        "books": "/books",
         "account": f"/accounts/{claim['account_id']}",
         "collections": "/collections",
         "kpis": "/kpis",

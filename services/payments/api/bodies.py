@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +23,10 @@ Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._:-
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9-]+$")]
 Party = Annotated[str, Field(pattern=r"^(payer:[1-9][0-9]?|patient|agency)$")]
 Cents = Annotated[int, Field(gt=0, le=10**12, strict=True)]
+LateEntry = Annotated[
+    bool, Field(description="A closed day is meant: it keeps its day, and is posted on the first day that is open.")
+]
+Basis: TypeAlias = Literal["happened", "posted"]
 
 
 class FindingRow(BaseModel):
@@ -245,12 +250,131 @@ class Balances(BaseModel):
     positions: dict[str, str]
 
 
+class TrialBalanceRow(BaseModel):
+    ledger: str
+    debit_cents: int = Field(description="Sum of what was debited.")
+    credit_cents: int = Field(description="Sum of what was credited, as a positive number.")
+    balance_cents: int = Field(description="Debits less credits.")
+
+
 class TrialBalance(BaseModel):
     as_of: datetime
     known_at: datetime
-    accounts: dict[str, int]
+    basis: Basis
+    closed_through: date | None = Field(default=None, description="On the basis of the books: their last closed day.")
+    items: list[TrialBalanceRow] = Field(description="Every account of the ledger that ever moved.")
+    accounts: dict[str, int] = Field(description="Balances that are not zero, by account.")
+    debit_cents: int
+    credit_cents: int
     total_cents: int = Field(description="Zero, always.")
     positions: dict[str, str]
+
+
+class RollForwardRow(BaseModel):
+    """One party's receivable over a period: opening + charges - payer payments - patient payments - contractual - write-offs
+    + refunds + transfers + other = closing, exactly. Each column is the sum of the postings of `movement`."""
+
+    party: str
+    opening_cents: int = 0
+    charges_cents: int = 0
+    payer_payments_cents: int = 0
+    patient_payments_cents: int = 0
+    contractual_cents: int = 0
+    write_offs_cents: int = 0
+    refunds_cents: int = 0
+    transfers_cents: int = Field(default=0, description="From and to other parties; all parties' sum to zero.")
+    other_cents: int = 0
+    closing_cents: int = 0
+    late_cents: int = Field(
+        default=0, description="What of the period's movement is late entries of days before it, in its sign."
+    )
+
+
+class RollForward(BaseModel):
+    period: str
+    from_on: date
+    through_on: date
+    known_at: datetime
+    is_closed: bool = Field(description="Its figures stand.")
+    items: list[RollForwardRow]
+    total: RollForwardRow
+    positions: dict[str, str]
+
+
+class LedgerPostingRow(BaseModel):
+    """One leg in the books: the day on which it happened, and the day on which it was posted."""
+
+    event_id: UUID
+    ordinal: int
+    stream: str
+    event: str
+    account_id: str
+    line_id: str
+    ledger: str
+    against: str = Field(description="Ledger account of the other leg.")
+    movement: str = Field(description="Column of the roll-forward, on receivables.")
+    amount_cents: int
+    reason: str
+    occurred_at: datetime
+    recorded_at: datetime
+    happened_on: date
+    posted_on: date
+    is_late: bool
+
+
+# The books
+
+
+class CloseBody(Body):
+    accept_deposits: tuple[Id, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Deposits that differ from their remittance, and whose difference stands.",
+    )
+
+
+class ReopenBody(Body):
+    reason: Code
+
+
+class ObstacleRow(BaseModel):
+    rule: Literal[
+        "ledger-not-zero", "posting-parked", "remittance-not-answered", "payment-on-its-way", "deposit-differs"
+    ]
+    where: str
+    cents: int
+
+
+class Readiness(BaseModel):
+    """Whether a period can be closed, and what it would say."""
+
+    period: str
+    from_on: date | None = Field(description="First day that closing it would close; null: all that came before too.")
+    through_on: date
+    is_closed: bool
+    obstacles: list[ObstacleRow]
+    entries: int
+    receivable_cents: int
+    cash_cents: int
+    known_until: datetime = Field(description="What was recorded up to then is in it.")
+
+
+class ClosingRow(BaseModel):
+    """A period that was closed or reopened, with the figures that its closing said."""
+
+    number: int
+    kind: Literal["closed", "reopened"]
+    period: str
+    from_on: date | None
+    through_on: date = Field(description="The books are closed through this day behind it.")
+    known_until: datetime
+    entries: int
+    receivable_cents: int
+    cash_cents: int
+    accepted: list[str] | None
+    reason: str
+    decided_by: str
+    recorded_at: datetime
 
 
 class Aging(BaseModel):
@@ -306,6 +430,7 @@ class PatientPaymentBody(Body):
         str, Field(max_length=120, pattern=r"^[A-Za-z0-9._:-]*$", description="Of the card processor.")
     ] = ""
     accounts: tuple[NamedBody, ...] = Field(default=(), max_length=50, description="What of it is for which account.")
+    late_entry: LateEntry = False
 
 
 class PatientPaymentRow(BaseModel):
@@ -336,6 +461,7 @@ class DepositBody(Body):
     payer_identifier: Annotated[str, Field(min_length=1, max_length=30, pattern=r"^[\x21-\x7e]+$")]
     amount_cents: Cents
     deposited_on: date
+    late_entry: LateEntry = False
 
 
 class DepositRow(BaseModel):

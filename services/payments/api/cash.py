@@ -2,6 +2,8 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -15,6 +17,7 @@ from services.payments.api.bodies import (
     PatientPayments,
     RefundUnappliedBody,
 )
+from services.payments.domain.books.state import LEDGER, Books
 from services.payments.domain.deposit.commands import RecordDeposit
 from services.payments.domain.patient_account.commands import (
     AccountDue,
@@ -24,6 +27,7 @@ from services.payments.domain.patient_account.commands import (
 )
 from services.payments.domain.remittance.identity import deposit_id_of
 from services.payments.projections import claim_accounts, deposits, patient_payments
+from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import ReadDatabase, asc, page, rows
 from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
@@ -37,8 +41,27 @@ Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
 DepositReader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
 
 
-def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggregate, deposit: Aggregate) -> APIRouter:
+def router(
+    commands: Commands,
+    reads: ReadDatabase,
+    *,
+    patient_accounts: Aggregate,
+    deposit: Aggregate,
+    books: Aggregate,
+    clock: Clock,
+) -> APIRouter:
     routes = APIRouter(tags=["cash"])
+
+    async def closed_to(cause: Cause, *, late_entry: bool) -> Books | None:
+        """The books, for people who do not mean a late entry. What comes by machine is never refused for a closed day."""
+        if late_entry or not cause.actor.startswith("user:"):
+            return None
+        found: Books = await commands.state(books, cause.tenant, LEDGER)
+        return found
+
+    def happened(cause: Cause, day: date) -> Cause:
+        """An earlier day is when it happened; today is now."""
+        return cause if day >= clock.now().date() else replace(cause, occurred_at=datetime.combine(day, time.min, UTC))
 
     async def names_of(tenant: str, patient_id: str) -> list[str]:
         async with reads.read(tenant) as connection:
@@ -46,7 +69,10 @@ def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggrega
 
     @routes.post("/patient-payments", status_code=201)
     async def take_payment(body: PatientPaymentBody, cause: TakePayment) -> Done:
-        """Take a patient's money: for the accounts that are named, then for what is owed longest; the rest waits."""
+        """Take a patient's money: for the accounts that are named, then for what is owed longest; the rest waits.
+
+        A person is refused for a day that is closed (`day-is-closed`), unless a late entry is meant.
+        """
         names = await names_of(cause.tenant, body.patient_id)
         async with reads.read(cause.tenant) as connection:
             due = await rows(connection, claim_accounts.due_of_patient(names))
@@ -59,8 +85,10 @@ def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggrega
             token=body.token,
             named=tuple(Named(each.account_id, each.amount_cents) for each in body.accounts),
             due=tuple(AccountDue(each["account_id"], each["due_cents"]) for each in due),
+            books=await closed_to(cause, late_entry=body.late_entry),
         )
-        return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+        caused = happened(cause, body.received_on)
+        return done(await commands.handle(patient_accounts, body.patient_id, command, caused), SERVICE)
 
     @routes.post("/patient-payments/{payment_id}/refunds", status_code=201)
     async def refund_unapplied(payment_id: Id, body: RefundUnappliedBody, cause: Refund) -> Done:
@@ -84,9 +112,19 @@ def router(commands: Commands, reads: ReadDatabase, *, patient_accounts: Aggrega
 
     @routes.post("/deposits", status_code=201)
     async def record_deposit(body: DepositBody, cause: RecordIt) -> Done:
-        """Record what the bank shows; it meets the remittance of the same payer and trace number by itself."""
+        """Record what the bank shows; it meets the remittance of the same payer and trace number by itself.
+
+        A person is refused for a day that is closed (`day-is-closed`), unless a late entry is meant.
+        """
         deposit_id = deposit_id_of(payer_identifier=body.payer_identifier, trace_number=body.trace_number)
-        command = RecordDeposit(deposit_id=deposit_id, **body.model_dump())
+        command = RecordDeposit(
+            deposit_id=deposit_id,
+            trace_number=body.trace_number,
+            payer_identifier=body.payer_identifier,
+            amount_cents=body.amount_cents,
+            deposited_on=body.deposited_on,
+            books=await closed_to(cause, late_entry=body.late_entry),
+        )
         return done(await commands.handle(deposit, deposit_id, command, cause), SERVICE)
 
     @routes.get("/deposits")

@@ -3,50 +3,26 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 
-from services.payments.api.bodies import AgedAccountRow, Aging, Balances, CreditRow, TrialBalance, UnappliedRow
+from services.payments.api.bodies import AgedAccountRow, Aging, Balances, CreditRow, UnappliedRow
+from services.payments.api.moments import POSTINGS, Moment, Moments
 from services.payments.projections import claim_accounts, patient_payments, postings
-from services.payments.projections.postings import AgingBasis, Clocks
-from shared.kernel.errors import DomainError, Malformed
-from shared.runtime.clock import Clock
+from services.payments.projections.postings import AgingBasis
 from shared.runtime.queries import ReadDatabase, asc, desc, page, rows
 from shared.runtime.web import After, Caller, Cursor, Limit, Page, caller
 
-READER = postings.projection.name
-
 Reader = Annotated[Caller, Depends(caller("payments:read-balances"))]
 LedgerReader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
-Moment = Annotated[
-    str | None,
-    Query(max_length=40, description="A date (its end) or a moment with its offset, as ISO 8601; absent: now."),
-]
 
 
-class NotKnownYet(DomainError):
-    """Nobody can say yet what will have been recorded by then."""
-
-    code = "not-known-yet"
-
-
-def router(reads: ReadDatabase, clock: Clock) -> APIRouter:
+def router(reads: ReadDatabase, moments: Moments) -> APIRouter:
     routes = APIRouter(tags=["figures"])
 
-    async def clocks(who: Caller, as_of: str | None, known_at: str | None, after: str | None) -> Clocks:
-        """Raises NotKnownYet for a moment up to which the reader has not certainly read."""
-        await reads.wait_for(READER, after)
-        now = clock.now()
-        happened = now if as_of is None else moment(as_of, "as_of")
-        if known_at is None:
-            return Clocks(as_of=happened, known_at=now)
-        known = moment(known_at, "known_at")
-        if known > (sure := await _sure_until(reads, who.tenant)):
-            raise NotKnownYet("not everything up to then is known yet", known_until=sure.isoformat())
-        return Clocks(as_of=happened, known_at=known)
+    clocks = moments.clocks
 
     @routes.get("/balances")
     async def read_balances(
@@ -61,28 +37,11 @@ def router(reads: ReadDatabase, clock: Clock) -> APIRouter:
         async with reads.read(who.tenant) as connection:
             statement = postings.balances(pair) if by == "party" else postings.balances_by_payer(pair)
             found = _named(await rows(connection, statement))
-            positions = await reads.positions(connection, READER)
+            positions = await reads.positions(connection, POSTINGS)
         return Balances(
             as_of=pair.as_of,
             known_at=pair.known_at,
             parties=found,
-            total_cents=sum(found.values()),
-            positions=positions,
-        )
-
-    @routes.get("/trial-balance")
-    async def read_trial_balance(
-        who: LedgerReader, as_of: Moment = None, known_at: Moment = None, after: After = None
-    ) -> TrialBalance:
-        """Every account of the ledger; they sum to zero."""
-        pair = await clocks(who, as_of, known_at, after)
-        async with reads.read(who.tenant) as connection:
-            found = _named(await rows(connection, postings.trial_balance(pair)))
-            positions = await reads.positions(connection, READER)
-        return TrialBalance(
-            as_of=pair.as_of,
-            known_at=pair.known_at,
-            accounts=found,
             total_cents=sum(found.values()),
             positions=positions,
         )
@@ -99,7 +58,7 @@ def router(reads: ReadDatabase, clock: Clock) -> APIRouter:
         pair = await clocks(who, as_of, known_at, after)
         async with reads.read(who.tenant) as connection:
             found = await rows(connection, postings.aging(pair, basis=basis, on=pair.as_of.date()))
-            positions = await reads.positions(connection, READER)
+            positions = await reads.positions(connection, POSTINGS)
         parties: dict[str, dict[str, int]] = {}
         for each in found:
             parties.setdefault(each["party"], {})[each["bucket"]] = each["cents"]
@@ -132,7 +91,7 @@ def router(reads: ReadDatabase, clock: Clock) -> APIRouter:
         order = [desc(aged.c.cents), asc(aged.c.account_id), asc(aged.c.party), asc(aged.c.bucket)]
         async with reads.read(who.tenant) as connection:
             found = await page(connection, sa.select(aged), order=order, limit=limit, cursor=cursor)
-            return Page[AgedAccountRow].of(found, await reads.positions(connection, READER))
+            return Page[AgedAccountRow].of(found, await reads.positions(connection, POSTINGS))
 
     @routes.get("/unapplied")
     async def list_unapplied(who: LedgerReader, limit: Limit = 50, cursor: Cursor = None) -> Page[UnappliedRow]:
@@ -155,27 +114,6 @@ def router(reads: ReadDatabase, clock: Clock) -> APIRouter:
             return Page[CreditRow].of(found, positions)
 
     return routes
-
-
-def moment(text: str, place: str) -> datetime:
-    """A date is its end, in UTC. Raises Malformed."""
-    try:
-        if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), time.max, UTC)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Malformed(f"{place} is a date or a moment, as ISO 8601") from None
-    if found.tzinfo is None:
-        raise Malformed(f"{place} is a moment with its offset, such as Z")
-    return found.astimezone(UTC)
-
-
-async def _sure_until(reads: ReadDatabase, tenant: str) -> datetime:
-    """Everything recorded up to then is in the rows."""
-    nothing = datetime.min.replace(tzinfo=UTC)
-    async with reads.read(tenant) as connection:
-        reaches = await reads.reaches(connection, READER)
-    return min((reach.watermark or nothing for reach in reaches), default=nothing)
 
 
 def _named(found: Sequence[sa.RowMapping]) -> dict[str, int]:

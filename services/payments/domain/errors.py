@@ -123,3 +123,33 @@ class ClaimNotInRemittance(DomainError):
     """The remittance has no claim with this ordinal."""
 
     code = "claim-not-in-remittance"
+
+
+class DayIsClosed(DomainError):
+    """The books of this day are closed. `facts` has the day, its period and the first open day."""
+
+    code = "day-is-closed"
+
+
+class PeriodNotOver(DomainError):
+    """A day that is still to come cannot be closed."""
+
+    code = "period-not-over"
+
+
+class PeriodDoesNotAddUp(DomainError):
+    """Something makes a day of the period wrong. `facts` lists what."""
+
+    code = "period-does-not-add-up"
+
+
+class PeriodNotClosed(DomainError):
+    """Only a closed period can be reopened."""
+
+    code = "period-not-closed"
+
+
+class BooksJustChanged(DomainError):
+    """The books were closed or reopened in the same moment."""
+
+    code = "books-just-changed"

@@ -6,7 +6,8 @@ to zero. A move that belongs to a charge line says so on both legs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from shared.events.values import Posting
 
@@ -42,6 +43,39 @@ def provider_adjustment(reference: str) -> str:
 def written_off(reason: str) -> str:
     """The account of a write-off: bad debt and charity have their own, others are kept apart by reason."""
     return reason if reason in ("bad-debt", "charity") else f"write-off:{reason}"
+
+
+# Why a receivable moved, by the account that the other leg stands on. The roll-forward has a column for each.
+Movement: TypeAlias = Literal[
+    "charges", "payer-payments", "patient-payments", "contractual", "write-offs", "refunds", "transfers", "other"
+]
+_MOVEMENT_OF: Mapping[str, Movement] = {
+    CHARGES: "charges",
+    CASH: "payer-payments",
+    SUSPENSE: "payer-payments",
+    UNAPPLIED: "payer-payments",
+    ALLOCATED: "patient-payments",
+    CONTRACTUAL: "contractual",
+    REFUNDS: "refunds",
+    "receivable": "transfers",
+    "bad-debt": "write-offs",
+    "charity": "write-offs",
+    "write-off": "write-offs",
+}
+
+
+def movement_of(against: str) -> Movement:
+    """Why a receivable moved against this account."""
+    return _MOVEMENT_OF.get(against) or _MOVEMENT_OF.get(against.partition(":")[0], "other")
+
+
+def counterparts(postings: Sequence[Posting]) -> tuple[str, ...]:
+    """For each leg the account of the other leg of its move; empty where the legs are not two and two."""
+    against: list[str] = []
+    for debit, credit in zip(postings[::2], postings[1::2], strict=False):
+        is_move = debit.amount_cents + credit.amount_cents == 0 and debit.line_id == credit.line_id
+        against += [credit.account, debit.account] if is_move else ["", ""]
+    return (*against, *[""] * (len(postings) - len(against)))
 
 
 def moved(amount_cents: int, *, debit: str, credit: str, line_id: str = "") -> tuple[Posting, ...]:

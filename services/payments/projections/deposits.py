@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from shared.events.payments import DepositExpected, DepositReconciled, DepositRe
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
+_NAMED_MAX = 100
 
 deposits = sa.Table(
     "deposits",
@@ -71,3 +73,15 @@ def every(*, is_reconciled: bool | None = None, remittance_id: str | None = None
     if remittance_id is not None:
         statement = statement.where(deposits.c.remittance_id == remittance_id)
     return statement if is_reconciled is None else statement.where(deposits.c.is_reconciled == is_reconciled)
+
+
+def differing(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any, ...]]:
+    """`deposit_id`, `cents` (bank less remittance) of deposits of these days that are not what the payer announced."""
+    cents = deposits.c.deposited_cents - deposits.c.expected_cents
+    statement = (
+        sa.select(deposits.c.deposit_id, cents.label("cents"))
+        .where(cents != 0, deposits.c.deposited_on <= through_on)
+        .order_by(deposits.c.deposit_id)
+        .limit(_NAMED_MAX)
+    )
+    return statement if after is None else statement.where(deposits.c.deposited_on > after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from shared.runtime.merged_patients import merged, merged_patients_table, regist
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
+_NAMED_MAX = 100
 
 
 def _cents(name: str) -> sa.Column[int]:
@@ -125,6 +127,21 @@ def unapplied() -> sa.Select[*tuple[Any, ...]]:
         payments_of_patients.c.received_on,
         _unapplied.label("unapplied_cents"),
     ).where(_unapplied != 0)
+
+
+def on_their_way(*, through_on: date) -> sa.Select[*tuple[Any, ...]]:
+    """`payment_id`, `account_id`, `cents` of what was set aside for an account that has neither taken it nor given it back."""
+    each = patient_allocations
+    cents = each.c.amount_cents - each.c.applied_cents - each.c.returned_cents
+    payment = payments_of_patients
+    same = sa.and_(payment.c.tenant == each.c.tenant, payment.c.payment_id == each.c.payment_id)
+    return (
+        sa.select(each.c.payment_id, each.c.account_id, cents.label("cents"))
+        .select_from(each.join(payment, same))
+        .where(cents != 0, payment.c.received_on <= through_on)
+        .order_by(each.c.payment_id, each.c.allocation)
+        .limit(_NAMED_MAX)
+    )
 
 
 def names_of(patient_id: str) -> sa.Select[Any]:

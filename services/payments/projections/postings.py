@@ -2,17 +2,22 @@
 
 Append-only rows, one for each leg of each money event, with both clocks; every figure is a sum of rows when it is read. The
 total of all rows is zero; the total of the receivables is the accounts receivable, and so is the sum of every aging.
+
+The day on which an entry stands in the books depends on what was closed when it was recorded, so it is computed when it is read:
+`domain/books/state.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, TypeAlias, get_args
 
 import sqlalchemy as sa
 
+from services.payments.domain.books.state import Books
+from services.payments.domain.ledger import CASH, Movement, counterparts, movement_of
 from services.payments.projections.bills import bills
 from services.payments.projections.claim_accounts import account_payers
 from shared.events.base import EventType
@@ -25,6 +30,7 @@ from shared.events.payments import (
 from shared.runtime.projection import Change, Projection, Put
 
 RECEIVABLE = "receivable:"
+_NAMED_MAX = 100
 metadata = sa.MetaData()
 
 postings = sa.Table(
@@ -38,6 +44,8 @@ postings = sa.Table(
     sa.Column("account_id", sa.Text, server_default=""),
     sa.Column("ledger", sa.Text),
     sa.Column("party", sa.Text, server_default=""),  # whose receivable it is; empty for other accounts
+    sa.Column("against", sa.Text, server_default=""),  # ledger account of the other leg
+    sa.Column("movement", sa.Text, server_default=""),  # why the receivable moved; empty for other accounts
     sa.Column("line_id", sa.Text, server_default=""),
     sa.Column("amount_cents", sa.BigInteger),
     sa.Column("reason", sa.Text, server_default=""),
@@ -47,6 +55,7 @@ postings = sa.Table(
     sa.Column("service_on", sa.Date),  # of charges only
     sa.Index("postings_by_account", "tenant", "account_id"),
     sa.Index("postings_by_party", "tenant", "party", "account_id"),
+    sa.Index("postings_by_moment", "tenant", "occurred_at"),
 )
 
 MONEY_EVENTS: tuple[EventType, ...] = tuple(
@@ -58,7 +67,9 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
     """One row a posting. Written with the position, so a batch that is applied twice is applied once."""
     event = recorded.event
     since_on = event.since_on if isinstance(event, ResponsibilityTransferred) else recorded.occurred_at.date()
+    against = counterparts(event.postings)
     for ordinal, posting in enumerate(event.postings):
+        is_receivable = posting.account.startswith(RECEIVABLE)
         yield Put(
             table="postings",
             key=(recorded.event_id, ordinal),
@@ -67,7 +78,9 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
                 "event": type(event).__name__,
                 "account_id": getattr(event, "account_id", ""),
                 "ledger": posting.account,
-                "party": posting.account.removeprefix(RECEIVABLE) if posting.account.startswith(RECEIVABLE) else "",
+                "party": posting.account.removeprefix(RECEIVABLE) if is_receivable else "",
+                "against": against[ordinal],
+                "movement": movement_of(against[ordinal]) if is_receivable else "",
                 "line_id": posting.line_id,
                 "amount_cents": posting.amount_cents,
                 "reason": getattr(event, "reason", ""),
@@ -81,7 +94,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
 
 projection = Projection(
     name="payments.postings",
-    version=1,
+    version=2,
     tables=(postings,),
     reads={"payments": MONEY_EVENTS},
     apply=apply,
@@ -102,6 +115,34 @@ class Clocks:
         return sa.and_(postings.c.occurred_at <= self.as_of, postings.c.recorded_at <= self.known_at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InBooks:
+    """What stands in the books up to the end of a day, as we knew it at `known_at`: late entries on the day of their posting."""
+
+    through_on: date
+    known_at: datetime
+    books: Books  # as they were known then
+
+    def holds(self) -> sa.ColumnElement[bool]:
+        recorded = postings.c.recorded_at
+        too_late = [
+            sa.and_(recorded > shut.after, recorded <= shut.until) if shut.until else recorded > shut.after
+            for shut in self.books.shut(self.through_on)
+        ]
+        return sa.and_(
+            postings.c.occurred_at < start_of(self.through_on + timedelta(days=1)),
+            recorded <= self.known_at,
+            sa.not_(sa.or_(sa.false(), *too_late)),
+        )
+
+
+Basis: TypeAlias = Clocks | InBooks
+
+
+def start_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
 def balances(clocks: Clocks) -> sa.Select[Any]:
     """`name`, `cents`: what each responsible party owes; parties that owe nothing are left out."""
     return _grouped(postings.c.party, clocks)
@@ -119,16 +160,104 @@ def balances_by_payer(clocks: Clocks) -> sa.Select[Any]:
     return _grouped(name, clocks, postings.outerjoin(payer, named))
 
 
-def trial_balance(clocks: Clocks) -> sa.Select[*tuple[Any, ...]]:
-    """`name`, `cents` of every ledger account; they sum to zero."""
-    cents = sa.func.sum(postings.c.amount_cents).cast(sa.BigInteger)
+def trial_balance(basis: Basis) -> sa.Select[*tuple[Any, ...]]:
+    """`ledger`, `debit_cents`, `credit_cents`, `balance_cents` of every account that ever moved; the balances sum to zero."""
+    amount = postings.c.amount_cents
     return (
-        sa.select(postings.c.ledger.label("name"), cents.label("cents"))
-        .where(clocks.holds())
+        sa.select(
+            postings.c.ledger,
+            _sum(amount, amount > 0).label("debit_cents"),
+            _sum(-amount, amount < 0).label("credit_cents"),
+            _sum(amount).label("balance_cents"),
+        )
+        .where(basis.holds())
         .group_by(postings.c.ledger)
-        .having(cents != 0)
         .order_by(postings.c.ledger)
     )
+
+
+def roll_forward(opening: InBooks, closing: InBooks) -> sa.Select[*tuple[Any, ...]]:
+    """`party`, `movement`, `is_before`, `is_late`, `cents`: the receivables at the end of a period, by what moved them.
+
+    `is_before`: in the books before the period; `is_late`: of a day before the period, and posted in it.
+    """
+    is_before = opening.holds()
+    is_late = sa.and_(sa.not_(is_before), _happened_by(opening.through_on))
+    columns = (
+        postings.c.party,
+        postings.c.movement,
+        is_before.label("is_before"),
+        is_late.label("is_late"),
+    )
+    rows = (
+        sa.select(*columns, postings.c.amount_cents).where(postings.c.party != "", closing.holds()).subquery("in_books")
+    )
+    by = (rows.c.party, rows.c.movement, rows.c.is_before, rows.c.is_late)
+    return sa.select(*by, _sum(rows.c.amount_cents).label("cents")).group_by(*by).order_by(*by)
+
+
+def every(
+    through: Basis,
+    behind: Basis | None = None,
+    *,
+    late_before: date | None = None,
+    ledger: str | None = None,
+    party: str | None = None,
+    movement: Movement | None = None,
+    account_id: str | None = None,
+) -> sa.Select[Any]:
+    """The postings that a figure is the sum of: up to a point and behind another. The caller orders and pages.
+
+    `late_before`: only what happened before this day.
+    """
+    statement = sa.select(postings).where(through.holds())
+    if behind is not None:
+        statement = statement.where(sa.not_(behind.holds()))
+    if late_before is not None:
+        statement = statement.where(_happened_by(late_before - timedelta(days=1)))
+    wanted = {"ledger": ledger, "party": party, "movement": movement, "account_id": account_id}
+    for column, value in wanted.items():
+        if value is not None:
+            statement = statement.where(postings.c[column] == value)
+    return statement
+
+
+def figures(basis: InBooks) -> sa.Select[*tuple[Any, ...]]:
+    """One row: `entries`, `receivable_cents`, `cash_cents`, `total_cents` (zero) of the books."""
+    amount = postings.c.amount_cents
+    return sa.select(
+        sa.func.count().label("entries"),
+        _sum(amount, postings.c.party != "").label("receivable_cents"),
+        _sum(amount, postings.c.ledger == CASH).label("cash_cents"),
+        _sum(amount).label("total_cents"),
+    ).where(basis.holds())
+
+
+def unbalanced(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any, ...]]:
+    """`stream`, `event_id`, `cents` of events of these days whose postings do not sum to zero: there should be none."""
+    cents = _sum(postings.c.amount_cents)
+    statement = (
+        sa.select(postings.c.stream, postings.c.event_id, cents.label("cents"))
+        .where(_happened_by(through_on))
+        .group_by(postings.c.stream, postings.c.event_id)
+        .having(cents != 0)
+        .order_by(postings.c.stream, postings.c.event_id)
+        .limit(_NAMED_MAX)
+    )
+    return statement if after is None else statement.where(sa.not_(_happened_by(after)))
+
+
+def last_recorded(through_on: date) -> sa.Select[*tuple[Any, ...]]:
+    """When the latest posting of these days was recorded."""
+    return sa.select(sa.func.max(postings.c.recorded_at)).where(_happened_by(through_on))
+
+
+def _happened_by(day: date) -> sa.ColumnElement[bool]:
+    return postings.c.occurred_at < start_of(day + timedelta(days=1))
+
+
+def _sum(cents: sa.ColumnElement[int], of: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(cents).filter(*() if of is None else (of,)), 0).cast(sa.BigInteger)
 
 
 def _grouped(

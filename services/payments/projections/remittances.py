@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from shared.events.values import DocumentReference, Finding
 from shared.runtime.projection import Change, Projection, Put, Remove
 
 metadata = sa.MetaData()
+_NAMED_MAX = 100
 
 
 def _cents(name: str) -> sa.Column[int]:
@@ -245,6 +247,19 @@ projection = Projection(
 
 
 # What is asked of the rows
+
+
+def unanswered(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any, ...]]:
+    """`remittance_id`, `payment_cents` of remittances of these days of which some claim has no place yet."""
+    received_on = sa.cast(sa.func.timezone("UTC", remittances.c.received_at), sa.Date)
+    day = sa.func.least(remittances.c.payment_on, received_on)
+    statement = (
+        sa.select(remittances.c.remittance_id, remittances.c.payment_cents)
+        .where(remittances.c.status == "received", day <= through_on)
+        .order_by(remittances.c.remittance_id)
+        .limit(_NAMED_MAX)
+    )
+    return statement if after is None else statement.where(day > after)
 
 
 def every(status: str | None = None) -> sa.Select[Any]:

@@ -89,6 +89,8 @@ _TABLE: Mapping[str, str] = {
     "payments:approve-refund": "manager",
     "payments:read-deposits": "poster manager integration",
     "payments:record-deposit": "poster manager integration",
+    "payments:close-period": "manager",
+    "payments:reopen-period": "manager",
     "payments:read-worklists": "poster manager",
     # collections: statements, plans, disputes, assistance, agencies
     "collections:read-accounts": "front-desk biller poster collector manager integration",

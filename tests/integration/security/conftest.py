@@ -228,6 +228,7 @@ async def _found(system: System) -> dict[str, str]:
         "payment_id": "payment-1",
         "adjustment_id": "adj-1",
         "hold": "litigation",
+        "period": "2026-05",
         "ordinal": "1",
         "coverage_id": "rosa-blue-plains",
         "account_id": account["account_id"],

@@ -59,7 +59,10 @@ class Planner:
     def __init__(self, system: System, *, is_full: bool) -> None:
         self._system = system
         self._is_full = is_full
-        self._absent = {name: unlike(value) for name, value in system.objects.items()} | {"hold": "bankruptcy"}
+        self._absent = {name: unlike(value) for name, value in system.objects.items()} | {
+            "hold": "bankruptcy",
+            "period": "2026-04",
+        }
         self._tokens: dict[str, str] = {}
         self._strangers = 0
         self._broken = broken_authorizations(system)

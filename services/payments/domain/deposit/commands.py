@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
+from services.payments.domain.books.state import Books
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectDeposit:
@@ -28,6 +30,7 @@ class RecordDeposit:
     payer_identifier: str
     amount_cents: int
     deposited_on: date
+    books: Books | None = None  # whose closed days are asked about; None: a late entry is what is meant
 
 
 DepositCommand: TypeAlias = ExpectDeposit | RecordDeposit

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from services.payments.domain.books.decider import refuse_closed_day
 from services.payments.domain.deposit.commands import DepositCommand, ExpectDeposit, RecordDeposit
 from services.payments.domain.errors import DepositAlreadyRecorded, NotAnAmount
 from shared.events.payments import DepositEvent, DepositExpected, DepositReconciled, DepositRecorded
@@ -64,6 +65,8 @@ def _record(command: RecordDeposit, deposit: Deposit) -> list[DepositEvent]:
         ):
             return []
         raise DepositAlreadyRecorded("the bank showed another deposit under this trace number")
+    if command.books is not None:
+        refuse_closed_day(command.books, command.deposited_on)
     return [recorded, *_reconciled(evolve(deposit, recorded))]
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
+from services.payments.domain.books.state import Books
+
 Method: TypeAlias = Literal["cash", "check", "card", "ach"]
 
 
@@ -33,6 +35,7 @@ class ReceivePatientPayment:
     token: str = ""
     named: tuple[Named, ...] = ()
     due: tuple[AccountDue, ...] = ()  # for what nobody named
+    books: Books | None = None  # whose closed days are asked about; None: a late entry is what is meant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

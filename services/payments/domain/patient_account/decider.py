@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from services.payments.domain import ledger
+from services.payments.domain.books.decider import refuse_closed_day
 from services.payments.domain.errors import (
     AllocationsExceedPayment,
     AllocationUnknown,
@@ -69,6 +70,8 @@ def _receive(command: ReceivePatientPayment, account: PatientAccount) -> list[Pa
         raise NotAnAmount("a payment is a positive amount")
     if sum(each.amount_cents for each in command.named) > command.amount_cents:
         raise AllocationsExceedPayment("more was named than was paid", amount_cents=command.amount_cents)
+    if command.books is not None:
+        refuse_closed_day(command.books, command.received_on)
     payment = Payment(received=received, unapplied_cents=command.amount_cents)
     return [received, *_shared_out(payment, _wanted(command))]
 
