@@ -35,6 +35,7 @@ _AMOUNT = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _DAY = re.compile(r"\d{6}", re.ASCII)
 _TYPE_CODE = re.compile(r"[0-9A-Z]{3}", re.ASCII)
+_ACCOUNT = re.compile(r"[A-Za-z0-9 ./*-]{1,40}", re.ASCII)
 _OUTER_SPACES = " \t\r\x1a"
 _DISTRIBUTION_MAX = 100  # days over which one amount becomes available
 
@@ -180,6 +181,9 @@ class _Reader:
         self._count(record)
         fields = _Fields(record.texts)
         self.account.account = fields.take()
+        if not _ACCOUNT.fullmatch(self.account.account):
+            rule = "an account has a number of digits and letters"
+            self.problems.note(record.number, "account", rule, found=self.account.account, is_withheld=True)
         self.account.currency = fields.take() or (self.group.currency if self.group else "")
         while not fields.is_over:
             if type_code := fields.take():

@@ -44,9 +44,18 @@ class Problem:
 class Problems(list[Problem]):
     """The problems of one reading; bounded, so that a hostile file cannot fill memory with complaints."""
 
-    def note(self, record: int, field: str, rule: str, *, found: str = "", expected: str | int = "") -> None:
+    def note(
+        self,
+        record: int,
+        field: str,
+        rule: str,
+        *,
+        found: str = "",
+        expected: str | int = "",
+        is_withheld: bool = False,
+    ) -> None:
         if len(self) < PROBLEMS_MAX:
-            shown = found if not found or _QUOTED.fullmatch(found) else f"{len(found)} characters"
+            shown = found if not found or (_QUOTED.fullmatch(found) and not is_withheld) else f"{len(found)} characters"
             self.append(Problem(record=record, field=field, found=shown, rule=rule, expected=str(expected)))
 
 

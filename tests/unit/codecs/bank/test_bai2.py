@@ -160,6 +160,8 @@ def test_a_file_whose_totals_do_not_add_up_names_every_trailer() -> None:
         (b"16,174", b"x6,174", (8, "record code", "x6,")),
         (b"49,", b"48,", (10, "98", "")),
         (b"01,BANK", b"88,BANK", (1, "88", "")),
+        (b"03,00123", b"03,\x0000123", (3, "account", "11 characters")),
+        (b"03,0012345678", b"03,", (3, "account", "")),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(before: bytes, after: bytes, place: tuple[int, str, str]) -> None:
