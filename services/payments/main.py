@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from services.payments.adapters.bank_files import BankFiles
 from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api import accounts as accounts_api
+from services.payments.api import bank as bank_api
 from services.payments.api import books as books_api
 from services.payments.api import cash as cash_api
 from services.payments.api import figures as figures_api
@@ -20,13 +22,20 @@ from services.payments.domain.deposit.decider import deposit as deposit_decider
 from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
 from services.payments.domain.remittance.decider import remittance as remittance_decider
 from services.payments.domain.remittance.identity import trace_of
+from services.payments.domain.unidentified_deposit.decider import unidentified_deposit as unidentified_deposit_decider
 from services.payments.invariants import (
     ChargesAreAccountedFor,
     ClosedPeriodsStand,
     PostingsSumToZero,
     RemittancesBalance,
 )
-from services.payments.policies import patient_money, post_charges, post_remittances, write_off_denials
+from services.payments.policies import (
+    identify_deposits,
+    patient_money,
+    post_charges,
+    post_remittances,
+    write_off_denials,
+)
 from services.payments.projections import (
     bills,
     claim_accounts,
@@ -44,6 +53,8 @@ from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ClaimPaymentRematched,
+    DepositIdentified,
+    DepositNotTaken,
     PaymentAllocated,
     PaymentNotTaken,
     RemittanceReceived,
@@ -65,6 +76,7 @@ claim_account = Aggregate(name="claim-account", decider=claim_account_decider)
 remittance = Aggregate(name="remittance", decider=remittance_decider, business_keys=trace_numbers)
 patient_account = Aggregate(name="patient-account", decider=patient_account_decider)
 deposit = Aggregate(name="deposit", decider=deposit_decider)
+unidentified_deposit = Aggregate(name="unidentified-deposit", decider=unidentified_deposit_decider)
 books = Aggregate(name="books", decider=books_decider)
 
 
@@ -90,6 +102,15 @@ async def _record_claim_answer(recorded: Recorded[Any]) -> Sequence[Reaction]:
 async def _expect_deposit(recorded: Recorded[Any]) -> Sequence[Reaction]:
     expected = list(post_remittances.expect_deposit(recorded.event))
     return [Reaction(aggregate=deposit, key=command.deposit_id, command=command) for command in expected]
+
+
+async def _identify_deposit(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    match recorded.event:
+        case DepositIdentified() as event:
+            return _to(deposit, event.identified_as, identify_deposits.record_identified(event))
+        case DepositNotTaken() as event:
+            return _to(unidentified_deposit, event.unidentified_id, identify_deposits.return_identification(event))
+    return []
 
 
 async def _move_patient_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
@@ -119,6 +140,13 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         commands=runtime.commands, documents=runtime.documents, clock=runtime.clock, remittances=remittance
     )
 
+    bank_files = BankFiles(
+        commands=runtime.commands,
+        documents=runtime.documents,
+        clock=runtime.clock,
+        deposit=deposit,
+        unidentified_deposit=unidentified_deposit,
+    )
     moments = Moments(reads=runtime.reads, clock=runtime.clock)
 
     async def post_claims(recorded: Recorded[Any]) -> Sequence[Reaction]:
@@ -129,7 +157,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         return [Reaction(aggregate=claim_account, key=post.answer.account_id, command=post) for post in posts]
 
     return ServiceParts(
-        aggregates=(claim_account, remittance, patient_account, deposit, books),
+        aggregates=(claim_account, remittance, patient_account, deposit, unidentified_deposit, books),
         projections=(
             postings.projection,
             claim_accounts.projection,
@@ -158,6 +186,11 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ),
             Policy(name="payments.expect-deposits", reads={"payments": (RemittanceReceived,)}, react=_expect_deposit),
             Policy(
+                name="payments.identify-deposits",
+                reads={"payments": (DepositIdentified, DepositNotTaken)},
+                react=_identify_deposit,
+            ),
+            Policy(
                 name="payments.move-patient-money",
                 reads={"payments": (PaymentAllocated, PaymentNotTaken, ResponsibilityTransferred)},
                 react=_move_patient_money,
@@ -185,6 +218,14 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             figures_api.router(runtime.reads, moments),
             ledger_api.router(runtime.reads, moments),
             books_api.router(runtime.commands, runtime.reads, runtime.clock, books),
+            bank_api.router(
+                runtime.commands,
+                runtime.reads,
+                bank_files,
+                deposit=deposit,
+                unidentified_deposit=unidentified_deposit,
+                clock=runtime.clock,
+            ),
             cash_api.router(
                 runtime.commands,
                 runtime.reads,

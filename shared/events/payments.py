@@ -1,6 +1,7 @@
 """What can happen to money. Past tense, in a payment poster's words. Amounts are integer cents. Streams:
 
-`claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `books/ledger`.
+`claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `unidentified-deposit/{deposit_id}`,
+`books/ledger`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
 
@@ -123,6 +124,7 @@ class RemittanceHeld(Event, frozen=True, kw_only=True):
     payment_cents: int
     payment_on: date
     claims: int = 0
+    method: str = ""  # BPR04: CHK, ACH, NON, …; empty where it was not kept
     findings: tuple[Finding, ...]
     document: DocumentReference
     entered_by: str = ""  # as of a `RemittanceReceived`
@@ -464,6 +466,16 @@ class DepositRecorded(Event, frozen=True, kw_only=True):
     payer_identifier: str
     amount_cents: int
     deposited_on: date
+    source: DocumentReference | None = None  # the bank's file and its record; none: a person or a program said so
+    unidentified_id: str = ""  # the unidentified deposit that this one was said to be
+
+
+class DepositNotTaken(Event, frozen=True, kw_only=True):
+    """The bank had already shown another deposit under the trace number that an unidentified one was said to have."""
+
+    deposit_id: str
+    unidentified_id: str
+    amount_cents: int
 
 
 class DepositReconciled(Event, frozen=True, kw_only=True):
@@ -472,6 +484,53 @@ class DepositReconciled(Event, frozen=True, kw_only=True):
     deposit_id: str
     remittance_id: str
     amount_cents: int
+
+
+class UnidentifiedDepositRecorded(Event, frozen=True, kw_only=True):
+    """The bank shows money and does not say which payment it is, or names one that another deposit is already.
+
+    The words of the bank may name people and are in its file only, at `source`.
+    """
+
+    deposit_id: str
+    amount_cents: int
+    deposited_on: date
+    reason: str  # trace-number-missing, payer-missing, trace-number-used
+    kind: str  # ach, wire, check, other
+    trace_number: str = ""
+    payer_identifier: str = ""
+    payer_name: str = ""  # of the company that sent an ACH transfer
+    reference: str = ""  # a number of the bank or the sender
+    account_ending: str = ""  # last four characters of our account at the bank
+    source: DocumentReference
+
+
+class DepositIdentified(Event, frozen=True, kw_only=True):
+    """A person said which payment an unidentified deposit is."""
+
+    deposit_id: str
+    identified_as: str  # the deposit of this payer and trace number
+    trace_number: str
+    payer_identifier: str
+    amount_cents: int
+    deposited_on: date
+    source: DocumentReference
+    identified_by: str
+
+
+class IdentificationReturned(Event, frozen=True, kw_only=True):
+    """Another deposit was there first under that trace number: this one is unidentified again."""
+
+    deposit_id: str
+    identified_as: str
+
+
+class DepositSetAside(Event, frozen=True, kw_only=True):
+    """A person said that an unidentified deposit is no payer's payment, or was recorded otherwise, and why."""
+
+    deposit_id: str
+    reason: str
+    set_aside_by: str
 
 
 class PeriodClosed(Event, frozen=True, kw_only=True):
@@ -532,6 +591,11 @@ RemittanceEvent: TypeAlias = (
     | RemittancePosted
 )
 PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned | UnappliedRefunded
-DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositReconciled
+DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositNotTaken | DepositReconciled
+UnidentifiedDepositEvent: TypeAlias = (
+    UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | DepositSetAside
+)
 BooksEvent: TypeAlias = PeriodClosed | PeriodReopened
-PaymentsEvent: TypeAlias = ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent | BooksEvent
+PaymentsEvent: TypeAlias = (
+    ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent | UnidentifiedDepositEvent | BooksEvent
+)

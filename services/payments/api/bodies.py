@@ -474,6 +474,8 @@ class DepositRow(BaseModel):
     deposited_cents: int | None
     deposited_on: date | None
     is_reconciled: bool
+    document_id: str | None = Field(description="The bank's file; null: it was not in one.")
+    place: str | None
 
 
 def lines_with_money(lines: list[dict[str, Any]], money: list[dict[str, Any]]) -> list[LineRow]:

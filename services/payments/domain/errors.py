@@ -105,6 +105,16 @@ class DepositAlreadyRecorded(DomainError):
     code = "deposit-already-recorded"
 
 
+class DepositUnknown(NotFound):
+    """There is no unidentified deposit of this id."""
+
+
+class DepositAlreadyIdentified(DomainError):
+    """The deposit was said to be a payment before."""
+
+    code = "deposit-already-identified"
+
+
 class RemittanceUnknown(NotFound):
     """The remittance was not received."""
 

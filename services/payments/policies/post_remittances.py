@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, assert_never
 
 from services.payments.domain.claim_account.commands import PostClaimPayment
 from services.payments.domain.deposit.commands import ExpectDeposit
-from services.payments.domain.remittance.commands import RecordClaimAnswer
+from services.payments.domain.remittance.commands import NO_PAYMENT, RecordClaimAnswer
 from services.payments.domain.remittance.identity import deposit_id_of
 from shared.events.payments import (
     ClaimAnswer,
@@ -46,8 +46,8 @@ def post_rematched(event: ClaimPaymentRematched) -> Iterator[PostClaimPayment]:
 
 
 def expect_deposit(event: RemittanceReceived) -> Iterator[ExpectDeposit]:
-    """A remittance without payment announces none."""
-    if event.payment_cents > 0:
+    """A remittance without payment (BPR04 NON, or nothing) announces none."""
+    if event.payment_cents > 0 and event.method != NO_PAYMENT:
         yield ExpectDeposit(
             deposit_id=deposit_id_of(payer_identifier=event.payer_identifier, trace_number=event.trace_number),
             remittance_id=event.remittance_id,

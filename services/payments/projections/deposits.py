@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 
 from shared.events.envelope import Recorded
-from shared.events.payments import DepositExpected, DepositReconciled, DepositRecorded
+from shared.events.payments import (
+    DepositExpected,
+    DepositIdentified,
+    DepositReconciled,
+    DepositRecorded,
+    DepositSetAside,
+    IdentificationReturned,
+    UnidentifiedDepositRecorded,
+)
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
@@ -28,15 +36,52 @@ deposits = sa.Table(
     sa.Column("deposited_cents", sa.BigInteger),
     sa.Column("deposited_on", sa.Date),
     sa.Column("is_reconciled", sa.Boolean, server_default=sa.false()),
+    sa.Column("document_id", sa.Text),  # the bank's file
+    sa.Column("place", sa.Text),
     sa.Index("deposits_by_state", "tenant", "is_reconciled", "deposit_id"),
+)
+
+unidentified_deposits = sa.Table(
+    "unidentified_deposits",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("deposit_id", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text),  # open, identified, set-aside
+    sa.Column("amount_cents", sa.BigInteger),
+    sa.Column("deposited_on", sa.Date),
+    sa.Column("reason", sa.Text),
+    sa.Column("kind", sa.Text),
+    sa.Column("trace_number", sa.Text),
+    sa.Column("payer_identifier", sa.Text),
+    sa.Column("payer_name", sa.Text),
+    sa.Column("reference", sa.Text),
+    sa.Column("account_ending", sa.Text),
+    sa.Column("identified_as", sa.Text, server_default=""),
+    sa.Column("set_aside_reason", sa.Text, server_default=""),
+    sa.Column("document_id", sa.Text),
+    sa.Column("place", sa.Text),
+    sa.Index("unidentified_deposits_by_status", "tenant", "status", "deposited_on", "deposit_id"),
 )
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
-    event: DepositExpected | DepositRecorded | DepositReconciled = recorded.event
+    match recorded.event:
+        case DepositExpected() | DepositRecorded() | DepositReconciled() as event:
+            yield Put(table="deposits", key=(event.deposit_id,), values=_deposit(event))
+        case UnidentifiedDepositRecorded() as event:
+            yield _unidentified(event.deposit_id, **_shown(event))
+        case DepositIdentified() as event:
+            yield _unidentified(event.deposit_id, status="identified", identified_as=event.identified_as)
+        case IdentificationReturned() as event:
+            yield _unidentified(event.deposit_id, status="open", identified_as="")
+        case DepositSetAside() as event:
+            yield _unidentified(event.deposit_id, status="set-aside", set_aside_reason=event.reason)
+
+
+def _deposit(event: DepositExpected | DepositRecorded | DepositReconciled) -> dict[str, Any]:
     match event:
         case DepositExpected():
-            values: dict[str, Any] = {
+            return {
                 "trace_number": event.trace_number,
                 "payer_identifier": event.payer_identifier,
                 "remittance_id": event.remittance_id,
@@ -44,22 +89,56 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
                 "payment_on": event.payment_on,
             }
         case DepositRecorded():
-            values = {
+            return {
                 "trace_number": event.trace_number,
                 "payer_identifier": event.payer_identifier,
                 "deposited_cents": event.amount_cents,
                 "deposited_on": event.deposited_on,
+                "document_id": event.source.document_id if event.source else None,
+                "place": event.source.place if event.source else None,
             }
         case DepositReconciled():
-            values = {"is_reconciled": True}
-    yield Put(table="deposits", key=(event.deposit_id,), values=values)
+            return {"is_reconciled": True}
+        case _:
+            assert_never(event)
+
+
+def _unidentified(deposit_id: str, **values: Any) -> Put:
+    return Put(table="unidentified_deposits", key=(deposit_id,), values=values)
+
+
+def _shown(event: UnidentifiedDepositRecorded) -> dict[str, Any]:
+    return {
+        "status": "open",
+        "amount_cents": event.amount_cents,
+        "deposited_on": event.deposited_on,
+        "reason": event.reason,
+        "kind": event.kind,
+        "trace_number": event.trace_number,
+        "payer_identifier": event.payer_identifier,
+        "payer_name": event.payer_name,
+        "reference": event.reference,
+        "account_ending": event.account_ending,
+        "document_id": event.source.document_id,
+        "place": event.source.place,
+    }
 
 
 projection = Projection(
     name="payments.deposits",
-    version=1,
-    tables=(deposits,),
-    reads={"payments": (DepositExpected, DepositRecorded, DepositReconciled)},
+    version=2,
+    tables=(deposits, unidentified_deposits),
+    reads={
+        "payments": (
+            DepositExpected,
+            DepositRecorded,
+            DepositReconciled,
+            UnidentifiedDepositRecorded,
+            DepositIdentified,
+            IdentificationReturned,
+            DepositSetAside,
+        )
+    },
     apply=apply,
 )
 
@@ -73,6 +152,11 @@ def every(*, is_reconciled: bool | None = None, remittance_id: str | None = None
     if remittance_id is not None:
         statement = statement.where(deposits.c.remittance_id == remittance_id)
     return statement if is_reconciled is None else statement.where(deposits.c.is_reconciled == is_reconciled)
+
+
+def unidentified(status: str) -> sa.Select[Any]:
+    """What the bank showed without saying which payment it is; the caller orders and pages."""
+    return sa.select(unidentified_deposits).where(unidentified_deposits.c.status == status)
 
 
 def differing(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any, ...]]:

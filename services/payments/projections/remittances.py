@@ -10,6 +10,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.payments.domain.ledger import CASH
+from services.payments.domain.remittance.identity import deposit_id_of
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ClaimAnswerNoted,
@@ -52,6 +54,8 @@ remittances = sa.Table(
     _cents("claims_cents"),
     _cents("provider_adjustments_cents"),
     sa.Column("findings", JSONB),
+    _cents("cash_cents"),  # what it posted to cash
+    sa.Column("deposit_id", sa.Text),  # under which the bank shows it
     sa.Column("first_remittance_id", sa.Text, server_default=""),  # whose trace number this one uses
     sa.Column("document_id", sa.Text),
     sa.Column("place", sa.Text),
@@ -60,6 +64,7 @@ remittances = sa.Table(
     sa.Column("received_at", sa.DateTime(timezone=True)),
     sa.Index("remittances_by_status", "tenant", "status", "payment_on"),
     sa.Index("remittances_by_payment", "tenant", "payment_on", "remittance_id"),
+    sa.Index("remittances_by_deposit", "tenant", "deposit_id"),
 )
 
 remittance_claims = sa.Table(
@@ -106,8 +111,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case RemittanceReceived() as event:
             own = {
                 "status": "received",
-                "method": event.method,
                 "claims_cents": event.claims_cents,
+                "cash_cents": sum(leg.amount_cents for leg in event.postings if leg.account == CASH),
                 "provider_adjustments_cents": event.provider_adjustments_cents,
             }
             yield _remittance(event, recorded, own)
@@ -160,6 +165,8 @@ def _remittance(event: RemittanceReceived | RemittanceHeld, recorded: Recorded[A
         "payer_name": event.payer_name,
         "payment_cents": event.payment_cents,
         "payment_on": event.payment_on,
+        "method": event.method,
+        "deposit_id": deposit_id_of(payer_identifier=event.payer_identifier, trace_number=event.trace_number),
         "claims": event.claims,
         "findings": _told(event.findings),
         "received_at": recorded.recorded_at,
@@ -224,7 +231,7 @@ def _told(findings: tuple[Finding, ...]) -> Any:
 
 projection = Projection(
     name="payments.remittances",
-    version=2,
+    version=3,
     tables=(remittances, remittance_claims, provider_adjustments),
     reads={
         "payments": (

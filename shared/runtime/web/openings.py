@@ -26,6 +26,8 @@ _MEDIA_TYPES = {
     "pdf": "application/pdf",
     "png": "image/png",
     "jpeg": "image/jpeg",
+    "bai2": "text/plain",
+    "csv": "text/csv",
 }
 
 

@@ -202,6 +202,11 @@ async def _recorded_by_hand(system: System) -> None:
     for path, content in (("/intake", REGISTRATION), ("/api/claims/acknowledgements", ACKNOWLEDGEMENT)):
         answer = await system.ask("POST", path, system.admin, body=content, Content_Type="application/edi-x12")
         assert answer.status < 300, f"{path}: {answer}"
+    statement = b"deposited_on,amount\n2026-06-10,12.00\n"
+    taken = await system.ask(
+        "POST", "/api/payments/deposits/files", system.admin, body=statement, Content_Type="text/csv"
+    )
+    assert taken.status == 201, taken
     account = (await system.first("/api/payments/accounts?patient_id=rosa"))["account_id"]
     adjustment = {"adjustment_id": "adj-1", "party": "patient", "reason": "hardship", "amount_cents": 100}
     await system.told("POST", f"/api/payments/accounts/{account}/adjustments", adjustment)
@@ -238,6 +243,7 @@ async def _found(system: System) -> dict[str, str]:
         "document_id": batch["document_id"],
         "check_id": (await system.first("/api/eligibility/checks"))["check_id"],
         "remittance_id": (await system.first("/api/payments/remittances"))["remittance_id"],
+        "deposit_id": (await system.first("/api/payments/deposits/unidentified"))["deposit_id"],
         "statement_id": (await system.first("/api/collections/statements"))["statement_id"],
         "dispute_id": (await system.first("/api/collections/disputes"))["dispute_id"],
         "plan_id": (await system.first("/api/collections/plans"))["plan_id"],

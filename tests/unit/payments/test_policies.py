@@ -181,6 +181,7 @@ def test_a_payment_announces_its_deposit_and_a_remittance_without_payment_none()
     assert isinstance(expected, ExpectDeposit)
     assert (expected.amount_cents, expected.trace_number) == (100_00, "TRACE1")
     assert list(expect_deposit(received(0))) == []
+    assert list(expect_deposit(replace(received(100_00), method="NON"))) == []
 
 
 TOLD = of_lines(said_of("L1", 100_00, 80_00, cas("CO", "45", 20_00)))

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from services.payments.domain.books.state import Books
+from shared.events.values import DocumentReference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class RecordDeposit:
     payer_identifier: str
     amount_cents: int
     deposited_on: date
+    source: DocumentReference | None = None  # record of the bank's file
+    unidentified_id: str = ""  # the unidentified deposit that this is
     books: Books | None = None  # whose closed days are asked about; None: a late entry is what is meant
 
 

@@ -13,7 +13,13 @@ from typing import assert_never
 from services.payments.domain.books.decider import refuse_closed_day
 from services.payments.domain.deposit.commands import DepositCommand, ExpectDeposit, RecordDeposit
 from services.payments.domain.errors import DepositAlreadyRecorded, NotAnAmount
-from shared.events.payments import DepositEvent, DepositExpected, DepositReconciled, DepositRecorded
+from shared.events.payments import (
+    DepositEvent,
+    DepositExpected,
+    DepositNotTaken,
+    DepositReconciled,
+    DepositRecorded,
+)
 from shared.kernel.decider import Decider
 
 
@@ -57,17 +63,36 @@ def _record(command: RecordDeposit, deposit: Deposit) -> list[DepositEvent]:
         payer_identifier=command.payer_identifier,
         amount_cents=command.amount_cents,
         deposited_on=command.deposited_on,
+        source=command.source,
+        unidentified_id=command.unidentified_id,
     )
     if deposit.recorded is not None:
-        if (deposit.recorded.amount_cents, deposit.recorded.deposited_on) == (
-            recorded.amount_cents,
-            recorded.deposited_on,
-        ):
+        if is_same_money(deposit.recorded, recorded):
             return []
+        if command.unidentified_id:
+            return [
+                DepositNotTaken(
+                    deposit_id=command.deposit_id,
+                    unidentified_id=command.unidentified_id,
+                    amount_cents=command.amount_cents,
+                )
+            ]
         raise DepositAlreadyRecorded("the bank showed another deposit under this trace number")
     if command.books is not None:
         refuse_closed_day(command.books, command.deposited_on)
     return [recorded, *_reconciled(evolve(deposit, recorded))]
+
+
+def is_same_money(first: DepositRecorded, second: DepositRecorded) -> bool:
+    """Whether two records of one trace number are of one deposit.
+
+    A line of the bank that named no payment is another line than the one that named it. What a person recorded may be either.
+    """
+    if (first.amount_cents, first.deposited_on) != (second.amount_cents, second.deposited_on):
+        return False
+    if not second.unidentified_id or first.unidentified_id == second.unidentified_id:
+        return True
+    return first.source is None and not first.unidentified_id
 
 
 def _reconciled(deposit: Deposit) -> list[DepositEvent]:
@@ -92,6 +117,8 @@ def evolve(deposit: Deposit, event: DepositEvent) -> Deposit:
             return replace(deposit, recorded=event)
         case DepositReconciled():
             return replace(deposit, is_reconciled=True)
+        case DepositNotTaken():
+            return deposit
         case _:
             assert_never(event)
 

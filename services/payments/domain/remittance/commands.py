@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 from shared.events.values import DocumentReference, Finding
 
+NO_PAYMENT = "NON"  # BPR04: the remittance is information only
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderAdjustmentTold:

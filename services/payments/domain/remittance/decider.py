@@ -89,6 +89,7 @@ def _held(told: RemittanceTold, remittance: Remittance, findings: Sequence[Findi
             payment_cents=told.payment_cents,
             payment_on=told.payment_on,
             claims=told.claims,
+            method=told.method,
             findings=tuple(findings),
             document=told.document,
             entered_by=told.entered_by,
