@@ -81,6 +81,13 @@ async def test_a_figure_and_the_reports_leave_as_files(world: World) -> None:
     assert asked.query == {"period": "2026-04", "party": "patient", "is_late": "true", "limit": "500"}
 
 
+async def test_the_roll_forward_that_names_no_period_is_of_this_month(world: World) -> None:
+    await opened(world, "poster")
+    assert (await world.browser.get("/books/roll-forward")).status_code == 200
+    asked = [each.query["period"] for each in world.asked if each.path == "/api/payments/roll-forward"]
+    assert asked == ["2026-04", "2026-04"]
+
+
 async def test_who_does_not_read_the_ledger_has_no_books(world: World) -> None:
     await world.log_in("operator")
     assert (await world.browser.get("/books")).status_code == 403
