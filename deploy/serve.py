@@ -15,7 +15,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, TypeAlias
 
 import uvicorn
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 _FINISH_SECONDS = 8  # for requests under way when it ends; streams that are followed have no end of their own
 _log = logging.getLogger(__name__)
 
-OpenFront: TypeAlias = Callable[[Platform, Sequence[Host]], AbstractAsyncContextManager["Front"]]
+OpenFront: TypeAlias = Callable[[Platform, Sequence[Host]], contextlib.AbstractAsyncContextManager["Front"]]
 Parts: TypeAlias = tuple[Mapping[str, Build], OpenFront | None]
 
 

@@ -202,6 +202,9 @@ class Reader:
             following = await self._read(held, found.page.cursor, 0.0)
             if following.wanted:
                 self._sink.look_at(held, following.wanted)
+        except asyncio.CancelledError:
+            taking.cancel()  # it may be waiting for others of this process that have ended before it
+            raise
         finally:
             await taking
         return following

@@ -46,10 +46,9 @@ _OPENS = ("period", "is_late", "ledger", "party", "movement", "as_of", "known_at
 
 async def books(visit: Visit) -> Response:
     """A month or a day; this month when none is named."""
-    period = await _period(visit)
     known = _asked(visit, "known_at")
     rolled, closings = await asyncio.gather(
-        visit.get("/api/payments/roll-forward", period=period, **known),
+        visit.get("/api/payments/roll-forward", **_asked(visit, "period"), **known),
         visit.get("/api/payments/periods", limit=_CLOSINGS),
     )
     end = {"as_of": rolled["through_on"], "basis": "posted", **known}
@@ -59,7 +58,7 @@ async def books(visit: Visit) -> Response:
         ledger=await visit.get("/api/payments/trial-balance", **end),
         closings=closings["items"],
         columns=COLUMNS,
-        wanted={"period": period, **known},
+        wanted={"period": rolled["period"], **known},
         end=end,
         party_name=party_name,
     )
@@ -69,13 +68,8 @@ def _asked(visit: Visit, *names: str) -> dict[str, str]:
     return {name: value for name in names if (value := visit.asked(name))}
 
 
-async def _period(visit: Visit) -> str:
-    """That is asked for; otherwise the month of the business's today."""
-    return visit.asked("period") or (await visit.get("/api/payments/trial-balance"))["as_of"][:7]
-
-
 async def roll_forward_file(visit: Visit) -> Response:
-    wanted = {"period": await _period(visit), **_asked(visit, "known_at")}
+    wanted = _asked(visit, "period", "known_at")
     return await table_file(visit, "roll-forward", "/api/payments/roll-forward", wanted, _ROLL_FORWARD)
 
 

@@ -12,9 +12,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Literal, TypeAlias
 
+from services.payments.domain.days import happened_at
 from services.payments.domain.deposit.commands import RecordDeposit
 from services.payments.domain.deposit.decider import Deposit
 from services.payments.domain.errors import DepositAlreadyRecorded
@@ -123,7 +124,7 @@ class BankFiles:
         own = replace(
             cause,
             command_id=derived_id(cause.command_id, "deposit", credit.record),
-            occurred_at=self._happened_at(credit.deposited_on),
+            occurred_at=happened_at(credit.deposited_on, self._clock.now()),
         )
         if deposit_id := _deposit_id(credit):
             command = RecordDeposit(
@@ -173,9 +174,6 @@ class BankFiles:
         if state.is_reconciled:
             return "matched"
         return "waits" if state.expected is None else "differs"
-
-    def _happened_at(self, day: date) -> datetime:
-        return min(self._clock.now(), datetime.combine(day, time.min, UTC))
 
 
 def _deposit_id(credit: Credit) -> str:

@@ -9,9 +9,10 @@ Source: ASC X12N 005010X221A1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 
+from services.payments.domain.days import start_of
 from services.payments.domain.remittance.commands import ProviderAdjustmentTold
 from shared.codecs.x12.elements import Adjustment as CasTriplet
 from shared.codecs.x12.elements import Dated, Party, Procedure, Reference
@@ -66,7 +67,7 @@ def as_835(paper: PaperRemittance) -> bytes:
             envelope=Envelope(
                 sender_id=_NOBODY,
                 receiver_id=_NOBODY,
-                written_at=datetime.combine(paper.payment_on, time.min, UTC),
+                written_at=start_of(paper.payment_on),
                 interchange_control_number="000000001",
                 group_control_number="1",
                 application_sender=_NOBODY,

@@ -10,10 +10,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
 from typing import Literal
 
 from services.payments.adapters.x12_remittance import RemittanceRead, read_remittances
+from services.payments.domain.days import happened_at
 from services.payments.domain.remittance.commands import HoldReusedTrace, ReceiveRemittance, RemittanceTold
 from shared.events.payments import ClaimAnswer, RemittanceHeld, RemittanceReceived
 from shared.events.values import DocumentReference, Finding
@@ -88,7 +88,8 @@ class RemittanceFiles:
 
     async def _receive(self, read: RemittanceRead, cause: Cause, index: int) -> Received:
         told = read.told
-        own = replace(cause, command_id=derived_id(cause.command_id, "835", index), occurred_at=self._paid_at(told))
+        paid_at = happened_at(told.payment_on, self._clock.now())
+        own = replace(cause, command_id=derived_id(cause.command_id, "835", index), occurred_at=paid_at)
         try:
             outcome = await self._commands.handle(
                 self._remittances, told.remittance_id, ReceiveRemittance(told=told), own
@@ -118,10 +119,6 @@ class RemittanceFiles:
     async def _is_received(self, tenant: str, told: RemittanceTold) -> bool:
         state = await self._commands.state(self._remittances, tenant, told.remittance_id)
         return bool(state.is_received)
-
-    def _paid_at(self, told: RemittanceTold) -> datetime:
-        """The payment's day is when it happened; an 835 that comes before its money happens now."""
-        return min(self._clock.now(), datetime.combine(told.payment_on, time.min, UTC))
 
     async def _remittances_in(self, tenant: str, document_id: str) -> Sequence[RemittanceRead]:
         """A file with many 835s is read for each of them, so the last ones are remembered."""

@@ -7,8 +7,9 @@ and stay what they are: see docs/adr/0010.
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path
@@ -28,7 +29,7 @@ from shared.runtime.queries import ReadDatabase, desc, page, row, rows, value
 from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
 
 SERVICE = "payments"
-DEPOSIT_DIFFERS = "deposit-differs"
+_NAMED_MAX = 100  # obstacles of one rule
 _LOOKED_AT = (
     POSTINGS,
     remittances.projection.name,
@@ -53,6 +54,7 @@ class _Found(NamedTuple):
     known_until: datetime
     figures: Figures
     obstacles: tuple[Obstacle, ...]
+    accepted: tuple[str, ...]  # deposits that differ and may
 
 
 def router(commands: Commands, reads: ReadDatabase, clock: Clock, books: Aggregate) -> APIRouter:
@@ -98,21 +100,17 @@ def router(commands: Commands, reads: ReadDatabase, clock: Clock, books: Aggrega
         """
         days, ledger = period_named(period), await ledger_of(cause.tenant)
         if ledger.is_closed(days.through_on):  # its figures stand: there is nothing to look at
-            found = _Found(clock.now(), Figures(entries=0, receivable_cents=0, cash_cents=0), ())
+            found = _Found(clock.now(), Figures(entries=0, receivable_cents=0, cash_cents=0), (), ())
         else:
-            found = await _looked_at(reads, cause.tenant, days, ledger)
-        differing = {each.where for each in found.obstacles if each.rule == DEPOSIT_DIFFERS}
-        accepted = tuple(sorted(differing & set(body.accept_deposits)))
+            found = await _looked_at(reads, cause.tenant, days, ledger, body.accept_deposits)
         command = ClosePeriod(
             period=days,
             seen=len(ledger.steps),
             today=clock.now().date(),
             known_until=found.known_until,
             figures=found.figures,
-            obstacles=tuple(
-                each for each in found.obstacles if each.rule != DEPOSIT_DIFFERS or each.where not in accepted
-            ),
-            accepted=accepted,
+            obstacles=found.obstacles,
+            accepted=found.accepted,
             closed_by=cause.actor,
         )
         return done(await commands.handle(books, LEDGER, command, cause), SERVICE)
@@ -128,7 +126,9 @@ def router(commands: Commands, reads: ReadDatabase, clock: Clock, books: Aggrega
     return routes
 
 
-async def _looked_at(reads: ReadDatabase, tenant: str, period: Period, ledger: Books) -> _Found:
+async def _looked_at(
+    reads: ReadDatabase, tenant: str, period: Period, ledger: Books, accepted: Sequence[str] = ()
+) -> _Found:
     """What the rows say when they are certainly complete. Raises NotYet, NotKnownYet."""
     for reader in _LOOKED_AT:
         await reads.wait_for_all(reader, SERVICE, within_seconds=_CATCH_UP_SECONDS)
@@ -139,7 +139,7 @@ async def _looked_at(reads: ReadDatabase, tenant: str, period: Period, ledger: B
             newest = await value(connection, postings.last_recorded(period.through_on))
             last = ledger.steps[-1].known_until if ledger.steps else None
             if sure > NEVER and (newest is None or newest <= sure) and (last is None or last < sure):
-                return await _found(reads, connection, period, ledger, sure)
+                return await _found(reads, connection, period, ledger, sure, accepted)
         if asyncio.get_running_loop().time() > give_up_at:
             raise NotKnownYet(
                 "something was recorded this moment: try again in a few seconds", known_until=sure.isoformat()
@@ -148,7 +148,12 @@ async def _looked_at(reads: ReadDatabase, tenant: str, period: Period, ledger: B
 
 
 async def _found(
-    reads: ReadDatabase, connection: AsyncConnection, period: Period, ledger: Books, known_until: datetime
+    reads: ReadDatabase,
+    connection: AsyncConnection,
+    period: Period,
+    ledger: Books,
+    known_until: datetime,
+    accepted: Sequence[str],
 ) -> _Found:
     through_on, after = period.through_on, ledger.closed_through
     figures = await row(
@@ -157,8 +162,8 @@ async def _found(
     assert figures is not None
     obstacles = [Obstacle("ledger-not-zero", "books", figures["total_cents"])] if figures["total_cents"] else []
 
-    async def look(rule: str, statement: sa.Executable, cents: str, *where: str) -> None:
-        for each in await rows(connection, statement):
+    async def look(rule: str, statement: sa.Select[*tuple[Any, ...]], cents: str, *where: str) -> None:
+        for each in await rows(connection, statement.limit(_NAMED_MAX)):
             obstacles.append(Obstacle(rule, "/".join(str(each[name]) for name in where), each[cents]))
 
     unbalanced = postings.unbalanced(after=after, through_on=through_on)
@@ -168,7 +173,9 @@ async def _found(
     on_their_way = patient_payments.on_their_way(through_on=through_on)
     await look("payment-on-its-way", on_their_way, "cents", "payment_id", "account_id")
     differing = deposits.differing(after=after, through_on=through_on)
-    await look(DEPOSIT_DIFFERS, differing, "cents", "deposit_id")
+    deposit_id = deposits.deposits.c.deposit_id
+    await look("deposit-differs", differing.where(deposit_id.not_in(accepted)), "cents", "deposit_id")
+    let_stand = await rows(connection, differing.where(deposit_id.in_(accepted)))
     obstacles += [Obstacle("posting-parked", stream, 0) for stream in await reads.parked(connection, POSTINGS)]
     return _Found(
         known_until=known_until,
@@ -176,4 +183,5 @@ async def _found(
             entries=figures["entries"], receivable_cents=figures["receivable_cents"], cash_cents=figures["cash_cents"]
         ),
         obstacles=tuple(obstacles),
+        accepted=tuple(each["deposit_id"] for each in let_stand),
     )

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -18,6 +18,7 @@ from services.payments.api.bodies import (
     RefundUnappliedBody,
 )
 from services.payments.domain.books.state import LEDGER, Books
+from services.payments.domain.days import start_of
 from services.payments.domain.deposit.commands import RecordDeposit
 from services.payments.domain.patient_account.commands import (
     AccountDue,
@@ -61,7 +62,7 @@ def router(
 
     def happened(cause: Cause, day: date) -> Cause:
         """An earlier day is when it happened; today is now."""
-        return cause if day >= clock.now().date() else replace(cause, occurred_at=datetime.combine(day, time.min, UTC))
+        return cause if day >= clock.now().date() else replace(cause, occurred_at=start_of(day))
 
     async def names_of(tenant: str, patient_id: str) -> list[str]:
         async with reads.read(tenant) as connection:

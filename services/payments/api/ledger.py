@@ -25,7 +25,8 @@ from services.payments.api.bodies import (
 from services.payments.api.moments import BOOKS, POSTINGS, Moment, Moments
 from services.payments.domain.books.period import period_named
 from services.payments.domain.books.roll_forward import Part, rolled_forward
-from services.payments.domain.books.state import ONE_DAY, Books
+from services.payments.domain.books.state import Books
+from services.payments.domain.days import ONE_DAY
 from services.payments.domain.ledger import Movement
 from services.payments.projections import postings
 from services.payments.projections.postings import Clocks, InBooks
@@ -34,7 +35,9 @@ from shared.runtime.queries import ReadDatabase, Slice, asc, page, rows
 from shared.runtime.web import After, Caller, Cursor, Limit, Page, caller
 
 Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
-PeriodName = Annotated[str, Query(max_length=10, description="A day (2026-06-30) or a month (2026-06).")]
+PeriodName = Annotated[
+    str | None, Query(max_length=10, description="A day (2026-06-30) or a month (2026-06); absent: this month.")
+]
 Of = Annotated[str | None, Query(max_length=200)]
 
 
@@ -72,13 +75,13 @@ def router(reads: ReadDatabase, moments: Moments) -> APIRouter:
 
     @routes.get("/roll-forward")
     async def read_roll_forward(
-        who: Reader, period: PeriodName, known_at: Moment = None, after: After = None
+        who: Reader, period: PeriodName = None, known_at: Moment = None, after: After = None
     ) -> RollForward:
         """The receivables of each party from the beginning of a period to its end, by what moved them, as the books have it.
 
         What a figure is the sum of: `/postings` with the period, the party and the movement.
         """
-        days = period_named(period)
+        days = period_named(period or moments.clock.now().strftime("%Y-%m"))
         closing = await moments.in_books(who, days.through_on, known_at, after)
         opening = InBooks(through_on=days.from_on - ONE_DAY, known_at=closing.known_at, books=closing.books)
         async with reads.read(who.tenant) as connection:

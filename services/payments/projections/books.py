@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.payments.domain.books.state import ONE_DAY, Books, Closed, Step
+from services.payments.domain.books.state import Books, Step
+from services.payments.domain.days import ONE_DAY
 from shared.events.envelope import Recorded
 from shared.events.payments import BooksEvent, PeriodClosed, PeriodReopened
 from shared.runtime.projection import Change, Projection, Put
@@ -88,11 +89,8 @@ def every() -> sa.Select[Any]:
 
 def books_of(found: Sequence[sa.RowMapping]) -> Books:
     """The books that these rows lead to."""
-    closed: list[Closed] = []
+    books = Books()
     for each in found:
-        if each["kind"] == "closed":
-            closed.append(Closed(each["period"], each["through_on"]))
-        else:
-            closed = [one for one in closed if one.through_on <= each["through_on"]]
-    steps = tuple(Step(each["known_until"], each["through_on"]) for each in found)
-    return Books(steps=steps, closed=tuple(closed))
+        step = Step(each["known_until"], each["through_on"])
+        books = books.closed_with(each["period"], step) if each["kind"] == "closed" else books.reopened(step)
+    return books

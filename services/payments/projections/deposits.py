@@ -21,7 +21,6 @@ from shared.events.payments import (
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
-_NAMED_MAX = 100
 
 deposits = sa.Table(
     "deposits",
@@ -166,6 +165,5 @@ def differing(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any, 
         sa.select(deposits.c.deposit_id, cents.label("cents"))
         .where(cents != 0, deposits.c.deposited_on <= through_on)
         .order_by(deposits.c.deposit_id)
-        .limit(_NAMED_MAX)
     )
     return statement if after is None else statement.where(deposits.c.deposited_on > after)

@@ -21,7 +21,6 @@ from shared.runtime.merged_patients import merged, merged_patients_table, regist
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()
-_NAMED_MAX = 100
 
 
 def _cents(name: str) -> sa.Column[int]:
@@ -140,7 +139,6 @@ def on_their_way(*, through_on: date) -> sa.Select[*tuple[Any, ...]]:
         .select_from(each.join(payment, same))
         .where(cents != 0, payment.c.received_on <= through_on)
         .order_by(each.c.payment_id, each.c.allocation)
-        .limit(_NAMED_MAX)
     )
 
 

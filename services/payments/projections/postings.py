@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 import sqlalchemy as sa
 
 from services.payments.domain.books.state import Books
+from services.payments.domain.days import ONE_DAY, start_of
 from services.payments.domain.ledger import CASH, Movement, counterparts, movement_of
 from services.payments.projections.bills import bills
 from services.payments.projections.claim_accounts import account_payers
@@ -30,7 +31,6 @@ from shared.events.payments import (
 from shared.runtime.projection import Change, Projection, Put
 
 RECEIVABLE = "receivable:"
-_NAMED_MAX = 100
 metadata = sa.MetaData()
 
 postings = sa.Table(
@@ -130,17 +130,13 @@ class InBooks:
             for shut in self.books.shut(self.through_on)
         ]
         return sa.and_(
-            postings.c.occurred_at < start_of(self.through_on + timedelta(days=1)),
+            postings.c.occurred_at < start_of(self.through_on + ONE_DAY),
             recorded <= self.known_at,
             sa.not_(sa.or_(sa.false(), *too_late)),
         )
 
 
 Basis: TypeAlias = Clocks | InBooks
-
-
-def start_of(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 def balances(clocks: Clocks) -> sa.Select[Any]:
@@ -214,7 +210,7 @@ def every(
     if behind is not None:
         statement = statement.where(sa.not_(behind.holds()))
     if late_before is not None:
-        statement = statement.where(_happened_by(late_before - timedelta(days=1)))
+        statement = statement.where(_happened_by(late_before - ONE_DAY))
     wanted = {"ledger": ledger, "party": party, "movement": movement, "account_id": account_id}
     for column, value in wanted.items():
         if value is not None:
@@ -242,7 +238,6 @@ def unbalanced(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any,
         .group_by(postings.c.stream, postings.c.event_id)
         .having(cents != 0)
         .order_by(postings.c.stream, postings.c.event_id)
-        .limit(_NAMED_MAX)
     )
     return statement if after is None else statement.where(sa.not_(_happened_by(after)))
 
@@ -253,7 +248,7 @@ def last_recorded(through_on: date) -> sa.Select[*tuple[Any, ...]]:
 
 
 def _happened_by(day: date) -> sa.ColumnElement[bool]:
-    return postings.c.occurred_at < start_of(day + timedelta(days=1))
+    return postings.c.occurred_at < start_of(day + ONE_DAY)
 
 
 def _sum(cents: sa.ColumnElement[int], of: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[int]:

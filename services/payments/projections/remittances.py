@@ -31,7 +31,6 @@ from shared.events.values import DocumentReference, Finding
 from shared.runtime.projection import Change, Projection, Put, Remove
 
 metadata = sa.MetaData()
-_NAMED_MAX = 100
 
 
 def _cents(name: str) -> sa.Column[int]:
@@ -264,7 +263,6 @@ def unanswered(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any,
         sa.select(remittances.c.remittance_id, remittances.c.payment_cents)
         .where(remittances.c.status == "received", day <= through_on)
         .order_by(remittances.c.remittance_id)
-        .limit(_NAMED_MAX)
     )
     return statement if after is None else statement.where(day > after)
 

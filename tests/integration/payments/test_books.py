@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
+from services.payments.api import books as books_api
 from services.payments.main import build
 from shared.kernel.identifiers import account_id_of, claim_id_of
 from shared.runtime.clock import FileClock
@@ -313,6 +314,28 @@ async def test_closing_is_refused_with_everything_that_makes_a_day_wrong(office:
     late = {**bank, "trace_number": "TRACE9", "deposited_on": "2026-03-31"}
     assert (await office.ask("POST", "/deposits", late, status=409))["code"] == "day-is-closed"
     await office.ask("POST", "/deposits", {**late, "late_entry": True})
+
+
+@pytest.mark.asyncio
+async def test_what_was_accepted_makes_room_for_what_was_not_named_before(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books_api, "_NAMED_MAX", 1)
+    for deposit_id in ("deposit-1", "deposit-2"):
+        await office.spoil(
+            "insert into deposits (tenant, deposit_id, expected_cents, deposited_cents, deposited_on)"
+            " values (:tenant, :deposit_id, 8000, 7900, '2026-03-06')",
+            tenant=TENANT,
+            deposit_id=deposit_id,
+        )
+    await office.until(4, 2)
+    first = await office.close("2026-03", status=409)
+    assert first["facts"]["obstacle_1"] == "deposit-differs: deposit-1 (-100 cents)"
+    second = await office.close("2026-03", status=409, accept=("deposit-1", "deposit-of-nobody"))
+    assert second["facts"]["obstacle_1"] == "deposit-differs: deposit-2 (-100 cents)"
+    await office.close("2026-03", accept=("deposit-1", "deposit-2", "deposit-of-nobody"))
+    [closing] = (await office.ask("GET", "/periods"))["items"]
+    assert closing["accepted"] == ["deposit-1", "deposit-2"]
 
 
 @pytest.mark.asyncio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared.events.envelope import Recorded
 from shared.events.platform import ReactionRefused
 from shared.kernel.errors import Conflict
 from shared.runtime.command import Aggregate, Cause, Commands, Outcome
+from shared.runtime.feed import Page, Partition
 from shared.runtime.parked import ParkedDesk, ReplayFailed
 from shared.runtime.policy import Policy, Reaction
 from shared.runtime.policy_runner import PolicySink, command_id_of
@@ -162,3 +164,30 @@ async def test_a_parked_stream_is_replayed_in_order_once_the_policy_is_put_right
     assert await desk.replay("clinic", NAME, SERVICE, "account/A") == 2
     assert [one.event.cents for one in await events_of(service, "mirror-A")] == [2, 3]
     assert await desk.keys("clinic") == []
+
+
+@pytest.mark.asyncio
+async def test_a_reader_that_is_ended_while_it_reads_ahead_ends_what_it_takes_in(service: SmallService) -> None:
+    """Whatever the policy waits for may have ended before it, so it would wait for ever."""
+    for cents in (1, 2):
+        await service.say("A", Charged(cents=cents))
+    readers, reads_ahead = service.readers(), asyncio.Event()
+    read = readers.feed.read
+
+    async def read_first_page(partition: Partition, cursor: str | None, limit: int, wait_seconds: float = 0.0) -> Page:
+        if cursor is not None:
+            reads_ahead.set()
+            await asyncio.Event().wait()
+        return await read(partition, cursor, limit, wait_seconds)
+
+    async def wait_for_ever(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        raise TimeoutError("what this waits for has ended")
+
+    readers.feed.read = read_first_page  # type: ignore[method-assign]
+    sink = PolicySink(Policy(name=NAME, reads=POLICY.reads, react=wait_for_ever), CODEC, service.commands)
+    [reader] = await readers.of(NAME, POLICY.reads, lambda partition: sink, page_events=1)
+    running = asyncio.create_task(reader.run())
+    await asyncio.wait_for(reads_ahead.wait(), 10)
+    running.cancel()
+    ended, _ = await asyncio.wait([running], timeout=10)
+    assert ended == {running}

@@ -60,7 +60,7 @@ async def opened(world: World, role: str) -> str:
 async def test_the_month_of_today_is_shown_with_its_trial_balance_and_what_was_closed(world: World) -> None:
     page = await opened(world, "manager")
     asked = [(each.path, each.query) for each in world.asked if each.path.startswith("/api/payments/")]
-    assert ("/api/payments/roll-forward", {"period": "2026-04"}) in asked
+    assert ("/api/payments/roll-forward", {}) in asked
     assert ("/api/payments/trial-balance", {"as_of": "2026-04-30", "basis": "posted"}) in asked
     assert "Receivables from 2026-04-01 to 2026-04-30" in page
     assert "movement=patient-payments" in page
@@ -79,13 +79,6 @@ async def test_a_figure_and_the_reports_leave_as_files(world: World) -> None:
     assert "PaymentApplied" in behind.text
     [asked] = [each for each in world.asked if each.path == "/api/payments/postings"]
     assert asked.query == {"period": "2026-04", "party": "patient", "is_late": "true", "limit": "500"}
-
-
-async def test_the_roll_forward_that_names_no_period_is_of_this_month(world: World) -> None:
-    await opened(world, "poster")
-    assert (await world.browser.get("/books/roll-forward")).status_code == 200
-    asked = [each.query["period"] for each in world.asked if each.path == "/api/payments/roll-forward"]
-    assert asked == ["2026-04", "2026-04"]
 
 
 async def test_who_does_not_read_the_ledger_has_no_books(world: World) -> None:

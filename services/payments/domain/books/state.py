@@ -10,13 +10,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple, assert_never
 
+from services.payments.domain.days import ONE_DAY
 from shared.events.payments import BooksEvent, PeriodClosed, PeriodReopened
 
 LEDGER = "ledger"  # key of the one stream of books that a tenant has
-ONE_DAY = timedelta(days=1)
 
 
 class Step(NamedTuple):
@@ -61,6 +61,14 @@ class Books:
         """The period with which a closed day was closed; empty when the books were reopened behind it."""
         return next((each.period for each in self.closed if day <= each.through_on), "")
 
+    def closed_with(self, period: str, step: Step) -> Books:
+        closed = Closed(period, step.through_on)
+        return replace(self, steps=(*self.steps, step), closed=(*self.closed, closed))
+
+    def reopened(self, step: Step) -> Books:
+        closed = tuple(each for each in self.closed if each.through_on <= step.through_on)
+        return replace(self, steps=(*self.steps, step), closed=closed)
+
     def posted_on(self, happened_on: date, recorded_at: datetime) -> date:
         """The day of the books on which an entry stands."""
         place = bisect_left(self.steps, recorded_at, key=lambda step: step.known_until)
@@ -83,17 +91,8 @@ class Books:
 def evolve(books: Books, event: BooksEvent) -> Books:
     match event:
         case PeriodClosed():
-            return replace(
-                books,
-                steps=(*books.steps, Step(event.known_until, event.through_on)),
-                closed=(*books.closed, Closed(event.period, event.through_on)),
-            )
+            return books.closed_with(event.period, Step(event.known_until, event.through_on))
         case PeriodReopened():
-            through_on = event.from_on - ONE_DAY
-            return replace(
-                books,
-                steps=(*books.steps, Step(event.known_until, through_on)),
-                closed=tuple(each for each in books.closed if each.through_on <= through_on),
-            )
+            return books.reopened(Step(event.known_until, event.from_on - ONE_DAY))
         case _:
             assert_never(event)
