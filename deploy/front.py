@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import httpx
+from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
@@ -235,7 +236,7 @@ class Quietness:
             try:
                 async with asyncio.timeout(_HEAD_SECONDS):
                     heads.append(await self._platform.feed.covering(service, None))
-            except TimeoutError:
+            except (TimeoutError, KafkaError):
                 raise _NotPublished(service) from None
         return heads
 

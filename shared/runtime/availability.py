@@ -27,6 +27,12 @@ class StoreUnavailable(Unavailable):
     code = "store-unavailable"
 
 
+class LogUnavailable(Unavailable):
+    """The brokers that carry the log do not answer; what was committed is in the stores, and comes when they do."""
+
+    code = "log-unavailable"
+
+
 class VaultUnavailable(Unavailable):
     code = "vault-unavailable"
 

@@ -22,6 +22,7 @@ from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.evidence.keys import load_signing_keys
 from shared.runtime.evidence.places import place_of
 from shared.runtime.evidence.sealer import Sealer
+from shared.runtime.faults import Pause, is_worth_retrying
 from shared.runtime.feed import Partition
 from shared.runtime.handler import CommandHandler
 from shared.runtime.held import Keeper
@@ -97,7 +98,7 @@ class Host:
         self.sealer = Sealer(name, pool=pool, store=self.store_feed, place=self.place, settings=platform.settings)
         heads = Task(name=f"{name}.heads", step=self.sealer.step, every_seconds=HEADS_POLL_SECONDS)
         self._tasks = [self._task(task) for task in (*parts.tasks, heads)]
-        self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads
+        self._names: dict[str, frozenset[str]] = {}  # reader -> services it reads, once all are known
         self._desk = self._parked_desk()
         self._rebuilder = Rebuilder(feed=platform.feed, codec=codec, owner_dsn=platform.settings.dsn(name, "owner"))
         self.app = self._application()
@@ -106,7 +107,7 @@ class Host:
 
     async def run(self) -> None:
         """Until cancelled. What fails is logged and tried again; only a bug ends it."""
-        readers = await self._all_readers()
+        readers = await self._patiently_all_readers()
         if self._platform.settings.feed == "kafka":
             readers.append(self._relay())
         await lasting(
@@ -144,17 +145,31 @@ class Host:
             broker=broker_of(self._platform.settings),
         )
 
+    async def _patiently_all_readers(self) -> list[Reader]:
+        """Once the partitions of every service's log are known; brokers may be down when this process starts."""
+        pause = Pause()
+        while True:
+            try:
+                return await self._all_readers()
+            except Exception as error:
+                if not is_worth_retrying(error):
+                    raise
+                _log.warning("logs cannot be found yet", extra={"service": self.name, "error": type(error).__name__})
+                await pause.rest()
+
     async def _all_readers(self) -> list[Reader]:
         readers: list[Reader] = []
+        names: dict[str, frozenset[str]] = {}
         for projection in self.projections:
             readers += await self._readers.for_projection(projection)
-            self._names[projection.name] = frozenset(projection.reads)
+            names[projection.name] = frozenset(projection.reads)
         for policy in self.parts.policies:
             readers += await self._readers.for_policy(policy, self._commands)
-            self._names[policy.name] = frozenset(policy.reads)
+            names[policy.name] = frozenset(policy.reads)
         for timers in self.parts.timers:
             readers += await self._readers.for_timers(timers)
-            self._names[timers.name] = frozenset(timers.reads)
+            names[timers.name] = frozenset(timers.reads)
+        self._names = names
         return readers
 
     def _task(self, task: Task) -> TaskRunner:

@@ -11,13 +11,14 @@ somewhere before it. All ends are those of committed transactions (the last stab
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,6 +26,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.events.envelope import START, Position, Stored
 from shared.runtime.broker import Broker
+from shared.runtime.deadlines import within
 from shared.runtime.faults import end_if_cancelled
 from shared.runtime.feed import Kept, Partition
 from shared.runtime.lasting import lasting
@@ -32,12 +34,18 @@ from shared.runtime.records import epochs_of, generation_of, stored_of
 
 KEPT_RECORDS = 2_000  # of each partition
 READ_SECONDS = 10.0  # how long a page further back may take to come
+FOLLOW_SECONDS = 60.0  # how long the topics of a service may take to be found, or made
+STANDS_SECONDS = 30.0  # after which a consumer that brings nothing of what is there is replaced
+_ANSWER_SECONDS = 45.0  # how long a consumer may take for anything: longer than it gives each of its requests
+_FAREWELL_SECONDS = 5.0  # how long one may take to end
 CONSUMERS_MAX = 4  # for readers further back
 _KEPT_WATERMARKS = 8
 _PAUSE_SECONDS = 0.5  # before the topics are read again
 _BACK = 16  # offsets before the end at which the search for the last record begins
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class LogRecord(NamedTuple):
@@ -76,6 +84,8 @@ class PartitionLog:
         self.service = service
         self.low = self.next = start
         self.last = last
+        self.end = start  # up to where it is known to be committed
+        self.moved_at = time.monotonic()  # when it last went on, or had nowhere to go
         self.generation = 0
         self._records: deque[LogRecord] = deque()
         self._changed = asyncio.Event()
@@ -85,9 +95,21 @@ class PartitionLog:
         for record in log_records(self.service, (record for record in records if record.offset >= self.next)):
             self._add(record)
         self.next = max(self.next, next_offset)
+        self.moved_at = time.monotonic()
         while len(self._records) > KEPT_RECORDS:
             self.low = self._records.popleft().offset + 1
         self._tell()
+
+    def ends_at(self, end: int) -> None:
+        """Note up to where the partition is committed."""
+        if self.next >= self.end:
+            self.moved_at = time.monotonic()
+        self.end = end
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is more, and has been for a while, and nothing of it came."""
+        return self.next < self.end and time.monotonic() - self.moved_at > STANDS_SECONDS
 
     def restart(self, offset: int) -> None:
         """The topic was replaced: nothing of what is kept is in it."""
@@ -119,27 +141,36 @@ class PartitionLog:
         self._changed = asyncio.Event()
 
 
+class Stands(Exception):
+    """A consumer brings nothing, and there is something: it has stopped working inside."""
+
+
 class Tail:
-    """Follows the ends of the topics of every service that is read in this process."""
+    """Follows the ends of the topics of every service that is read in this process.
+
+    Whoever asks may give up waiting; what was begun for them goes on for the next one. A consumer that fails, or that brings nothing
+    where there is something, is replaced by another one, which goes on behind what is kept.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._consumer: AIOKafkaConsumer | None = None
+        self._is_broken = False  # the consumer
         self._logs: dict[TopicPartition, PartitionLog] = {}
         self._partitions: dict[str, tuple[Partition, ...]] = {}
         self._watermarks: dict[str, deque[_Watermark]] = {}
         self._watermark_offsets: dict[TopicPartition, int] = {}
         self._services: dict[str, str] = {}  # by topic of watermarks
-        self._following = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()  # to change what is followed, and by which consumer
+        self._followings: dict[str, asyncio.Task[None]] = {}  # by service
+        self._reading: asyncio.Task[None] | None = None
         self._reading_ends: asyncio.Task[Mapping[TopicPartition, int]] | None = None
+        self._farewells: set[asyncio.Task[None]] = set()  # of consumers that were replaced
 
     async def partitions(self, service: str) -> tuple[Partition, ...]:
         """The partitions of a service's topic, which is made if it is missing, and is followed from now on."""
-        async with self._following:
-            if service not in self._partitions:
-                await self._broker.ensure_topics(service)
-                await self._follow(service)
+        while service not in self._partitions:
+            await asyncio.shield(self._following(service))
         return self._partitions[service]
 
     def log(self, partition: Partition) -> PartitionLog:
@@ -155,7 +186,7 @@ class Tail:
         if self._reading_ends is not None:
             await asyncio.wait([self._reading_ends])
         if self._reading_ends is None or self._reading_ends.done():
-            self._reading_ends = asyncio.create_task(self._read_ends(), name="ends of topics")
+            self._reading_ends = _begun("ends of topics", self._read_ends())
         return await asyncio.shield(self._reading_ends)
 
     def watermark(self, partition: Partition, offset: int) -> datetime | None:
@@ -165,72 +196,112 @@ class Tail:
         return reached[-1] if reached else None
 
     async def close(self) -> None:
-        for task in (self._task, self._reading_ends):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        begun = (self._reading, self._reading_ends, *self._followings.values(), *self._farewells)
+        tasks = [task for task in begun if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._consumer is not None:
-            await self._consumer.stop()
+            await _leave(self._consumer)
+
+    def _following(self, service: str) -> asyncio.Task[None]:
+        task = self._followings.get(service)
+        if task is None or task.done():
+            task = self._followings[service] = _begun(f"topics of {service}", self._follow(service))
+        return task
 
     async def _follow(self, service: str) -> None:
+        async with self._turn:
+            partitions = await within(FOLLOW_SECONDS, self._found(service), what=f"topics of {service}")
+            await self._assign()
+            self._partitions[service] = partitions
+        if self._reading is None:
+            self._reading = _begun("tail of topics", lasting({"tail of topics": self._run}))
+
+    async def _found(self, service: str) -> tuple[Partition, ...]:
+        """Its partitions, with where they end and what was said of them last."""
+        await self._broker.ensure_topics(service)
         numbers = await self._broker.partition_numbers(service)
         partitions = tuple(Partition(service, number) for number in numbers)
+        said = TopicPartition(self._broker.watermarks_topic(service), 0)
         async with self._broker.consumer() as consumer:
             found = await last_records(consumer, self._broker, service, numbers)
-            said = TopicPartition(self._broker.watermarks_topic(service), 0)
             consumer.assign([said])
-            self._watermark_offsets[said] = max(0, (await consumer.end_offsets([said]))[said] - _BACK)
+            said_to = (await consumer.end_offsets([said]))[said]
         for partition in partitions:
             last = found[partition.number]
             self._logs[self.place(partition)] = PartitionLog(service, last.offset, last.position)
+        self._watermark_offsets[said] = max(0, said_to - _BACK)
         self._watermarks[service] = deque(maxlen=_KEPT_WATERMARKS)
         self._services[said.topic] = service
-        await self._assign()
-        self._partitions[service] = partitions
+        return partitions
 
     async def _assign(self) -> None:
-        consumer = self._consumer
-        if consumer is None:
-            consumer = self._broker.consumer(fetch_max_wait_ms=100)
-            await consumer.start()
-            self._consumer = consumer
+        """Let the consumer read all that is followed, from behind what is kept."""
+        if self._consumer is None:
+            self._consumer = await within(_ANSWER_SECONDS, self._started(), what="consumer of the tail")
+        consumer: Any = self._consumer
         places = self._kept()
         consumer.assign(list(places))
         for place, offset in places.items():
             consumer.seek(place, offset)
-        if self._task is None:
-            self._task = asyncio.create_task(lasting({"tail of topics": partial(self._run, consumer)}))
 
-    async def _run(self, consumer: AIOKafkaConsumer) -> None:
+    async def _started(self) -> AIOKafkaConsumer:
+        consumer = self._broker.consumer(fetch_max_wait_ms=100)
+        try:
+            await consumer.start()
+        except BaseException:
+            await _leave(consumer)
+            raise
+        return consumer
+
+    async def _run(self) -> None:
+        """Readers wait for this, so it never ends."""
         while True:
             end_if_cancelled()
             try:
-                await self._read_on(consumer)
-            except KafkaError as error:
+                await self._replace_broken()
+                await within(_ANSWER_SECONDS, self._read_on(), what="news of the topics")
+            except (KafkaError, TimeoutError, Stands) as error:
                 _log.warning("topics cannot be read", extra={"error": type(error).__name__})
-                await self._go_back(consumer)
-            except Exception:  # noqa: BLE001  readers wait for this task, so it never ends
+                await self._rest()
+            except Exception:  # noqa: BLE001  whatever it is
                 _log.exception("topics are read again from where they were kept")
-                await self._go_back(consumer)
+                await self._rest()
 
-    async def _read_on(self, consumer: AIOKafkaConsumer) -> None:
+    async def _rest(self) -> None:
+        self._is_broken = True
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _replace_broken(self) -> None:
+        """It may have gone on past what it gave out, kept or not, and nobody can look into it. Raises KafkaError, TimeoutError."""
+        if not self._is_broken:
+            return
+        async with self._turn:
+            former, self._consumer = self._consumer, None
+            self._is_broken = False
+            if former is not None:
+                farewell = _begun("farewell of a consumer", _leave_after(former, self._reading_ends))
+                self._farewells.add(farewell)
+                farewell.add_done_callback(self._farewells.discard)
+            await self._assign()
+
+    async def _read_on(self) -> None:
+        consumer = self._consumer
+        assert consumer is not None
         try:
             await self._take(consumer, await consumer.getmany(timeout_ms=100))
         except OffsetOutOfRangeError as error:
             await self._restart(consumer, list(error.args[0]))
-
-    async def _go_back(self, consumer: AIOKafkaConsumer) -> None:
-        """To behind what is kept: the consumer has gone on past what it gave out, kept or not."""
-        await asyncio.sleep(_PAUSE_SECONDS)
-        for place, offset in self._kept().items():
-            consumer.seek(place, offset)
+        if any(log.stands for log in self._logs.values()):
+            raise Stands
 
     def _kept(self) -> Mapping[TopicPartition, int]:
         """Where to read on, by topic and partition."""
         return {place: log.next for place, log in self._logs.items()} | self._watermark_offsets
 
     async def _take(self, consumer: AIOKafkaConsumer, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        for place, log in self._logs.items():
+        for place, log in list(self._logs.items()):  # another service may be followed meanwhile
             # Markers of transactions move the position, too, and come without records.
             next_offset = await consumer.position(place)
             if place in batch or next_offset > log.next:
@@ -256,7 +327,19 @@ class Tail:
                 self._watermark_offsets[place] = ends[place]
 
     async def _read_ends(self) -> Mapping[TopicPartition, int]:
-        assert self._consumer is not None
+        try:
+            ends = await within(_ANSWER_SECONDS, self._asked_ends(), what="ends of topics")
+        except BaseException:
+            self._is_broken = True
+            raise
+        for place, log in self._logs.items():
+            if place in ends:
+                log.ends_at(ends[place])
+        return ends
+
+    async def _asked_ends(self) -> Mapping[TopicPartition, int]:
+        while self._consumer is None:  # noqa: ASYNC110  it is being replaced, which ends soon or in an error
+            await asyncio.sleep(_PAUSE_SECONDS)
         ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(list(self._logs))
         return ends
 
@@ -279,30 +362,34 @@ class Behind:
     ) -> tuple[list[LogRecord], int]:
         """Up to `limit` records from an offset and before the end, and where to go on. Raises OffsetOutOfRangeError."""
         async with self._room:
-            borrowed = await self._borrow(place, offset)
+            borrowed = await within(_ANSWER_SECONDS, self._borrow(place, offset), what="consumer further back")
             try:
                 records, next_offset = await borrowed.read(place, offset, limit, end)
             except BaseException:
-                await borrowed.consumer.stop()
+                await _leave(borrowed.consumer)
                 raise
             if next_offset >= end:
-                await borrowed.consumer.stop()  # from here on the tail serves
+                await _leave(borrowed.consumer)  # from here on the tail serves
             else:
                 self._idle.append(borrowed)
         return log_records(service, records), next_offset
 
     async def close(self) -> None:
         while self._idle:
-            await self._idle.pop().consumer.stop()
+            await _leave(self._idle.pop().consumer)
 
     async def _borrow(self, place: TopicPartition, offset: int) -> _Borrowed:
         for index, idle in enumerate(self._idle):
             if (idle.place, idle.next) == (place, offset):
                 return self._idle.pop(index)
         if len(self._idle) >= CONSUMERS_MAX:
-            await self._idle.pop(0).consumer.stop()
+            await _leave(self._idle.pop(0).consumer)
         consumer = self._broker.consumer()
-        await consumer.start()
+        try:
+            await consumer.start()
+        except BaseException:
+            await _leave(consumer)
+            raise
         return _Borrowed(consumer)
 
 
@@ -326,6 +413,28 @@ class _Borrowed:
                 records += got.get(place, [])
                 self.next = await self.consumer.position(place)
         return records, self.next
+
+
+async def _leave_after(consumer: AIOKafkaConsumer, asked: asyncio.Task[Any] | None) -> None:
+    """Let go of a consumer when it has answered: one that is stopped meanwhile never does."""
+    try:
+        if asked is not None:
+            await asyncio.wait([asked])
+    finally:
+        await _leave(consumer)
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    """Let go of a consumer, in time."""
+    with contextlib.suppress(KafkaError, OSError):  # TimeoutError is one
+        await within(_FAREWELL_SECONDS, consumer.stop(), what="farewell of a consumer")
+
+
+def _begun(name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Work whose error is for whoever waits for it, and for nobody when nobody does."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
+    return task
 
 
 # --- the last record of each partition --------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from shared.events.envelope import START, Stored
 from shared.runtime import reader_metrics
 from shared.runtime.broker import Broker
 from shared.runtime.codec import EventCodec
+from shared.runtime.deadlines import within
 from shared.runtime.feed import EPOCHS, Feed, Kept, Partition, epochs_in, kept_of
 from shared.runtime.held import Held, Keeper
 from shared.runtime.kafka_log import Last, last_records
@@ -42,6 +43,7 @@ from shared.runtime.transaction import Place
 PAGE_EVENTS = 1_000
 WATERMARK_SECONDS = 1.0  # how often a quiet service says how far in time its log reaches
 PUBLISH_SECONDS = 30.0  # how long a page may stay unacknowledged
+_BEGIN_SECONDS = 120.0  # how long finding, making or replacing the topics and starting a producer may take
 _FAREWELL_SECONDS = 1.0  # how long anybody waits for a producer to end
 
 _GENERATIONS_OF_AN_EPOCH = 1_000
@@ -113,13 +115,13 @@ class RelaySink:
         self._told_at = time.monotonic()
 
     async def close(self) -> None:
-        """Let go of the producer; the next page starts another one.
-
-        What it was about to send is given up. Its end is not waited for: requests under way may take long, and the next one shuts it out.
-        """
+        """Let go of the producer; the next page starts another one."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
+        if producer is not None:
+            await self._let_go(producer)
+
+    async def _let_go(self, producer: AIOKafkaProducer) -> None:
+        """What it was about to send is given up. Its end is not waited for: requests under way may take long, and the next one shuts it out."""
         leaving = asyncio.create_task(_stop(producer), name=f"farewell of {self.service}'s producer")
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
@@ -139,17 +141,22 @@ class RelaySink:
 
     async def _ready(self, held: Held) -> AIOKafkaProducer:
         if self._producer is None:
-            await held.confirm()  # so that a relay that slept does not shut out the one that took over
-            await self._begin(held)
-            producer = self._producer = self._broker.relay_producer(self.service)
-            try:
-                async with asyncio.timeout(self._publish_seconds):
-                    await producer.start()
-            except BaseException:
-                await self.close()
-                raise
-            reader_metrics.PRODUCERS.labels(self.service).inc()
+            what = f"start of {self.service}'s producer"
+            self._producer = await within(_BEGIN_SECONDS, self._started(held), what=what)
         return self._producer
+
+    async def _started(self, held: Held) -> AIOKafkaProducer:
+        await held.confirm()  # so that a relay that slept does not shut out the one that took over
+        await self._begin(held)
+        producer = self._broker.relay_producer(self.service)
+        try:
+            async with asyncio.timeout(self._publish_seconds):
+                await producer.start()
+        except BaseException:
+            await self._let_go(producer)
+            raise
+        reader_metrics.PRODUCERS.labels(self.service).inc()
+        return producer
 
     async def _begin(self, held: Held) -> None:
         """Find out whether the topic holds what was published, and nothing else. Raises StartAgain when it does not."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from opentelemetry import context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kernel.errors import DomainError
 from shared.runtime import telemetry
-from shared.runtime.availability import StoreUnavailable, is_outage
+from shared.runtime.availability import LogUnavailable, StoreUnavailable, is_outage
 from shared.runtime.identity import Identity, InvalidToken, TokenVerifier
 from shared.runtime.web.problems import answer, refusal
 
@@ -102,6 +103,8 @@ class Recorded:
 def _confession(error: Exception) -> ASGIApp:
     if is_outage(error):
         return refusal(StoreUnavailable("a database does not answer"))
+    if isinstance(error, KafkaError):
+        return refusal(LogUnavailable("the brokers of the log do not answer"))
     return answer(500, "internal-error", "something went wrong here; the trace id finds it")
 
 

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 
 from shared.events.envelope import Stored
+from shared.runtime import kafka_log
 from shared.runtime.broker import Broker
 from shared.runtime.held import Held
 from shared.runtime.kafka_feed import KafkaFeed
@@ -120,14 +121,32 @@ async def test_who_asks_for_the_partitions_of_a_topic_that_is_being_made_waits_f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingBroker(Broker):
-    """Calls of its consumers fail once for each failure that lies here by their name."""
+    """Calls of its consumers fail once for each failure that lies here by their name. Consumers that are `silent` bring nothing."""
 
     failures: dict[str, Exception] = field(default_factory=dict)
+    silent: list[AIOKafkaConsumer] = field(default_factory=list)
+    consumers: list[AIOKafkaConsumer] = field(default_factory=list)  # that were made
+    makes: list[str] = field(default_factory=list)  # services whose topics were asked for, each taking its time
+
+    async def ensure_topics(self, service: str) -> bool:
+        self.makes.append(service)
+        await asyncio.sleep(0.5)
+        return await Broker.ensure_topics(self, service)
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
         consumer = Broker.consumer(self, **options)
+        getmany = consumer.getmany
+
+        async def getmany_or_silence(*places: Any, **told: Any) -> Any:
+            if consumer in self.silent:
+                await asyncio.sleep(0.1)
+                return {}
+            return await getmany(*places, **told)
+
+        consumer.getmany = getmany_or_silence
         for name in ("getmany", "position", "end_offsets"):
             setattr(consumer, name, self._failing(name, getattr(consumer, name)))
+        self.consumers.append(consumer)
         return consumer
 
     def _failing(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -176,6 +195,31 @@ async def test_brokers_that_go_away_while_an_offset_is_looked_for_are_waited_for
     await charge(shop, ["B", "C"])
     await publish(shop.relays[0])
     assert balances(await shop.project(feed)) == {"A": (6, 3), "B": (6, 3), "C": (6, 3)}
+
+
+@pytest.mark.asyncio
+async def test_a_consumer_that_brings_nothing_where_there_is_something_is_replaced(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_log, "STANDS_SECONDS", 1.0)
+    broker, feed = await following(shop)
+    broker.silent.extend(broker.consumers)
+    await charge(shop, ["B", "C"])
+    await publish(shop.relays[0])
+    assert balances(await shop.project(feed)) == {"A": (6, 3), "B": (6, 3), "C": (6, 3)}
+
+
+@pytest.mark.asyncio
+async def test_who_gives_up_waiting_for_partitions_leaves_the_search_to_the_next_one(shop: Shop) -> None:
+    await publish(shop.relay())
+    broker = FailingBroker(**asdict(shop.broker))
+    feed = KafkaFeed(broker)
+    shop.feeds.append(feed)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(feed.partitions(SERVICE), 0.1)
+    assert len(await feed.partitions(SERVICE)) == shop.broker.partitions
+    assert broker.makes == [SERVICE]
 
 
 @pytest.mark.asyncio

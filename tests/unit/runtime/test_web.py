@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from aiokafka.errors import KafkaConnectionError
 from fastapi import APIRouter, Depends, FastAPI, File, Form, UploadFile
 from prometheus_client import generate_latest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -77,6 +78,7 @@ FAILURES: Mapping[str, Exception] = {
     "group": ExceptionGroup(CANARY, [ValueError(CANARY)]),
     "database": asyncpg.UniqueViolationError(f"DETAIL: Key (mrn)=({CANARY}) already exists."),
     "down": ConnectionRefusedError(CANARY),
+    "brokers": KafkaConnectionError(CANARY),
 }
 
 router = APIRouter(prefix="/remittances", tags=["remittances"])
@@ -304,6 +306,7 @@ async def test_an_action_that_does_not_exist_does_not_start() -> None:
         ("group", 500, "internal-error"),
         ("database", 500, "internal-error"),
         ("down", 503, "store-unavailable"),
+        ("brokers", 503, "log-unavailable"),
     ],
 )
 async def test_a_refusal_is_a_problem_with_a_stable_code(service: Service, name: str, status: int, code: str) -> None:
@@ -559,6 +562,7 @@ async def test_logs_and_metrics_know_routes_and_not_what_was_in_them(service: Se
         "ExceptionGroup",
         "asyncpg.exceptions.UniqueViolationError",
         "ConnectionRefusedError",
+        "aiokafka.errors.KafkaConnectionError",
     }
     assert all(line["actor"] == "user:anna" for line in told_lines)
     assert CANARY not in generate_latest().decode().lower()
