@@ -197,7 +197,7 @@ class Tail:
 
     async def close(self) -> None:
         begun = (self._reading, self._reading_ends, *self._followings.values(), *self._farewells)
-        tasks = [task for task in begun if task is not None]
+        tasks: list[asyncio.Task[Any]] = [task for task in begun if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
