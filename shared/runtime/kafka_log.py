@@ -141,6 +141,15 @@ class PartitionLog:
         self._changed = asyncio.Event()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """Where the topics of a service end: the last record of each partition, and the place and end of what is said of them."""
+
+    lasts: Mapping[int, Last]
+    said: TopicPartition
+    said_to: int
+
+
 class Stands(Exception):
     """A consumer brings nothing, and there is something: it has stopped working inside."""
 
@@ -212,29 +221,27 @@ class Tail:
 
     async def _follow(self, service: str) -> None:
         async with self._turn:
-            partitions = await within(FOLLOW_SECONDS, self._found(service), what=f"topics of {service}")
+            found = await within(FOLLOW_SECONDS, self._found(service), what=f"topics of {service}")
+            self._logs |= {
+                self.place(Partition(service, number)): PartitionLog(service, last.offset, last.position)
+                for number, last in found.lasts.items()
+            }
+            self._watermark_offsets[found.said] = max(0, found.said_to - _BACK)
+            self._watermarks[service] = deque(maxlen=_KEPT_WATERMARKS)
+            self._services[found.said.topic] = service
             await self._assign()
-            self._partitions[service] = partitions
+            self._partitions[service] = tuple(Partition(service, number) for number in found.lasts)
         if self._reading is None:
             self._reading = _begun("tail of topics", lasting({"tail of topics": self._run}))
 
-    async def _found(self, service: str) -> tuple[Partition, ...]:
-        """Its partitions, with where they end and what was said of them last."""
+    async def _found(self, service: str) -> _Found:
         await self._broker.ensure_topics(service)
         numbers = await self._broker.partition_numbers(service)
-        partitions = tuple(Partition(service, number) for number in numbers)
         said = TopicPartition(self._broker.watermarks_topic(service), 0)
         async with self._broker.consumer() as consumer:
-            found = await last_records(consumer, self._broker, service, numbers)
+            lasts = await last_records(consumer, self._broker, service, numbers)
             consumer.assign([said])
-            said_to = (await consumer.end_offsets([said]))[said]
-        for partition in partitions:
-            last = found[partition.number]
-            self._logs[self.place(partition)] = PartitionLog(service, last.offset, last.position)
-        self._watermark_offsets[said] = max(0, said_to - _BACK)
-        self._watermarks[service] = deque(maxlen=_KEPT_WATERMARKS)
-        self._services[said.topic] = service
-        return partitions
+            return _Found(lasts=lasts, said=said, said_to=(await consumer.end_offsets([said]))[said])
 
     async def _assign(self) -> None:
         """Let the consumer read all that is followed, from behind what is kept."""
@@ -451,7 +458,7 @@ class Last(NamedTuple):
 async def last_records(
     consumer: AIOKafkaConsumer, broker: Broker, service: str, numbers: Sequence[int]
 ) -> Mapping[int, Last]:
-    """By partition."""
+    """By partition, in their order."""
     places = [TopicPartition(broker.events_topic(service), number) for number in numbers]
     consumer.assign(places)
     ends = await consumer.end_offsets(places)
