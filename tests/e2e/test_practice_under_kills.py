@@ -19,14 +19,14 @@ def undisturbed() -> Played:
     return played("postgres", seed=SEED)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_an_undisturbed_month_leaves_everything_in_order(undisturbed: Played) -> None:
     assert undisturbed.violations == []
     assert undisturbed.balances.keys() >= {"patient", "payer:1"}
     assert len(undisturbed.accounts) > 40
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_five_kills_on_the_postgres_feed_change_no_cent(undisturbed: Played) -> None:
     print(f"LEDGERLINE_E2E_KILL_SEED={KILL_SEED}")
     disturbed = played("postgres", seed=SEED, faults=FAULTS)
@@ -36,7 +36,7 @@ def test_five_kills_on_the_postgres_feed_change_no_cent(undisturbed: Played) -> 
     assert disturbed.accounts == undisturbed.accounts
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_five_kills_on_the_kafka_feed_change_no_cent(
     undisturbed: Played, kafka_distribution: kafka.Distribution
 ) -> None:
