@@ -274,9 +274,7 @@ class ClaimPaymentReversed(Event, frozen=True, kw_only=True):
     contractual_cents: int  # negative of what the original wrote off
     denied_cents: int  # that the original had denied
     payment_on: date
-    reason: Literal["payer", "unposted"] = (
-        "payer"  # unposted: its cash is in suspense again, by a person or to be read anew
-    )
+    reason: Literal["payer", "unposted"] = "payer"  # unposted: by us, and its cash is in suspense again
     postings: tuple[Posting, ...]
     source: DocumentReference
 
