@@ -44,8 +44,8 @@ kafka-jars: setup ## fetch Apache Kafka through Maven
 test: setup lint types ## everything that CI runs
 	$(PYTEST) $(PARALLEL) tests --ignore=tests/ui
 
-test-unit: setup ## rules, codecs, folds: no I/O
-	$(PYTEST) tests/unit tests/architecture
+test-unit: setup ## rules, codecs, folds, stories: no I/O
+	$(PYTEST) tests/unit tests/golden tests/architecture
 
 test-contracts: setup ## committed schemas and samples of old events against the code
 	$(PYTEST) tests/contracts

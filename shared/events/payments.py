@@ -259,6 +259,7 @@ class ClaimDeniedByPayer(Event, frozen=True, kw_only=True):
 class ClaimPaymentReversed(Event, frozen=True, kw_only=True):
     """An earlier answer was taken back, by the payer (CLP02 22) or by us: its mirror image, linked.
 
+    We do it when a person asks, and when an answer that it was read by is gone or came later: it is posted once more at once.
     What it had made another's share comes back as `ResponsibilityTransferred` with the reason `reversed`.
     """
 
@@ -273,7 +274,7 @@ class ClaimPaymentReversed(Event, frozen=True, kw_only=True):
     contractual_cents: int  # negative of what the original wrote off
     denied_cents: int  # that the original had denied
     payment_on: date
-    reason: Literal["payer", "unposted"] = "payer"  # unposted: by a person, and its cash is in suspense again
+    reason: Literal["payer", "unposted"] = "payer"  # unposted: by us, and its cash is in suspense again
     postings: tuple[Posting, ...]
     source: DocumentReference
 

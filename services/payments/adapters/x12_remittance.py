@@ -24,6 +24,7 @@ from shared.kernel.identifiers import account_of_claim
 
 # Counts and control numbers of the envelope: worth a look, but whether money is right is what the balance says.
 _ENVELOPE = re.compile(r"(ISA|GS|ST|SE|GE|IEA)[0-9]{2}\Z")
+CURRENCY = "USD"
 _ACCOUNT = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}\Z")
 
 
@@ -85,7 +86,7 @@ def _remittance(advice: RemittanceAdvice, document_id: str) -> RemittanceRead:
             ProviderAdjustmentTold(reason=each.reason, reference=each.reference, amount_cents=each.cents)
             for each in advice.provider_adjustments
         ),
-        findings=(*_missing(advice), *map(_finding, _problems_by_claim(advice).get(0, ()))),
+        findings=(*_missing(advice), *_foreign(advice), *map(_finding, _problems_by_claim(advice).get(0, ()))),
         document=DocumentReference(document_id=document_id, place=f"segment {advice.place.first_segment}"),
     )
     return RemittanceRead(told=told, control_number=header.control_number, advice=advice)
@@ -98,6 +99,18 @@ def _missing(advice: RemittanceAdvice) -> Iterator[Finding]:
         yield Finding(rule="trace-number-missing", place=f"{place} TRN02", message="a payment has a trace number")
     if advice.effective_on is None:
         yield Finding(rule="payment-date-missing", place=f"{place} BPR16", message="a payment has a date")
+
+
+def _foreign(advice: RemittanceAdvice) -> Iterator[Finding]:
+    """Every amount of the ledger is in US dollars, and so is an 835 that does not name a currency."""
+    for segment in advice.header.others:
+        if segment.id == "CUR" and segment[2].strip().upper() != CURRENCY:
+            yield Finding(
+                rule="currency-not-us-dollars",
+                place=f"segment {segment.number} CUR02",
+                message="a payment that is posted is in US dollars",
+                value=segment[2],
+            )
 
 
 def _problems_by_claim(advice: RemittanceAdvice) -> dict[int, list[X12Error]]:

@@ -216,6 +216,7 @@ def _reversal(event: ClaimPaymentReversed, recorded: Recorded[Any]) -> Iterator[
             "paid_cents": event.paid_cents,
             "contractual_cents": event.contractual_cents,
             "denied_cents": -event.denied_cents,
+            "findings": None,  # it may have been held before
         }
         yield _claim(event, recorded, mirror)
 
@@ -230,7 +231,7 @@ def _told(findings: tuple[Finding, ...]) -> Any:
 
 projection = Projection(
     name="payments.remittances",
-    version=3,
+    version=4,
     tables=(remittances, remittance_claims, provider_adjustments),
     reads={
         "payments": (

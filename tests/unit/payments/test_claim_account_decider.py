@@ -214,6 +214,18 @@ def test_an_adjustment_at_claim_level_reduces_what_the_lines_paid() -> None:
     assert balances(story.events) == {"charges": -100_00, "suspense": 78_40, "contractual": 21_60}
 
 
+def test_a_claim_that_the_payer_splits_is_read_part_by_part() -> None:
+    first = answer(150_00, 120_00, cas("CO", "45", 30_00))
+    second = answer(100_00, 70_00, cas("CO", "45", 20_00), cas("PR", "2", 10_00), ordinal=2)
+    story = account.when(post_charges(150_00, 100_00), note_payers(AETNA), post(first), post(second))
+    assert balances(story.events) == {
+        "charges": -250_00,
+        "suspense": 190_00,
+        "contractual": 50_00,
+        "receivable:patient": 10_00,
+    }
+
+
 def test_a_line_without_our_number_is_found_by_procedure_and_charge() -> None:
     unnumbered = AdjudicatedLine(procedure_code="99213", charged_cents=40_00, paid_cents=40_00)
     story = account.when(post_charges(60_00, 40_00), note_payers(AETNA), post(of_lines(unnumbered)))

@@ -77,7 +77,32 @@ def test_a_reversal_and_its_correction_in_either_order_leave_the_correction() ->
         ordinal=2,
     )
     expected = {"charges": -100_00, "suspense": 60_00, "contractual": 20_00, "receivable:patient": 20_00}
-    assert balances(account.when(*INSURED, post(first), post(back), post(right)).events) == expected
+    for in_order in ((back, right), (right, back)):
+        story = account.when(*INSURED, post(first), *map(post, in_order))
+        assert balances(story.events) == expected
+    correction = [event for event in story.events if isinstance(event, ClaimPaymentPosted)][-1]
+    assert (correction.remittance_id, correction.ordinal, correction.findings) == ("remittance-2", 2, ())
+
+
+def test_a_correction_that_came_before_its_reversal_is_taken_back_exactly() -> None:
+    first = of_lines(said_of("L1", 100_00, 70_00, cas("CO", "45", 20_00), cas("PR", "2", 10_00)))
+    right = of_lines(
+        said_of("L1", 100_00, 60_00, cas("CO", "45", 20_00), cas("PR", "2", 20_00)), remittance="remittance-2"
+    )
+    back = negated(first, remittance="remittance-3", ordinal=1)
+    undone = negated(right, remittance="remittance-4", ordinal=1)
+    story = account.when(*INSURED, post(first), post(right), post(back), post(undone))
+    assert balances(story.events) == {"charges": -100_00, "receivable:payer:1": 100_00}
+
+
+@pytest.mark.parametrize("how", ["payer", "person"])
+def test_of_a_claim_paid_twice_the_second_answer_stands_when_the_first_is_taken_back(how: str) -> None:
+    told = answer(100_00, 80_00, cas("CO", "45", 20_00))
+    twice = answer(100_00, 80_00, cas("CO", "45", 20_00), remittance="remittance-2")
+    by_payer = post(answer(-100_00, -80_00, cas("CO", "45", -20_00), status="22", remittance="remittance-3"))
+    by_person = ReverseClaimPayment(remittance_id="remittance-1", ordinal=1, reversed_on=PAID_ON)
+    story = account.when(*INSURED, post(told), post(twice), by_payer if how == "payer" else by_person)
+    assert balances(story.events) == {"charges": -100_00, "suspense": 80_00, "contractual": 20_00}
 
 
 def test_a_takeback_moves_the_account_once_and_the_cash_when_it_is_taken() -> None:

@@ -93,6 +93,24 @@ def test_a_secondary_before_the_primary_posts_only_its_payment() -> None:
     assert owed(account.when(*TWICE_INSURED, post(early), post(PRIMARY)).events) == {}
 
 
+def test_what_a_secondary_left_before_the_primary_spoke_is_read_when_it_has_spoken() -> None:
+    early = of_lines(
+        said_of("L1", 100_00, 7_00, cas("OA", "23", 88_00), cas("CO", "45", 1_00), cas("PR", "2", 4_00)),
+        status="2",
+        payer="77777",
+        remittance="remittance-2",
+    )
+    expected = {"charges": -100_00, "suspense": 55_00, "contractual": 41_00, "receivable:patient": 4_00}
+    for in_order in ((PRIMARY, early), (early, PRIMARY)):
+        assert balances(account.when(*TWICE_INSURED, *map(post, in_order)).events) == expected
+
+
+def test_a_stranger_among_the_payers_is_posted_with_a_warning() -> None:
+    told = answer(100_00, 80_00, cas("CO", "45", 20_00), payer="99999")
+    posted = account.when(*TWICE_INSURED, post(told)).only(ClaimPaymentPosted)
+    assert (posted.payer_rank, [each.rule for each in posted.findings]) == (1, ["payer-not-on-account"])
+
+
 def test_a_secondary_that_counts_more_than_the_primary_paid_is_posted_with_a_warning() -> None:
     told = of_lines(said_of("L1", 100_00, 5_00, cas("OA", "23", 95_00)), status="2", remittance="remittance-2")
     story = account.when(*TWICE_INSURED, post(PRIMARY), post(told))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
 from services.payments.adapters.x12_remittance import account_named_by, read_remittances
 from services.payments.domain.claim_account.answer import broken_equations
 from services.payments.domain.remittance.commands import ProviderAdjustmentTold, ReceiveRemittance
-from services.payments.domain.remittance.decider import remittance
-from shared.events.payments import RemittanceReceived
+from services.payments.domain.remittance.decider import remittance as remittance_decider
+from shared.events.payments import RemittanceHeld, RemittanceReceived
 from shared.events.values import AdjudicatedLine, Adjustment
 from shared.testing.specification import Specification
 
@@ -48,7 +50,7 @@ def test_the_worked_remittance_is_read_to_the_cent() -> None:
         ProviderAdjustmentTold(reason="L6", reference="", amount_cents=-1_25),
     )
     assert told.findings == ()
-    Specification(remittance).when(ReceiveRemittance(told=told)).only(RemittanceReceived)
+    Specification(remittance_decider).when(ReceiveRemittance(told=told)).only(RemittanceReceived)
 
 
 def test_a_claim_is_read_with_its_lines_and_every_adjustment_as_sent() -> None:
@@ -98,6 +100,16 @@ def test_a_remittance_without_a_trace_number_is_held() -> None:
     body = f"CLP*{CLAIM}*1*100*100**12*ICN1~"
     [read] = read_remittances(interchange(one_set(body, payment="100", trace="")), "d0")
     assert "trace-number-missing" in {each.rule for each in read.told.findings}
+
+
+@pytest.mark.parametrize(("currency", "rules"), [("CAD", ["currency-not-us-dollars"]), ("USD", [])])
+def test_a_payment_in_another_currency_is_held(currency: str, rules: list[str]) -> None:
+    body = one_set(f"CLP*{CLAIM}*1*100*100**12*ICN1~", payment="100").replace("~DTM*405", f"~CUR*PR*{currency}~DTM*405")
+    [read] = read_remittances(interchange(body), "d0")
+    errors = [each for each in read.told.findings if each.severity == "error"]
+    assert [each.rule for each in errors] == rules
+    events = Specification(remittance_decider).when(ReceiveRemittance(told=read.told)).events
+    assert isinstance(events[0], RemittanceHeld if rules else RemittanceReceived)
 
 
 def test_a_wrong_count_in_the_envelope_is_a_warning_because_the_balance_tells_what_is_paid() -> None:

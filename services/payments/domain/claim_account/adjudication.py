@@ -9,19 +9,21 @@ their order. An earlier payer's money is not new money: what a payer says again 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from services.payments.domain import ledger
 from services.payments.domain.claim_account.answer import adjustments_of, warning
 from services.payments.domain.claim_account.matrix import Meaning, PostingMatrix
-from services.payments.domain.claim_account.state import ClaimAccount
+from services.payments.domain.claim_account.state import ClaimAccount, PostedAnswer
 from shared.events.payments import ClaimAnswer
 from shared.events.values import AdjudicatedLine, Adjustment, Finding
 
 Outcome: TypeAlias = Literal["paid", "contractual", "share", "denied"]
 PRIOR_PAYER = ("OA", "23")
+SILENCE, COUNTS_OTHERWISE, AGAIN = "earlier-payer-silent", "earlier-payment-differs", "answered-again"
+DOUBTS = (SILENCE, COUNTS_OTHERWISE, AGAIN)  # what may be found about the order of answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +65,10 @@ def effects_of(
 ) -> list[Effect]:
     """Everything that the answer changes, given what earlier answers already did."""
     is_alone = _earlier_payer_is_silent(answer, account, rank=rank)
+    before = _answers_before(answer, account, rank=rank)
     effects: list[Effect] = []
     for part in _parts(answer, account, matrix):
-        news = () if is_alone else _what_is_new(part, account, rank=rank)
+        news = () if is_alone else _what_is_new(part, before)
         room = account.owed_by_line(ledger.payer(rank))
         effects += _laid_on_lines(part, news, room, has_next=has_next)
     return effects
@@ -74,16 +77,16 @@ def effects_of(
 def doubts_about(answer: ClaimAnswer, account: ClaimAccount, *, rank: int) -> Iterator[Finding]:
     """Warnings about the order of payers: worth a look, and posted."""
     told = sum(each.amount_cents for each in adjustments_of(answer) if (each.group, each.reason) == PRIOR_PAYER)
-    known = sum(_settled(account, rank=rank))
+    known = sum(_settled(account.answers_up_to(rank)))
     if _earlier_payer_is_silent(answer, account, rank=rank):
         message = "a later payer answered before the earlier one: only its payment is posted"
-        yield warning("earlier-payer-silent", "claim CLP02", message, answer.status)
+        yield warning(SILENCE, "claim CLP02", message, answer.status)
     elif told > known and rank > 1:
         message = f"the payer counts {told} cents of earlier payers, the account {known} cents"
-        yield warning("earlier-payment-differs", "CAS OA-23", message, str(told))
+        yield warning(COUNTS_OTHERWISE, "CAS OA-23", message, str(told))
     if any(each.rank == rank for each in account.answers.values()):
         message = "the payer answered before and did not take that answer back"
-        yield warning("answered-again", "claim CLP02", message, answer.status)
+        yield warning(AGAIN, "claim CLP02", message, answer.status)
 
 
 def _earlier_payer_is_silent(answer: ClaimAnswer, account: ClaimAccount, *, rank: int) -> bool:
@@ -140,8 +143,18 @@ def _said(adjustment: Adjustment, matrix: PostingMatrix, line_id: str = "", rema
 _MAY_BE_AN_ECHO: tuple[set[Meaning], ...] = ({"patient"}, {"denial", "transfer"}, {"contractual"})
 
 
-def _what_is_new(part: Part, account: ClaimAccount, *, rank: int) -> tuple[Said, ...]:
-    paid, contractual = _settled(account, rank=rank, line_id=part.line_id)
+def _answers_before(answer: ClaimAnswer, account: ClaimAccount, *, rank: int) -> list[PostedAnswer]:
+    """Those of which an answer may tell again. A payer may split a claim: as long as its answers together are for no more than
+    was charged, each of them is for a part of its own."""
+    known = account.answers_up_to(rank)
+    own = [each for each in known if each.rank == rank]
+    answered = answer.charged_cents + sum(each.posted.charged_cents for each in own)
+    is_part = answered <= sum(line.charged_cents for line in account.lines.values())
+    return [each for each in known if not (is_part and each.rank == rank)]
+
+
+def _what_is_new(part: Part, before: Sequence[PostedAnswer]) -> tuple[Said, ...]:
+    paid, contractual = _settled(before, line_id=part.line_id)
     echoed = sum(each.amount_cents for each in part.said if each.meaning == "information")
     told_again = max(0, paid + contractual - echoed)
     news = [each for each in part.said if each.meaning != "information"]
@@ -151,10 +164,10 @@ def _what_is_new(part: Part, account: ClaimAccount, *, rank: int) -> tuple[Said,
     return tuple(each for each in news if each.amount_cents)
 
 
-def _settled(account: ClaimAccount, *, rank: int, line_id: str = "") -> tuple[int, int]:
-    """What this payer and those before it already paid and wrote off: on one line, or on all."""
+def _settled(answers: Iterable[PostedAnswer], *, line_id: str = "") -> tuple[int, int]:
+    """What these answers already paid and wrote off: on one line, or on all."""
     paid, contractual = Counter[str](), Counter[str]()
-    for each in account.answers_up_to(rank):
+    for each in answers:
         paid.update(each.paid_by_line)
         contractual.update(each.contractual_by_line)
     if line_id:

@@ -66,6 +66,7 @@ class ReverseClaimPayment:
     remittance_id: str
     ordinal: int
     reversed_on: date
+    matrix: PostingMatrix = POSTING_MATRIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,13 @@ import msgspec
 
 from services.payments.domain import ledger
 from services.payments.domain.claim_account import decisions
-from services.payments.domain.claim_account.adjudication import Effect, doubts_about, effects_of
+from services.payments.domain.claim_account.adjudication import (
+    DOUBTS,
+    SILENCE,
+    Effect,
+    doubts_about,
+    effects_of,
+)
 from services.payments.domain.claim_account.answer import (
     FORWARDED,
     PROCESSED_AS,
@@ -52,6 +58,7 @@ from services.payments.domain.errors import (
     AnswerStillHeld,
 )
 from shared.events.payments import (
+    AccountPayer,
     ChargesPosted,
     ClaimAccountEvent,
     ClaimAnswer,
@@ -183,22 +190,30 @@ def _take(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, *, 
     if not account.has_charges:
         return [_unapplied(answer)]
     if answer.status == REVERSAL:
-        return _reverse_as_told(answer, account, cash)
+        return _reverse_as_told(answer, account, matrix, cash)
     return _post(answer, account, matrix, cash)
 
 
 def _post(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, cash: str) -> list[ClaimAccountEvent]:
     rank, doubts = _who_answered(answer, account)
+    story = _Story(account).then(_drawn_to(rank, answer, account))
+    story.then(_read(answer, story.account, matrix, cash, rank=rank, doubts=doubts))
+    waited = [each for each in account.answers.values() if each.rank > rank and SILENCE in _rules(each.posted.findings)]
+    return story.then(_read_again(waited, story.account, matrix)).events
+
+
+def _read(
+    answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, cash: str, *, rank: int, doubts: list[Finding]
+) -> Iterator[ClaimAccountEvent]:
+    """What a payer's answer does, given what those before it did."""
     next_rank = account.next_rank_after(rank)
     if not next_rank and answer.status in FORWARDED:
         next_rank = rank + 1  # The payer knows of a next one that we do not.
-        doubts.append(warning("forwarded-to-unknown-payer", "claim CLP02", "forwarded to a payer not on the account"))
-    story = _Story(account).then(_drawn_to(rank, answer, account))
-    effects = effects_of(answer, story.account, rank=rank, has_next=next_rank > 0, matrix=matrix)
-    story.then([_posted(answer, account, effects, rank, next_rank, cash, doubts, matrix)])
-    story.then(_shares(answer, account, effects, ledger.payer(rank), _party_after(next_rank)))
-    story.then(_denials(answer, account, effects, rank))
-    return story.events
+        doubts = [*doubts, warning(UNKNOWN_NEXT, "claim CLP02", "forwarded to a payer not on the account")]
+    effects = effects_of(answer, account, rank=rank, has_next=next_rank > 0, matrix=matrix)
+    yield _posted(answer, account, effects, rank, next_rank, cash, doubts, matrix)
+    yield from _shares(answer, account, effects, ledger.payer(rank), _party_after(next_rank))
+    yield from _denials(answer, account, effects, rank)
 
 
 def _who_answered(answer: ClaimAnswer, account: ClaimAccount) -> tuple[int, list[Finding]]:
@@ -211,7 +226,7 @@ def _who_answered(answer: ClaimAnswer, account: ClaimAccount) -> tuple[int, list
     silent = [each.rank for each in payers if each.rank not in answered]
     if not by_id:
         rank = told or next(iter(silent), 1)
-        if rank not in [each.rank for each in payers]:
+        if rank not in [each.rank for each in payers] or _is_stranger(answer, payers):
             doubts.append(warning("payer-not-on-account", "claim CLP02", "no such payer on the account", answer.status))
     elif told in by_id:
         rank = told
@@ -221,6 +236,11 @@ def _who_answered(answer: ClaimAnswer, account: ClaimAccount) -> tuple[int, list
             message = f"the payer says rank {told}, the account has it as {rank}"
             doubts.append(warning("payer-rank-differs", "claim CLP02", message, answer.status))
     return rank, [*doubts, *doubts_about(answer, account, rank=rank)]
+
+
+def _is_stranger(answer: ClaimAnswer, payers: Sequence[AccountPayer]) -> bool:
+    """It says who it is, and we know the number of every payer on the account: it is none of them."""
+    return bool(answer.payer_identifiers) and bool(payers) and all(each.electronic_id for each in payers)
 
 
 def _drawn_to(rank: int, answer: ClaimAnswer, account: ClaimAccount) -> Iterator[ClaimAccountEvent]:
@@ -336,6 +356,53 @@ def _total(effects: Iterable[Effect], outcome: str) -> int:
     return sum(effect.amount_cents for effect in effects if effect.outcome == outcome)
 
 
+# Reading an answer again
+
+
+UNKNOWN_NEXT = "forwarded-to-unknown-payer"
+_OF_THE_MOMENT = frozenset({*DOUBTS, UNKNOWN_NEXT})  # what is found anew when an answer is read again
+
+
+def _read_again(
+    answers: Sequence[PostedAnswer], account: ClaimAccount, matrix: PostingMatrix
+) -> Iterator[ClaimAccountEvent]:
+    """Payers' answers may come in any order. What was read by an answer that is gone, or without one that came later, is taken
+    back as a person would do it, and posted once more: so the order in which they came changes no cent."""
+    story = _Story(account)
+    for each in answers:
+        posted = each.posted
+        on, source = posted.payment_on, posted.source
+        story.then([_taken_back(each, each.key, ledger.SUSPENSE, on=on, source=source, reason="unposted")])
+        story.then(_transfers_back(each, story.account, on))
+    for each in answers:
+        answer, rank = _as_sent(each.posted), each.rank
+        doubts = [finding for finding in each.posted.findings if finding.rule not in _OF_THE_MOMENT]
+        doubts += doubts_about(answer, story.account, rank=rank)
+        story.then([*_read(answer, story.account, matrix, ledger.SUSPENSE, rank=rank, doubts=doubts)])
+    yield from story.events
+
+
+def _as_sent(posted: ClaimPaymentPosted) -> ClaimAnswer:
+    return ClaimAnswer(
+        account_id=posted.account_id,
+        claim_id=posted.claim_id,
+        remittance_id=posted.remittance_id,
+        ordinal=posted.ordinal,
+        status=posted.claim_status,
+        charged_cents=posted.charged_cents,
+        paid_cents=posted.paid_cents,
+        payer_control_number=posted.payer_control_number,
+        payment_on=posted.payment_on,
+        adjustments=posted.adjustments,
+        lines=posted.lines,
+        source=posted.source,
+    )
+
+
+def _rules(findings: Iterable[Finding]) -> set[str]:
+    return {finding.rule for finding in findings}
+
+
 # An answer that is not posted
 
 
@@ -403,14 +470,27 @@ def _rematch(command: RematchAnswer, account: ClaimAccount) -> list[ClaimAccount
 # Taking an answer back
 
 
-def _reverse_as_told(answer: ClaimAnswer, account: ClaimAccount, cash: str) -> list[ClaimAccountEvent]:
+def _reverse_as_told(
+    answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, cash: str
+) -> list[ClaimAccountEvent]:
     original = _original_of(answer, account)
     if original is None:
         message = "a reversal names an answer that was posted: same claim, same control number, negated amounts"
         finding = Finding(rule="reversal-without-original", place="claim CLP02", message=message, value=answer.status)
         return [_held(answer, [finding], cash)]
-    taken_back = _taken_back(original, key_of(answer), cash, on=answer.payment_on, source=answer.source)
-    return [taken_back, *_transfers_back(original, account, answer.payment_on)]
+    story = _Story(account)
+    story.then([_taken_back(original, key_of(answer), cash, on=answer.payment_on, source=answer.source)])
+    story.then(_transfers_back(original, account, answer.payment_on))
+    corrections = _answers_behind(
+        original, account
+    )  # which came before the reversal, and were read by what it takes back
+    return story.then(_read_again(corrections, story.account, matrix)).events
+
+
+def _answers_behind(original: PostedAnswer, account: ClaimAccount) -> list[PostedAnswer]:
+    """The same payer's answers in force that were posted after this one."""
+    in_order = list(account.answers.values())
+    return [each for each in in_order[in_order.index(original) + 1 :] if each.rank == original.rank]
 
 
 def _original_of(reversal: ClaimAnswer, account: ClaimAccount) -> PostedAnswer | None:
@@ -430,8 +510,10 @@ def _unpost(command: ReverseClaimPayment, account: ClaimAccount) -> list[ClaimAc
     if original is None:
         raise AnswerNotPosted("this answer is not posted", remittance_id=key.remittance_id, ordinal=key.ordinal)
     on, source = command.reversed_on, original.posted.source
-    taken_back = _taken_back(original, key, ledger.SUSPENSE, on=on, source=source, reason="unposted")
-    return [taken_back, *_transfers_back(original, account, on)]
+    story = _Story(account)
+    story.then([_taken_back(original, key, ledger.SUSPENSE, on=on, source=source, reason="unposted")])
+    story.then(_transfers_back(original, account, on))
+    return story.then(_read_again(_answers_behind(original, account), story.account, command.matrix)).events
 
 
 def _taken_back(
