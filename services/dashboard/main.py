@@ -28,6 +28,7 @@ from services.dashboard.pages import (
     remittances,
     search,
     system,
+    underpayments,
 )
 from services.dashboard.rendering import Templates
 from services.dashboard.security import PAGE_HEADERS
@@ -49,6 +50,7 @@ PAGES: Sequence[Page] = (
     *receivables.PAGES,
     *books.PAGES,
     *remittances.PAGES,
+    *underpayments.PAGES,
     *collections.PAGES,
     *kpis.PAGES,
     *system.PAGES,

@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from services.payments.domain.books.state import Books, evolve
+from services.payments.domain.contract_comparison.identity import comparison_of
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ChargesPosted,
+    ClaimPaymentCompared,
+    ClaimPaymentPosted,
+    ClaimPaymentReversed,
+    ComparisonWithdrawn,
+    OverpaymentFound,
     PeriodClosed,
     PeriodReopened,
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
     RemittancePosted,
     RemittanceReceived,
+    UnderpaymentFound,
+    VarianceReopened,
+    VarianceResolved,
 )
 from shared.events.values import Posting
-from shared.runtime.invariants import CheckResult, Violation
+from shared.runtime.invariants import CheckResult, Violation, note
 
 
 class _Moved(NamedTuple):
@@ -109,6 +118,105 @@ class RemittancesBalance:
         self._result.checked += 1
         if expected != found:
             _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+
+
+class _Backing:
+    """How often an answer was posted and taken back, and its comparison made and withdrawn."""
+
+    __slots__ = ("compared", "open", "posted", "reversed", "reversed_at", "stream", "withdrawn")
+
+    def __init__(self) -> None:
+        self.posted = self.reversed = self.compared = self.withdrawn = 0
+        self.reversed_at: datetime | None = None
+        self.open: set[str] = set()
+        self.stream = ""
+
+
+class VariancesAreBacked:
+    """What was found against a contract belongs to an answer that was posted, and is closed when the answer is taken back; and
+    expected less allowed is what it says, beyond its tolerance. A withdrawal may follow its reversal within the hour."""
+
+    _WITHIN = timedelta(hours=1)
+
+    def __init__(self) -> None:
+        self._result = CheckResult(
+            name="payments: what was found against a contract is backed by a posting that stands"
+        )
+        self._answers: defaultdict[tuple[str, str, str, int], _Backing] = defaultdict(_Backing)
+        self._compared: dict[tuple[str, str], _Backing] = {}
+        self._last_at: datetime | None = None
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        self._last_at = recorded.recorded_at
+        match event := recorded.event:
+            case ClaimPaymentPosted():
+                self._answer(recorded, event.remittance_id, event.ordinal).posted += 1
+            case ClaimPaymentReversed():
+                answer = self._answer(recorded, event.reverses_remittance_id, event.reverses_ordinal)
+                answer.reversed += 1
+                answer.reversed_at = recorded.recorded_at
+            case ClaimPaymentCompared():
+                answer = self._answer(recorded, event.remittance_id, event.ordinal)
+                answer.compared += 1
+                answer.stream = recorded.stream
+                self._compared[recorded.tenant, event.comparison_id] = answer
+                self._check(recorded, answer.compared <= answer.posted, "a posted answer", "none")
+            case UnderpaymentFound() | OverpaymentFound():
+                self._see_found(recorded, event)
+            case ComparisonWithdrawn():
+                answer = self._answer(recorded, event.remittance_id, event.ordinal)
+                answer.withdrawn += 1
+                self._check(recorded, answer.withdrawn <= answer.reversed, "an answer that was taken back", "none")
+                self._check(
+                    recorded, answer.open == set(event.variance_ids), "all that is not resolved is closed", "not all"
+                )
+                answer.open.clear()
+            case VarianceResolved():
+                self._see_decided(recorded, event.variance_id)
+            case VarianceReopened():
+                there = self._compared.get((recorded.tenant, comparison_of(event.variance_id)))
+                self._check(recorded, there is not None, "a comparison", "none")
+                if there is not None:
+                    there.open.add(event.variance_id)
+
+    def result(self) -> CheckResult:
+        for answer in self._compared.values():
+            is_late = answer.reversed_at and self._last_at and self._last_at - answer.reversed_at > self._WITHIN
+            if answer.open and answer.posted == answer.reversed and is_late:
+                note(
+                    self._result,
+                    answer.stream,
+                    "closed, as its answer was taken back",
+                    f"{len(answer.open)} not resolved",
+                )
+        return self._result
+
+    def _answer(self, recorded: Recorded[Any], remittance_id: str, ordinal: int) -> _Backing:
+        return self._answers[recorded.tenant, recorded.event.account_id, remittance_id, ordinal]
+
+    def _see_found(self, recorded: Recorded[Any], event: UnderpaymentFound | OverpaymentFound) -> None:
+        difference = event.expected_cents - event.allowed_cents
+        self._check(
+            recorded, difference == event.variance_cents, f"{difference} cents", f"{event.variance_cents} cents"
+        )
+        is_beyond = abs(difference) > event.tolerance_cents and (difference > 0) == isinstance(event, UnderpaymentFound)
+        self._check(recorded, is_beyond, f"beyond {event.tolerance_cents} cents", f"{difference} cents")
+        answer = self._compared.get((recorded.tenant, event.comparison_id))
+        self._check(recorded, answer is not None, "a comparison", "none")
+        if answer is not None:
+            answer.open.add(event.variance_id)
+
+    def _see_decided(self, recorded: Recorded[Any], variance_id: str) -> None:
+        answer = self._compared.get((recorded.tenant, comparison_of(variance_id)))
+        is_open = answer is not None and variance_id in answer.open
+        self._check(recorded, is_open, "something that is not resolved", "none")
+        if answer is not None:
+            answer.open.discard(variance_id)
+
+    def _check(self, recorded: Recorded[Any], holds: bool, expected: str, found: str) -> None:
+        self._result.checked += 1
+        if not holds:
+            _violate(self._result, recorded, expected, found)
 
 
 class ClosedPeriodsStand:

@@ -6,20 +6,29 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.payments.adapters.bank_files import BankFiles
+from services.payments.adapters.fee_schedule_files import FeeScheduleFiles
 from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api import accounts as accounts_api
 from services.payments.api import bank as bank_api
 from services.payments.api import books as books_api
 from services.payments.api import cash as cash_api
+from services.payments.api import contracts as contracts_api
 from services.payments.api import figures as figures_api
 from services.payments.api import ledger as ledger_api
 from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
+from services.payments.api import variances as variances_api
+from services.payments.api.contracts import known_schedules
 from services.payments.api.moments import Moments
 from services.payments.domain.books.decider import books as books_decider
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
+from services.payments.domain.contract_comparison.comparing import schedules_named
+from services.payments.domain.contract_comparison.decider import contract_comparison as contract_comparison_decider
+from services.payments.domain.contract_comparison.identity import comparison_id_of
 from services.payments.domain.deposit.decider import deposit as deposit_decider
+from services.payments.domain.fee_schedule.decider import fee_schedule as fee_schedule_decider
 from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
+from services.payments.domain.payer_contracts.decider import payer_contracts as payer_contracts_decider
 from services.payments.domain.remittance.decider import remittance as remittance_decider
 from services.payments.domain.remittance.identity import trace_of
 from services.payments.domain.unidentified_deposit.decider import unidentified_deposit as unidentified_deposit_decider
@@ -28,8 +37,10 @@ from services.payments.invariants import (
     ClosedPeriodsStand,
     PostingsSumToZero,
     RemittancesBalance,
+    VariancesAreBacked,
 )
 from services.payments.policies import (
+    compare_with_contracts,
     identify_deposits,
     patient_money,
     post_charges,
@@ -39,10 +50,13 @@ from services.payments.policies import (
 from services.payments.projections import (
     bills,
     claim_accounts,
+    contracts,
     deposits,
     patient_payments,
+    payers,
     postings,
     remittances,
+    variances,
 )
 from services.payments.projections import books as closings
 from shared.events.base import Event
@@ -52,7 +66,9 @@ from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
 from shared.events.payments import (
+    ClaimPaymentPosted,
     ClaimPaymentRematched,
+    ClaimPaymentReversed,
     DepositIdentified,
     DepositNotTaken,
     PaymentAllocated,
@@ -78,6 +94,9 @@ patient_account = Aggregate(name="patient-account", decider=patient_account_deci
 deposit = Aggregate(name="deposit", decider=deposit_decider)
 unidentified_deposit = Aggregate(name="unidentified-deposit", decider=unidentified_deposit_decider)
 books = Aggregate(name="books", decider=books_decider)
+fee_schedule = Aggregate(name="fee-schedule", decider=fee_schedule_decider)
+payer_contracts = Aggregate(name="payer-contracts", decider=payer_contracts_decider)
+contract_comparison = Aggregate(name="contract-comparison", decider=contract_comparison_decider)
 
 
 def _to(aggregate: Aggregate, key: str, commands: Iterable[Any]) -> list[Reaction]:
@@ -156,8 +175,38 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         posts = post_remittances.post_claims(answers)
         return [Reaction(aggregate=claim_account, key=post.answer.account_id, command=post) for post in posts]
 
+    async def compare_with_contract(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        event: ClaimPaymentPosted | ClaimPaymentReversed = recorded.event
+        if isinstance(event, ClaimPaymentReversed):
+            key = comparison_id_of(
+                account_id=event.account_id,
+                remittance_id=event.reverses_remittance_id,
+                ordinal=event.reverses_ordinal,
+            )
+            there = await runtime.commands.state(contract_comparison, recorded.tenant, key)
+            return _to(contract_comparison, key, compare_with_contracts.withdraw(event, there))
+        known = (
+            await runtime.commands.state(payer_contracts, recorded.tenant, event.payer_id) if event.payer_id else None
+        )
+        if known is None or not known.contracts:
+            return []
+        key = comparison_id_of(account_id=event.account_id, remittance_id=event.remittance_id, ordinal=event.ordinal)
+        account = await runtime.commands.state(claim_account, recorded.tenant, event.account_id)
+        schedules = await known_schedules(runtime.commands, fee_schedule, recorded.tenant, schedules_named(known))
+        return _to(contract_comparison, key, compare_with_contracts.compare(event, account, known, schedules))
+
     return ServiceParts(
-        aggregates=(claim_account, remittance, patient_account, deposit, unidentified_deposit, books),
+        aggregates=(
+            claim_account,
+            remittance,
+            patient_account,
+            deposit,
+            unidentified_deposit,
+            books,
+            fee_schedule,
+            payer_contracts,
+            contract_comparison,
+        ),
         projections=(
             postings.projection,
             claim_accounts.projection,
@@ -166,6 +215,9 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             deposits.projection,
             bills.projection,
             closings.projection,
+            payers.projection,
+            contracts.projection,
+            variances.projection,
         ),
         policies=(
             Policy(name="payments.post-charges", reads={"charges": (ChargesReleased,)}, react=_post_charges),
@@ -199,6 +251,11 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 name="payments.place-accounts", reads={"collections": (AccountPlaced, AccountRecalled)}, react=_place
             ),
             Policy(
+                name="payments.compare-with-contracts",
+                reads={"payments": (ClaimPaymentPosted, ClaimPaymentReversed)},
+                react=compare_with_contract,
+            ),
+            Policy(
                 name="payments.write-off-denials",
                 reads={"claims": (DenialWriteOffApproved,)},
                 react=_write_off_denial,
@@ -226,6 +283,22 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 unidentified_deposit=unidentified_deposit,
                 clock=runtime.clock,
             ),
+            contracts_api.router(
+                runtime.commands,
+                runtime.reads,
+                FeeScheduleFiles(commands=runtime.commands, documents=runtime.documents, fee_schedule=fee_schedule),
+                payer_contracts=payer_contracts,
+                fee_schedule=fee_schedule,
+            ),
+            variances_api.router(
+                runtime.commands,
+                runtime.reads,
+                runtime.vault,
+                contract_comparison=contract_comparison,
+                claim_account=claim_account,
+                payer_contracts=payer_contracts,
+                fee_schedule=fee_schedule,
+            ),
             cash_api.router(
                 runtime.commands,
                 runtime.reads,
@@ -235,5 +308,11 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 clock=runtime.clock,
             ),
         ),
-        invariants=(PostingsSumToZero, ChargesAreAccountedFor, RemittancesBalance, ClosedPeriodsStand),
+        invariants=(
+            PostingsSumToZero,
+            ChargesAreAccountedFor,
+            RemittancesBalance,
+            ClosedPeriodsStand,
+            VariancesAreBacked,
+        ),
     )

@@ -163,3 +163,85 @@ class BooksJustChanged(DomainError):
     """The books were closed or reopened in the same moment."""
 
     code = "books-just-changed"
+
+
+class FeeScheduleUnknown(NotFound):
+    """There is no such fee schedule, or no such version of it."""
+
+
+class FeeScheduleEmpty(DomainError):
+    """A schedule without a price."""
+
+    code = "fee-schedule-empty"
+
+
+class PriceListedTwice(DomainError):
+    """A procedure stands twice in a schedule for the same modifiers and place. `facts` has which."""
+
+    code = "price-listed-twice"
+
+
+class DatesReversed(DomainError):
+    """The last day is before the first."""
+
+    code = "dates-reversed"
+
+
+class DatesOverlap(DomainError):
+    """Another version, or another contract, is in force on some of these days. `facts` has which and its days."""
+
+    code = "dates-overlap"
+
+
+class PayerUnknown(NotFound):
+    """The payer is not in the practice's directory."""
+
+
+class ContractUnknown(NotFound):
+    """The payer has no contract of this id."""
+
+
+class ContractAlreadyAgreed(DomainError):
+    """The contract is there, and says something else: amend it."""
+
+    code = "contract-already-agreed"
+
+
+class ScheduleNotLoaded(DomainError):
+    """A term of the contract names a fee schedule of which no version is there. `facts` has the term."""
+
+    code = "schedule-not-loaded"
+
+
+class TermNotClear(DomainError):
+    """A term of the contract lacks something or says too much. `facts` has the term and the rule."""
+
+    code = "term-not-clear"
+
+
+class OutsideOfContract(DomainError):
+    """The day lies outside of the contract."""
+
+    code = "outside-of-contract"
+
+
+class VarianceUnknown(NotFound):
+    """Nothing was found under this id."""
+
+
+class VarianceNotOpen(DomainError):
+    """It was resolved, or its posting does not stand any more. `facts` has its state."""
+
+    code = "variance-not-open"
+
+
+class VarianceNotResolved(DomainError):
+    """Only what was resolved can be opened again."""
+
+    code = "variance-not-resolved"
+
+
+class NothingToRecover(DomainError):
+    """More than the difference, or on something that the payer paid too much, or let stand."""
+
+    code = "nothing-to-recover"

@@ -27,10 +27,13 @@ def post_charges(event: ChargesReleased, *, on: date) -> Iterator[PostCharges]:
                 procedure_code=line.procedure_code,
                 modifiers=line.modifiers,
                 charged_cents=line.charged_cents,
+                units=line.units,
+                place_of_service=line.place_of_service or event.facility.place_of_service,
             )
             for line in event.lines
         ),
         posted_on=on,
+        billing_npi=event.organization.npi,
     )
 
 

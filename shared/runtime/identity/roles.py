@@ -91,6 +91,12 @@ _TABLE: Mapping[str, str] = {
     "payments:record-deposit": "poster manager integration",
     "payments:close-period": "manager",
     "payments:reopen-period": "manager",
+    "payments:read-contracts": "biller denial-specialist poster manager",
+    "payments:agree-contract": "manager",
+    "payments:load-fee-schedule": "manager",
+    "payments:read-variances": "biller denial-specialist poster manager integration",
+    "payments:read-variance-notes": "denial-specialist poster manager",
+    "payments:work-variance": "denial-specialist poster manager",
     "payments:read-worklists": "poster manager",
     # collections: statements, plans, disputes, assistance, agencies
     "collections:read-accounts": "front-desk biller poster collector manager integration",

@@ -186,6 +186,7 @@ def _operations(apps: Mapping[str, FastAPI]) -> list[Operation]:
 async def _lived(system: System) -> dict[str, str]:
     """Weeks of the clinic's life, and one of everything that they left behind."""
     clinic = system.clinic
+    await _contracted(system)
     for visit, (patient, cents) in VISITS.items():
         await clinic.register(patient, "blue-plains")
         await clinic.charge(visit, patient, ("99213", cents))
@@ -193,6 +194,25 @@ async def _lived(system: System) -> dict[str, str]:
     await _recorded_by_hand(system)
     await clinic.settle()
     return await _found(system)
+
+
+async def _contracted(system: System) -> None:
+    """A contract that no payer keeps: whatever is answered is an underpayment."""
+    await system.clinic.settle()
+    path = "/api/payments/fee-schedules/blue-2026/amounts?name=Blue&effective_from=2026-01-01"
+    loaded = await system.ask(
+        "POST", path, system.admin, body=b"procedure_code,amount\n99213,90.00\n", Content_Type="text/csv"
+    )
+    assert loaded.status == 201, loaded
+    contract = {
+        "contract_id": "blue-1",
+        "name": "Blue",
+        "effective_from": "2026-01-01",
+        "terms": [{"rule": "percent-of-charge", "percent": "200"}],
+        "tolerance_cents": 0,
+        "tolerance_percent": "0",
+    }
+    await system.told("POST", "/api/payments/payers/blue-plains/contracts", contract)
 
 
 async def _recorded_by_hand(system: System) -> None:
@@ -243,6 +263,10 @@ async def _found(system: System) -> dict[str, str]:
         "document_id": batch["document_id"],
         "check_id": (await system.first("/api/eligibility/checks"))["check_id"],
         "remittance_id": (await system.first("/api/payments/remittances"))["remittance_id"],
+        "schedule_id": "blue-2026",
+        "contract_id": "blue-1",
+        "number": "1",
+        "variance_id": (await system.first("/api/payments/variances?kind=underpayment"))["variance_id"],
         "deposit_id": (await system.first("/api/payments/deposits/unidentified"))["deposit_id"],
         "statement_id": (await system.first("/api/collections/statements"))["statement_id"],
         "dispute_id": (await system.first("/api/collections/disputes"))["dispute_id"],

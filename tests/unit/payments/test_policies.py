@@ -117,8 +117,9 @@ def test_released_charges_are_posted_with_their_lines() -> None:
             patient_id="patient-1",
             release=2,
             service_on=SERVICE_ON,
-            lines=(ledger_line("L1", 100_00),),
+            lines=(replace(ledger_line("L1", 100_00), units="1", place_of_service="11"),),
             posted_on=ON,
+            billing_npi="1999999984",
         )
     ]
 

@@ -21,6 +21,7 @@ class PostCharges:
     service_on: date
     lines: tuple[LedgerLine, ...]
     posted_on: date
+    billing_npi: str = ""
     matrix: PostingMatrix = POSTING_MATRIX
 
 

@@ -126,6 +126,7 @@ def _post_charges(command: PostCharges, account: ClaimAccount) -> list[ClaimAcco
         lines=command.lines,
         charged_cents=sum(now.values()),
         postings=ledger.moved_by_line(change, debit=ledger.receivable(account.first_party), credit=ledger.CHARGES),
+        billing_npi=command.billing_npi,
     )
     story = _Story(account).then([posted])
     if story.account.is_self_pay:

@@ -91,6 +91,7 @@ class ClaimAccount:
     adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
     refunds: frozenset[str] = frozenset()
     placement_id: str = ""
+    billing_npi: str = ""
 
     @property
     def has_charges(self) -> bool:
@@ -141,6 +142,7 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
                 service_on=event.service_on,
                 release=event.release,
                 lines={line.line_id: line for line in event.lines},
+                billing_npi=event.billing_npi,
             )
         case PayersKnown():
             return replace(_moved(account, event.postings), patient_id=event.patient_id, payers=event.payers)

@@ -1,0 +1,103 @@
+"""How does a price list come in?
+
+The file is kept first and read as a whole: with anything wrong in it nothing of it is used, and every line that cannot be read is named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from services.payments.adapters.fee_schedule_lists import Problem, read_amounts, read_relative_values
+from services.payments.domain.fee_schedule.commands import Factors, LoadFeeSchedule
+from shared.events.values import DocumentReference
+from shared.kernel.errors import Malformed
+from shared.runtime.command import Aggregate, Cause, Commands, Outcome
+from shared.runtime.documents import Documents
+
+_TOLD_MAX = 20  # problems in an answer
+
+
+class FeeScheduleRefused(Malformed):
+    """The file was kept and nothing of it is used. `facts` has what is wrong: line, column, rule and value."""
+
+    code = "fee-schedule-refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """What is said of a list beside its lines."""
+
+    schedule_id: str
+    name: str
+    effective_from: date
+    effective_to: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTaken:
+    document_id: str
+    rates: int
+    done: Outcome
+
+
+class FeeScheduleFiles:
+    """Takes price lists in."""
+
+    def __init__(self, *, commands: Commands, documents: Documents, fee_schedule: Aggregate) -> None:
+        self._commands = commands
+        self._documents = documents
+        self._fee_schedule = fee_schedule
+
+    async def receive_amounts(self, content: bytes, announced: Announced, cause: Cause) -> ScheduleTaken:
+        """Amounts for procedures. Safe to repeat. Raises FeeScheduleRefused, and what the store raises."""
+        source = DocumentReference(document_id=await self._documents.put(cause.tenant, content, "csv"))
+        read = await asyncio.to_thread(read_amounts, content)
+        _refuse(read.problems, source)
+        command = LoadFeeSchedule(
+            schedule_id=announced.schedule_id,
+            name=announced.name,
+            effective_from=announced.effective_from,
+            effective_to=announced.effective_to,
+            amounts=read.prices,
+            source=source,
+            loaded_by=cause.actor,
+        )
+        return await self._load(command, cause)
+
+    async def receive_relative_values(
+        self, content: bytes, announced: Announced, factors: Factors, cause: Cause
+    ) -> ScheduleTaken:
+        """Relative values, with what they are multiplied by. Raises as `receive_amounts`."""
+        source = DocumentReference(document_id=await self._documents.put(cause.tenant, content, "csv"))
+        read = await asyncio.to_thread(read_relative_values, content)
+        _refuse(read.problems, source)
+        command = LoadFeeSchedule(
+            schedule_id=announced.schedule_id,
+            name=announced.name,
+            effective_from=announced.effective_from,
+            effective_to=announced.effective_to,
+            relative_values=read.values,
+            factors=factors,
+            source=source,
+            loaded_by=cause.actor,
+        )
+        return await self._load(command, cause)
+
+    async def _load(self, command: LoadFeeSchedule, cause: Cause) -> ScheduleTaken:
+        outcome = await self._commands.handle(self._fee_schedule, command.schedule_id, command, cause)
+        rates = len(command.amounts) + len(command.relative_values)
+        return ScheduleTaken(document_id=command.source.document_id, rates=rates, done=outcome)
+
+
+def _refuse(problems: Sequence[Problem], source: DocumentReference) -> None:
+    if problems:
+        told = {f"problem_{number}": each.message for number, each in enumerate(problems[:_TOLD_MAX], start=1)}
+        raise FeeScheduleRefused(
+            f"nothing of the list is used: {problems[0].message}",
+            document_id=source.document_id,
+            problems=len(problems),
+            **told,
+        )
