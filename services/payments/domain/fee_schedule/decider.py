@@ -134,7 +134,7 @@ def _listed(command: LoadFeeSchedule, version: int) -> Iterator[FeeScheduleRates
 def _withdraw(command: WithdrawFeeSchedule, schedule: FeeSchedule) -> list[FeeScheduleEvent]:
     version = schedule.versions.get(command.version)
     if version is None:
-        raise FeeScheduleUnknown("there is no such version of the schedule", version=command.version)
+        raise FeeScheduleUnknown("there is no such version of the schedule")
     if version.is_withdrawn:
         return []
     return [
