@@ -55,6 +55,7 @@ from shared.events.payments import (
     ClaimPaymentRematched,
     DepositIdentified,
     DepositNotTaken,
+    IdentificationUndone,
     PaymentAllocated,
     PaymentNotTaken,
     RemittanceReceived,
@@ -110,6 +111,8 @@ async def _identify_deposit(recorded: Recorded[Any]) -> Sequence[Reaction]:
             return _to(deposit, event.identified_as, identify_deposits.record_identified(event))
         case DepositNotTaken() as event:
             return _to(unidentified_deposit, event.unidentified_id, identify_deposits.return_identification(event))
+        case IdentificationUndone() as event:
+            return _to(deposit, event.identified_as, identify_deposits.withdraw(event))
     return []
 
 
@@ -187,7 +190,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             Policy(name="payments.expect-deposits", reads={"payments": (RemittanceReceived,)}, react=_expect_deposit),
             Policy(
                 name="payments.identify-deposits",
-                reads={"payments": (DepositIdentified, DepositNotTaken)},
+                reads={"payments": (DepositIdentified, DepositNotTaken, IdentificationUndone)},
                 react=_identify_deposit,
             ),
             Policy(
@@ -224,6 +227,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 bank_files,
                 deposit=deposit,
                 unidentified_deposit=unidentified_deposit,
+                books=books,
                 clock=runtime.clock,
             ),
             cash_api.router(

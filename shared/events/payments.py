@@ -478,6 +478,32 @@ class DepositNotTaken(Event, frozen=True, kw_only=True):
     amount_cents: int
 
 
+class DepositShownAgain(Event, frozen=True, kw_only=True):
+    """The bank, or a person, names by itself the payment that an unidentified deposit had been said to be.
+
+    It is taken for the same money; when that identification is undone, this one stands.
+    """
+
+    deposit_id: str
+    trace_number: str
+    payer_identifier: str
+    amount_cents: int
+    deposited_on: date
+    source: DocumentReference | None = None
+
+
+class DepositWithdrawn(Event, frozen=True, kw_only=True):
+    """The unidentified deposit that was recorded here is another payment: the bank shows nothing here, and no match stands.
+
+    A `DepositRecorded` follows when the payment was named by the bank itself too.
+    """
+
+    deposit_id: str
+    unidentified_id: str
+    amount_cents: int
+    deposited_on: date
+
+
 class DepositReconciled(Event, frozen=True, kw_only=True):
     """Bank and remittance agree on trace number and amount."""
 
@@ -523,6 +549,15 @@ class IdentificationReturned(Event, frozen=True, kw_only=True):
 
     deposit_id: str
     identified_as: str
+
+
+class IdentificationUndone(Event, frozen=True, kw_only=True):
+    """A person said that an unidentified deposit is not the payment it was said to be, and why: it is unidentified again."""
+
+    deposit_id: str
+    identified_as: str
+    reason: str
+    undone_by: str
 
 
 class DepositSetAside(Event, frozen=True, kw_only=True):
@@ -591,9 +626,11 @@ RemittanceEvent: TypeAlias = (
     | RemittancePosted
 )
 PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned | UnappliedRefunded
-DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositNotTaken | DepositReconciled
+DepositEvent: TypeAlias = (
+    DepositExpected | DepositRecorded | DepositShownAgain | DepositNotTaken | DepositWithdrawn | DepositReconciled
+)
 UnidentifiedDepositEvent: TypeAlias = (
-    UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | DepositSetAside
+    UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | IdentificationUndone | DepositSetAside
 )
 BooksEvent: TypeAlias = PeriodClosed | PeriodReopened
 PaymentsEvent: TypeAlias = (

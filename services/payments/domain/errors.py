@@ -115,6 +115,12 @@ class DepositAlreadyIdentified(DomainError):
     code = "deposit-already-identified"
 
 
+class DepositNotIdentified(DomainError):
+    """The deposit was never said to be this payment."""
+
+    code = "deposit-not-identified"
+
+
 class RemittanceUnknown(NotFound):
     """The remittance was not received."""
 
