@@ -13,12 +13,14 @@ from services.payments.api import books as books_api
 from services.payments.api import cash as cash_api
 from services.payments.api import figures as figures_api
 from services.payments.api import ledger as ledger_api
+from services.payments.api import openings as openings_api
 from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
 from services.payments.api.moments import Moments
 from services.payments.domain.books.decider import books as books_decider
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
 from services.payments.domain.deposit.decider import deposit as deposit_decider
+from services.payments.domain.opening_balances.decider import opening_balances as opening_balances_decider
 from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
 from services.payments.domain.remittance.decider import remittance as remittance_decider
 from services.payments.domain.remittance.identity import trace_of
@@ -26,10 +28,12 @@ from services.payments.domain.unidentified_deposit.decider import unidentified_d
 from services.payments.invariants import (
     ChargesAreAccountedFor,
     ClosedPeriodsStand,
+    OpeningBalancesTie,
     PostingsSumToZero,
     RemittancesBalance,
 )
 from services.payments.policies import (
+    bring_balances,
     identify_deposits,
     patient_money,
     post_charges,
@@ -40,6 +44,7 @@ from services.payments.projections import (
     bills,
     claim_accounts,
     deposits,
+    opening_balances,
     patient_payments,
     postings,
     remittances,
@@ -56,6 +61,8 @@ from shared.events.payments import (
     DepositIdentified,
     DepositNotTaken,
     IdentificationUndone,
+    OpeningBalanceStated,
+    OpeningBalanceWithdrawn,
     PaymentAllocated,
     PaymentNotTaken,
     RemittanceReceived,
@@ -79,6 +86,7 @@ patient_account = Aggregate(name="patient-account", decider=patient_account_deci
 deposit = Aggregate(name="deposit", decider=deposit_decider)
 unidentified_deposit = Aggregate(name="unidentified-deposit", decider=unidentified_deposit_decider)
 books = Aggregate(name="books", decider=books_decider)
+opening = Aggregate(name="opening-balances", decider=opening_balances_decider)
 
 
 def _to(aggregate: Aggregate, key: str, commands: Iterable[Any]) -> list[Reaction]:
@@ -133,6 +141,13 @@ async def _place(recorded: Recorded[Any]) -> Sequence[Reaction]:
     return _to(claim_account, event.account_id, commands)
 
 
+async def _bring_balance(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: OpeningBalanceStated | OpeningBalanceWithdrawn = recorded.event
+    if isinstance(event, OpeningBalanceStated):
+        return _to(claim_account, event.account_id, bring_balances.post(event))
+    return _to(claim_account, event.account_id, bring_balances.take_back(event))
+
+
 async def _write_off_denial(recorded: Recorded[Any]) -> Sequence[Reaction]:
     event: DenialWriteOffApproved = recorded.event
     return _to(claim_account, event.account_id, write_off_denials.react(event))
@@ -160,7 +175,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         return [Reaction(aggregate=claim_account, key=post.answer.account_id, command=post) for post in posts]
 
     return ServiceParts(
-        aggregates=(claim_account, remittance, patient_account, deposit, unidentified_deposit, books),
+        aggregates=(claim_account, remittance, patient_account, deposit, unidentified_deposit, books, opening),
         projections=(
             postings.projection,
             claim_accounts.projection,
@@ -169,6 +184,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             deposits.projection,
             bills.projection,
             closings.projection,
+            opening_balances.projection,
         ),
         policies=(
             Policy(name="payments.post-charges", reads={"charges": (ChargesReleased,)}, react=_post_charges),
@@ -192,6 +208,11 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 name="payments.identify-deposits",
                 reads={"payments": (DepositIdentified, DepositNotTaken, IdentificationUndone)},
                 react=_identify_deposit,
+            ),
+            Policy(
+                name="payments.bring-balances",
+                reads={"payments": (OpeningBalanceStated, OpeningBalanceWithdrawn)},
+                react=_bring_balance,
             ),
             Policy(
                 name="payments.move-patient-money",
@@ -230,6 +251,14 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 books=books,
                 clock=runtime.clock,
             ),
+            openings_api.router(
+                runtime.commands,
+                runtime.reads,
+                runtime.documents,
+                opening=opening,
+                books=books,
+                clock=runtime.clock,
+            ),
             cash_api.router(
                 runtime.commands,
                 runtime.reads,
@@ -239,5 +268,11 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 clock=runtime.clock,
             ),
         ),
-        invariants=(PostingsSumToZero, ChargesAreAccountedFor, RemittancesBalance, ClosedPeriodsStand),
+        invariants=(
+            PostingsSumToZero,
+            ChargesAreAccountedFor,
+            RemittancesBalance,
+            ClosedPeriodsStand,
+            OpeningBalancesTie,
+        ),
     )

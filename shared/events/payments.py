@@ -1,7 +1,7 @@
 """What can happen to money. Past tense, in a payment poster's words. Amounts are integer cents. Streams:
 
 `claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `unidentified-deposit/{deposit_id}`,
-`books/ledger`.
+`books/ledger`, `opening-balances/imports`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
 
@@ -70,6 +70,83 @@ class PayersKnown(Event, frozen=True, kw_only=True):
     patient_id: str
     payers: tuple[AccountPayer, ...]
     postings: tuple[Posting, ...] = ()
+
+
+class OpeningLine(Struct, frozen=True, kw_only=True):
+    """What one party owed on an account in another system, since one day."""
+
+    line_id: str
+    party: str
+    original_on: date  # the party's responsibility began
+    amount_cents: int  # negative: a credit
+    place: str  # in the file
+
+
+class OpeningBalancesImported(Event, frozen=True, kw_only=True):
+    """Balances of another system are taken over as they stood at the end of a day. One `OpeningBalanceStated` an account follows.
+
+    They come to the control total, which somebody read off the other system, to the cent.
+    """
+
+    import_id: str
+    as_of_on: date
+    lines: int
+    accounts: int
+    control_cents: int
+    document: DocumentReference
+    imported_by: str
+
+
+class OpeningBalanceStated(Event, frozen=True, kw_only=True):
+    """What an import says of one account; the account posts it."""
+
+    import_id: str
+    account_id: str
+    patient_id: str
+    service_on: date  # the earliest of its lines
+    payers: tuple[AccountPayer, ...] = ()
+    lines: tuple[OpeningLine, ...]
+    amount_cents: int
+    source: DocumentReference
+
+
+class OpeningBalancesTakenBack(Event, frozen=True, kw_only=True):
+    """A whole import was wrong. One `OpeningBalanceWithdrawn` an account follows."""
+
+    import_id: str
+    reason: str
+    taken_back_by: str
+
+
+class OpeningBalanceWithdrawn(Event, frozen=True, kw_only=True):
+    """What an import said of one account no longer stands; the account takes it back."""
+
+    import_id: str
+    account_id: str
+    as_of_on: date
+
+
+class OpeningBalancePosted(Event, frozen=True, kw_only=True):
+    """An account begins with what was open in another system: against `opening-balance`, and nobody's until the
+    `ResponsibilityTransferred` behind it, one for each line, say whose and since when."""
+
+    account_id: str
+    patient_id: str
+    import_id: str
+    service_on: date
+    lines: tuple[OpeningLine, ...]
+    amount_cents: int
+    postings: tuple[Posting, ...]
+    source: DocumentReference
+
+
+class OpeningBalanceReversed(Event, frozen=True, kw_only=True):
+    """What was brought along to this account was taken back: its mirror image."""
+
+    account_id: str
+    import_id: str
+    amount_cents: int  # that had been posted
+    postings: tuple[Posting, ...]
 
 
 class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -310,7 +387,7 @@ class ResponsibilityTransferred(Event, frozen=True, kw_only=True):
     """An open amount moved from one responsible party to another, with its reason. Always positive.
 
     Reasons: `deductible`, `coinsurance`, `copay`, `PR-<CARC>`, `OA-<CARC>` (an answer), `self-pay`, `coverage-found`,
-    `answered-by-payer` (a payer answered whom nobody had named), `reversed`.
+    `answered-by-payer` (a payer answered whom nobody had named), `reversed`, `opening-balance`, `opening-balance-taken-back`.
     """
 
     account_id: str
@@ -615,6 +692,8 @@ ClaimAccountEvent: TypeAlias = (
     | RefundIssued
     | AccountMovedToAgency
     | AccountReturnedFromAgency
+    | OpeningBalancePosted
+    | OpeningBalanceReversed
 )
 RemittanceEvent: TypeAlias = (
     RemittanceReceived
@@ -633,6 +712,15 @@ UnidentifiedDepositEvent: TypeAlias = (
     UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | IdentificationUndone | DepositSetAside
 )
 BooksEvent: TypeAlias = PeriodClosed | PeriodReopened
+OpeningBalancesEvent: TypeAlias = (
+    OpeningBalancesImported | OpeningBalanceStated | OpeningBalancesTakenBack | OpeningBalanceWithdrawn
+)
 PaymentsEvent: TypeAlias = (
-    ClaimAccountEvent | RemittanceEvent | PatientAccountEvent | DepositEvent | UnidentifiedDepositEvent | BooksEvent
+    ClaimAccountEvent
+    | RemittanceEvent
+    | PatientAccountEvent
+    | DepositEvent
+    | UnidentifiedDepositEvent
+    | BooksEvent
+    | OpeningBalancesEvent
 )

@@ -20,6 +20,7 @@ COLUMNS = (
     ("Write-offs", "write_offs_cents", "write-offs"),
     ("Refunds", "refunds_cents", "refunds"),
     ("Transfers", "transfers_cents", "transfers"),
+    ("Brought in", "brought_in_cents", "brought-in"),
     ("Other", "other_cents", "other"),
     ("Closing", "closing_cents", ""),
     ("Of it late", "late_cents", ""),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def row(party: str, **cents: int) -> dict[str, Any]:
     names = ("opening", "charges", "payer_payments", "patient_payments", "contractual", "write_offs", "refunds")
-    all_names = (*names, "transfers", "other", "closing", "late")
+    all_names = (*names, "transfers", "brought_in", "other", "closing", "late")
     return {"party": party, **{f"{name}_cents": cents.get(name, 0) for name in all_names}}
 
 
@@ -72,7 +72,7 @@ async def test_a_figure_and_the_reports_leave_as_files(world: World) -> None:
     await opened(world, "poster")
     rolled = await world.browser.get("/books/roll-forward?period=2026-04")
     assert rolled.text.splitlines()[0].startswith("\ufeffparty,opening_cents,charges_cents")
-    assert rolled.text.splitlines()[1] == "patient,6400,0,0,3000,0,0,0,0,0,3400,-1000"
+    assert rolled.text.splitlines()[1] == "patient,6400,0,0,3000,0,0,0,0,0,0,3400,-1000"
     ledger = await world.browser.get("/books/trial-balance?as_of=2026-04-30&basis=posted&format=xlsx")
     assert ledger.headers["content-disposition"] == 'attachment; filename="trial-balance.xlsx"'
     behind = await world.browser.get("/books/postings?period=2026-04&party=patient&is_late=true")
