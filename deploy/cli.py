@@ -223,7 +223,7 @@ def setup(file: Path) -> None:
 
 @app.command()
 def intake(files: list[Path]) -> None:
-    """Hand in any HL7 v2, FHIR or X12 file. One JSON line a message; exit 1 when any was refused."""
+    """Hand in any HL7 v2, FHIR or X12 file, or a bank's (BAI2, CSV). One JSON line a message; exit 1 when any was refused."""
     was_refused = False
     with _connected() as client:
         for file in files:

@@ -6,7 +6,7 @@ that was made when its form was drawn, so pressing twice is pressing once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +25,7 @@ class Refused(Exception):
         self.detail = str(problem.get("detail", ""))
         self.trace_id = str(problem.get("trace_id", ""))
         self.facts: Mapping[str, Any] = problem.get("facts") or {}
+        self.errors: Sequence[Mapping[str, Any]] = problem.get("errors") or ()  # each with its place and rule
         self.action = str(self.facts.get("action", ""))
         super().__init__(f"{self.code}: {self.detail}")
 

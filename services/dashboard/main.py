@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from services.dashboard.pages import (
+    bank,
     books,
     charges,
     claims,
@@ -24,6 +25,7 @@ from services.dashboard.pages import (
     entrance,
     kpis,
     live,
+    paper,
     receivables,
     remittances,
     search,
@@ -49,8 +51,10 @@ PAGES: Sequence[Page] = (
     *denials.PAGES,
     *receivables.PAGES,
     *books.PAGES,
+    *paper.PAGES,
     *remittances.PAGES,
     *underpayments.PAGES,
+    *bank.PAGES,
     *collections.PAGES,
     *kpis.PAGES,
     *system.PAGES,

@@ -28,6 +28,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Denials", path="/denials", action="claims:read-denials", key="d"),
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),
+            Place(title="Bank", path="/bank", action="payments:read-deposits", key="b"),
             Place(title="Collections", path="/collections", action="collections:read-worklists", key="l"),
         ),
     ),

@@ -19,7 +19,7 @@ import httpx
 import msgspec
 
 from services.gateway.notes import Note
-from services.gateway.parts import X12, Part
+from services.gateway.parts import CSV, PLAIN, X12, Part
 from services.gateway.receipts import PartState
 from services.gateway.service_answers import remarks
 
@@ -30,6 +30,7 @@ _CHANGED_MEANWHILE = "conflict"  # others wrote to the same patient or visit, mo
 _COMMITTED_BEFORE = "idempotency-key-reused"  # by an older release that read the message in other words
 _CONFLICT_PAUSES = (0.05, 0.2, 0.5)
 _ERRORS_TOLD_MAX = 20
+_FILES = frozenset({X12, PLAIN, CSV})  # of which a service has more to say than that they were taken in
 _NAMELESS = "the patient is named neither here nor by an earlier registration"
 
 
@@ -93,7 +94,7 @@ class Delivery:
         answer = await self._command(part.method, path, content=content, headers=headers)
         told = replace(waiting(part), state=COMMITTED, stream=_stream(answer))
         if answer.is_success:
-            return told, remarks(answer.json()) if part.media_type == X12 else ()
+            return told, remarks(answer.json()) if part.media_type in _FILES else ()
         problem = _problem(answer)
         code = str(problem.get("code", answer.status_code))[:80]
         if code == _COMMITTED_BEFORE:

@@ -1,6 +1,6 @@
 """How is any file taken in, and what became of each message in it?
 
-`POST /intake`: HL7 v2 (one message, several, batches, a recorded MLLP stream), FHIR R4 JSON or X12, told apart by content. The answer
+`POST /intake`: HL7 v2 (one message, several, batches, a recorded MLLP stream), FHIR R4 JSON, X12 or a bank's file, told apart by content. The answer
 names each message, its outcome, and findings with place, value and rule. `GET /intake/messages` is the queue of what was kept.
 """
 
@@ -16,6 +16,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel
 
+from services.gateway.bank_files import is_bank_file
 from services.gateway.desk import MessageDesk, Planner
 from services.gateway.notes import Note
 from services.gateway.receipts import PartState, Receipt, Receipts, State
@@ -94,11 +95,12 @@ class ReceiptPage(BaseModel):
 class FileTaking:
     """Takes the messages of a file apart and each of them in."""
 
-    def __init__(self, desk: MessageDesk, *, messages: Planner, fhir: Planner, x12: Planner) -> None:
+    def __init__(self, desk: MessageDesk, *, messages: Planner, fhir: Planner, x12: Planner, bank: Planner) -> None:
         self._desk = desk
         self._messages = messages
         self._fhir = fhir
         self._x12 = x12
+        self._bank = bank
 
     async def take(self, tenant: str, content: bytes, name: str, *, connection: str = CONNECTION) -> list[TakenView]:
         """Take in a file. Raises Malformed for an empty one, Unavailable when it cannot be kept."""
@@ -108,6 +110,8 @@ class FileTaking:
                 return [await self._one(tenant, connection, content, self._x12, name, "1")]
             case "fhir":
                 return [await self._one(tenant, connection, content, self._fhir, name, "1")]
+            case "bank":
+                return [await self._one(tenant, connection, content, self._bank, name, "1")]
             case _:
                 return await self._hl7(tenant, connection, content, name)
 
@@ -146,11 +150,13 @@ class FileTaking:
         )
 
 
-def kind_of(content: bytes) -> Literal["x12", "fhir", "hl7v2"]:
-    """By the first bytes. What is neither X12 nor JSON is read as HL7 v2, whose reader says what is wrong with it."""
+def kind_of(content: bytes) -> Literal["x12", "fhir", "bank", "hl7v2"]:
+    """By the first bytes. What is neither X12 nor JSON nor a bank's is read as HL7 v2, whose reader says what is wrong with it."""
     start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if is_x12(start):
         return "x12"
+    if is_bank_file(start):
+        return "bank"
     return "fhir" if start[:1] in (b"{", b"[") else "hl7v2"
 
 

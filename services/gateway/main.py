@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpx
 from fastapi import APIRouter
 
-from services.gateway import fhir, fhir_reading, intake
+from services.gateway import bank_files, fhir, fhir_reading, intake
 from services.gateway.delivery import Delivery
 from services.gateway.desk import MessageDesk, Planner
 from services.gateway.intake import FileTaking
@@ -63,11 +63,14 @@ def build(runtime: GatewayRuntime, own: GatewaySettings | None = None) -> Gatewa
     own = own or GatewaySettings()
     receipts = Receipts(runtime.database_dsn, runtime.owner_dsn)
     from_files = _messages(MessageRules.for_files(own))
-    planners = {"hl7v2": from_files, "x12": plan_interchange, "fhir": plan_document}
+    planners: dict[str, Planner] = {"hl7v2": from_files, "x12": plan_interchange, "fhir": plan_document}
+    planners |= dict.fromkeys(bank_files.KINDS, bank_files.plan_bank_file)
     desk = MessageDesk(
         receipts, runtime.documents, runtime.vault, Delivery(runtime.client), runtime.clock, own, planners
     )
-    taking = FileTaking(desk, messages=from_files, fhir=plan_document, x12=plan_interchange)
+    taking = FileTaking(
+        desk, messages=from_files, fhir=plan_document, x12=plan_interchange, bank=bank_files.plan_bank_file
+    )
     inbox = PartnerInbox(PartnersFile(own.partners_file or runtime.settings.home / "partners.json"), taking, own)
 
     async def is_quiet() -> bool:

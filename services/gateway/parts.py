@@ -16,6 +16,8 @@ from services.gateway.notes import Note
 
 JSON = "application/json"
 X12 = "application/edi-x12"
+PLAIN = "text/plain"
+CSV = "text/csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,8 @@ class Fate(StrEnum):
 class Plan:
     """A message, read to its end: nothing is sent before the whole is understood."""
 
-    kind: str  # "hl7v2", "fhir", "x12"
-    type: str  # "ADT^A04", "Bundle", "835"
+    kind: str  # "hl7v2", "fhir", "x12", "bai2", "csv"
+    type: str  # "ADT^A04", "Bundle", "835", "BAI2"
     fate: Fate
     parts: tuple[Part, ...] = ()
     notes: tuple[Note, ...] = ()

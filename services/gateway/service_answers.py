@@ -1,7 +1,7 @@
 """What has a service to say about a file that it took in?
 
 Taking a file in is not the same as using all of it: an 835 that is a cent short stands in review, a 999 may name a batch that nobody
-knows. The services answer with findings of their own, which go to whoever handed the file in.
+knows, a bank may show money without saying which payment it is. The services answer with findings of their own, which go to whoever handed the file in.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def _remarks(told: Any) -> Iterator[Note]:
                     severity="held",
                     value=str(part["code"]),
                 )
+        for line in _objects(told, "lines"):
+            yield from _of_bank_line(line)
         yield from _findings(told, is_held=True)
         for problem in _objects(told, "problems"):
             yield Note(place=str(problem.get("place", "")), rule=str(problem.get("rule", "")), severity="held")
@@ -51,6 +53,18 @@ def _of_remittance(each: Mapping[str, Any]) -> Iterator[Note]:
         case "known":
             yield Note(place=place, rule="the remittance was taken in before", severity="warning")
     yield from _findings(each, is_held=each.get("outcome") == "held")
+
+
+def _of_bank_line(line: Mapping[str, Any]) -> Iterator[Note]:
+    """What a person will have to look at; it stands in a list of its own, so the file is done with."""
+    place = f"record {line.get('record', '')}"
+    match line.get("outcome"):
+        case "unidentified":
+            rule = "which payment it is was not said: it waits among the unidentified deposits"
+            yield Note(place=place, rule=rule, severity="warning", value=str(line.get("reason", "")))
+        case "differs":
+            rule = "the remittance of this payment names another amount"
+            yield Note(place=place, rule=rule, severity="warning", value=str(line.get("amount_cents", "")))
 
 
 def _findings(told: Mapping[str, Any], *, is_held: bool) -> Iterator[Note]:

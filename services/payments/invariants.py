@@ -19,6 +19,10 @@ from shared.events.payments import (
     ClaimPaymentPosted,
     ClaimPaymentReversed,
     ComparisonWithdrawn,
+    OpeningBalancePosted,
+    OpeningBalanceReversed,
+    OpeningBalancesImported,
+    OpeningBalanceStated,
     OverpaymentFound,
     PeriodClosed,
     PeriodReopened,
@@ -276,6 +280,52 @@ class ClosedPeriodsStand:
             found = sum(each for (name, day), each in by_day if name == figure and day <= event.through_on)
             if found != cents:
                 _violate(self._result, recorded, f"{figure} {found} cents", f"{figure} {cents} cents")
+
+
+class OpeningBalancesTie:
+    """Per import: what it states, and what its accounts posted of it, is its control total to the cent. Accounts that have not answered
+    yet are on their way; each that has posted exactly what was stated of it."""
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="payments: opening balances are their control totals")
+        self._imports: dict[tuple[str, str], OpeningBalancesImported] = {}
+        self._stated: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        self._posted: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        match event := recorded.event:
+            case OpeningBalancesImported():
+                self._imports[recorded.tenant, event.import_id] = event
+            case OpeningBalanceStated():
+                self._stated[recorded.tenant, event.import_id][event.account_id] = event.amount_cents
+            case OpeningBalancePosted():
+                key = (recorded.tenant, event.import_id)
+                self._posted[key][event.account_id] = posted = _receivable(event.postings)
+                self._check(recorded, self._stated[key].get(event.account_id, 0), posted)
+            case OpeningBalanceReversed():
+                posted = self._posted[recorded.tenant, event.import_id].get(event.account_id, 0)
+                self._check(recorded, -posted, _receivable(event.postings))
+
+    def result(self) -> CheckResult:
+        for key, imported in self._imports.items():
+            posted = self._posted[key]
+            sums = {sum(self._stated[key].values())}
+            if len(posted) == imported.accounts:
+                sums.add(sum(posted.values()))
+            self._result.checked += 1
+            if sums != {imported.control_cents}:
+                expected, found = f"{imported.control_cents} cents", f"{sorted(sums)} cents"
+                self._result.violations.append(Violation(where=key[1], expected=expected, found=found))
+        return self._result
+
+    def _check(self, recorded: Recorded[Any], expected: int, found: int) -> None:
+        self._result.checked += 1
+        if expected != found:
+            _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+
+
+def _receivable(legs: Iterable[Posting]) -> int:
+    return sum(leg.amount_cents for leg in legs if leg.account.startswith("receivable:"))
 
 
 def _violate(result: CheckResult, recorded: Recorded[Any], expected: str, found: str) -> None:

@@ -15,6 +15,7 @@ from services.payments.api import cash as cash_api
 from services.payments.api import contracts as contracts_api
 from services.payments.api import figures as figures_api
 from services.payments.api import ledger as ledger_api
+from services.payments.api import openings as openings_api
 from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
 from services.payments.api import variances as variances_api
@@ -27,6 +28,7 @@ from services.payments.domain.contract_comparison.decider import contract_compar
 from services.payments.domain.contract_comparison.identity import comparison_id_of
 from services.payments.domain.deposit.decider import deposit as deposit_decider
 from services.payments.domain.fee_schedule.decider import fee_schedule as fee_schedule_decider
+from services.payments.domain.opening_balances.decider import opening_balances as opening_balances_decider
 from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
 from services.payments.domain.payer_contracts.decider import payer_contracts as payer_contracts_decider
 from services.payments.domain.remittance.decider import remittance as remittance_decider
@@ -35,11 +37,13 @@ from services.payments.domain.unidentified_deposit.decider import unidentified_d
 from services.payments.invariants import (
     ChargesAreAccountedFor,
     ClosedPeriodsStand,
+    OpeningBalancesTie,
     PostingsSumToZero,
     RemittancesBalance,
     VariancesAreBacked,
 )
 from services.payments.policies import (
+    bring_balances,
     compare_with_contracts,
     identify_deposits,
     patient_money,
@@ -52,6 +56,7 @@ from services.payments.projections import (
     claim_accounts,
     contracts,
     deposits,
+    opening_balances,
     patient_payments,
     payers,
     postings,
@@ -71,6 +76,9 @@ from shared.events.payments import (
     ClaimPaymentReversed,
     DepositIdentified,
     DepositNotTaken,
+    IdentificationUndone,
+    OpeningBalanceStated,
+    OpeningBalanceWithdrawn,
     PaymentAllocated,
     PaymentNotTaken,
     RemittanceReceived,
@@ -97,6 +105,7 @@ books = Aggregate(name="books", decider=books_decider)
 fee_schedule = Aggregate(name="fee-schedule", decider=fee_schedule_decider)
 payer_contracts = Aggregate(name="payer-contracts", decider=payer_contracts_decider)
 contract_comparison = Aggregate(name="contract-comparison", decider=contract_comparison_decider)
+opening = Aggregate(name="opening-balances", decider=opening_balances_decider)
 
 
 def _to(aggregate: Aggregate, key: str, commands: Iterable[Any]) -> list[Reaction]:
@@ -129,6 +138,8 @@ async def _identify_deposit(recorded: Recorded[Any]) -> Sequence[Reaction]:
             return _to(deposit, event.identified_as, identify_deposits.record_identified(event))
         case DepositNotTaken() as event:
             return _to(unidentified_deposit, event.unidentified_id, identify_deposits.return_identification(event))
+        case IdentificationUndone() as event:
+            return _to(deposit, event.identified_as, identify_deposits.withdraw(event))
     return []
 
 
@@ -147,6 +158,13 @@ async def _place(recorded: Recorded[Any]) -> Sequence[Reaction]:
     event: AccountPlaced | AccountRecalled = recorded.event
     commands = patient_money.place(event) if isinstance(event, AccountPlaced) else patient_money.recall(event)
     return _to(claim_account, event.account_id, commands)
+
+
+async def _bring_balance(recorded: Recorded[Any]) -> Sequence[Reaction]:
+    event: OpeningBalanceStated | OpeningBalanceWithdrawn = recorded.event
+    if isinstance(event, OpeningBalanceStated):
+        return _to(claim_account, event.account_id, bring_balances.post(event))
+    return _to(claim_account, event.account_id, bring_balances.take_back(event))
 
 
 async def _write_off_denial(recorded: Recorded[Any]) -> Sequence[Reaction]:
@@ -206,6 +224,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             fee_schedule,
             payer_contracts,
             contract_comparison,
+            opening,
         ),
         projections=(
             postings.projection,
@@ -218,6 +237,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             payers.projection,
             contracts.projection,
             variances.projection,
+            opening_balances.projection,
         ),
         policies=(
             Policy(name="payments.post-charges", reads={"charges": (ChargesReleased,)}, react=_post_charges),
@@ -239,8 +259,13 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             Policy(name="payments.expect-deposits", reads={"payments": (RemittanceReceived,)}, react=_expect_deposit),
             Policy(
                 name="payments.identify-deposits",
-                reads={"payments": (DepositIdentified, DepositNotTaken)},
+                reads={"payments": (DepositIdentified, DepositNotTaken, IdentificationUndone)},
                 react=_identify_deposit,
+            ),
+            Policy(
+                name="payments.bring-balances",
+                reads={"payments": (OpeningBalanceStated, OpeningBalanceWithdrawn)},
+                react=_bring_balance,
             ),
             Policy(
                 name="payments.move-patient-money",
@@ -281,6 +306,15 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
                 bank_files,
                 deposit=deposit,
                 unidentified_deposit=unidentified_deposit,
+                books=books,
+                clock=runtime.clock,
+            ),
+            openings_api.router(
+                runtime.commands,
+                runtime.reads,
+                runtime.documents,
+                opening=opening,
+                books=books,
                 clock=runtime.clock,
             ),
             contracts_api.router(
@@ -314,5 +348,6 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             RemittancesBalance,
             ClosedPeriodsStand,
             VariancesAreBacked,
+            OpeningBalancesTie,
         ),
     )

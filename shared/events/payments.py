@@ -1,7 +1,8 @@
 """What can happen to money. Past tense, in a payment poster's words. Amounts are integer cents. Streams:
 
 `claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `unidentified-deposit/{deposit_id}`,
-`books/ledger`, `fee-schedule/{schedule_id}`, `payer-contracts/{payer_id}`, `contract-comparison/{comparison_id}`.
+`books/ledger`, `fee-schedule/{schedule_id}`, `payer-contracts/{payer_id}`, `contract-comparison/{comparison_id}`,
+`opening-balances/imports`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
 
@@ -73,6 +74,83 @@ class PayersKnown(Event, frozen=True, kw_only=True):
     patient_id: str
     payers: tuple[AccountPayer, ...]
     postings: tuple[Posting, ...] = ()
+
+
+class OpeningLine(Struct, frozen=True, kw_only=True):
+    """What one party owed on an account in another system, since one day."""
+
+    line_id: str
+    party: str
+    original_on: date  # the party's responsibility began
+    amount_cents: int  # negative: a credit
+    place: str  # in the file
+
+
+class OpeningBalancesImported(Event, frozen=True, kw_only=True):
+    """Balances of another system are taken over as they stood at the end of a day. One `OpeningBalanceStated` an account follows.
+
+    They come to the control total, which somebody read off the other system, to the cent.
+    """
+
+    import_id: str
+    as_of_on: date
+    lines: int
+    accounts: int
+    control_cents: int
+    document: DocumentReference
+    imported_by: str
+
+
+class OpeningBalanceStated(Event, frozen=True, kw_only=True):
+    """What an import says of one account; the account posts it."""
+
+    import_id: str
+    account_id: str
+    patient_id: str
+    service_on: date  # the earliest of its lines
+    payers: tuple[AccountPayer, ...] = ()
+    lines: tuple[OpeningLine, ...]
+    amount_cents: int
+    source: DocumentReference
+
+
+class OpeningBalancesTakenBack(Event, frozen=True, kw_only=True):
+    """A whole import was wrong. One `OpeningBalanceWithdrawn` an account follows."""
+
+    import_id: str
+    reason: str
+    taken_back_by: str
+
+
+class OpeningBalanceWithdrawn(Event, frozen=True, kw_only=True):
+    """What an import said of one account no longer stands; the account takes it back."""
+
+    import_id: str
+    account_id: str
+    as_of_on: date
+
+
+class OpeningBalancePosted(Event, frozen=True, kw_only=True):
+    """An account begins with what was open in another system: against `opening-balance`, and nobody's until the
+    `ResponsibilityTransferred` behind it, one for each line, say whose and since when."""
+
+    account_id: str
+    patient_id: str
+    import_id: str
+    service_on: date
+    lines: tuple[OpeningLine, ...]
+    amount_cents: int
+    postings: tuple[Posting, ...]
+    source: DocumentReference
+
+
+class OpeningBalanceReversed(Event, frozen=True, kw_only=True):
+    """What was brought along to this account was taken back: its mirror image."""
+
+    account_id: str
+    import_id: str
+    amount_cents: int  # that had been posted
+    postings: tuple[Posting, ...]
 
 
 class ClaimAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -314,7 +392,7 @@ class ResponsibilityTransferred(Event, frozen=True, kw_only=True):
     """An open amount moved from one responsible party to another, with its reason. Always positive.
 
     Reasons: `deductible`, `coinsurance`, `copay`, `PR-<CARC>`, `OA-<CARC>` (an answer), `self-pay`, `coverage-found`,
-    `answered-by-payer` (a payer answered whom nobody had named), `reversed`.
+    `answered-by-payer` (a payer answered whom nobody had named), `reversed`, `opening-balance`, `opening-balance-taken-back`.
     """
 
     account_id: str
@@ -482,6 +560,32 @@ class DepositNotTaken(Event, frozen=True, kw_only=True):
     amount_cents: int
 
 
+class DepositShownAgain(Event, frozen=True, kw_only=True):
+    """The bank, or a person, names by itself the payment that an unidentified deposit had been said to be.
+
+    It is taken for the same money; when that identification is undone, this one stands.
+    """
+
+    deposit_id: str
+    trace_number: str
+    payer_identifier: str
+    amount_cents: int
+    deposited_on: date
+    source: DocumentReference | None = None
+
+
+class DepositWithdrawn(Event, frozen=True, kw_only=True):
+    """The unidentified deposit that was recorded here is another payment: the bank shows nothing here, and no match stands.
+
+    A `DepositRecorded` follows when the payment was named by the bank itself too.
+    """
+
+    deposit_id: str
+    unidentified_id: str
+    amount_cents: int
+    deposited_on: date
+
+
 class DepositReconciled(Event, frozen=True, kw_only=True):
     """Bank and remittance agree on trace number and amount."""
 
@@ -527,6 +631,15 @@ class IdentificationReturned(Event, frozen=True, kw_only=True):
 
     deposit_id: str
     identified_as: str
+
+
+class IdentificationUndone(Event, frozen=True, kw_only=True):
+    """A person said that an unidentified deposit is not the payment it was said to be, and why: it is unidentified again."""
+
+    deposit_id: str
+    identified_as: str
+    reason: str
+    undone_by: str
 
 
 class DepositSetAside(Event, frozen=True, kw_only=True):
@@ -832,6 +945,8 @@ ClaimAccountEvent: TypeAlias = (
     | RefundIssued
     | AccountMovedToAgency
     | AccountReturnedFromAgency
+    | OpeningBalancePosted
+    | OpeningBalanceReversed
 )
 RemittanceEvent: TypeAlias = (
     RemittanceReceived
@@ -843,11 +958,16 @@ RemittanceEvent: TypeAlias = (
     | RemittancePosted
 )
 PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned | UnappliedRefunded
-DepositEvent: TypeAlias = DepositExpected | DepositRecorded | DepositNotTaken | DepositReconciled
+DepositEvent: TypeAlias = (
+    DepositExpected | DepositRecorded | DepositShownAgain | DepositNotTaken | DepositWithdrawn | DepositReconciled
+)
 UnidentifiedDepositEvent: TypeAlias = (
-    UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | DepositSetAside
+    UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | IdentificationUndone | DepositSetAside
 )
 BooksEvent: TypeAlias = PeriodClosed | PeriodReopened
+OpeningBalancesEvent: TypeAlias = (
+    OpeningBalancesImported | OpeningBalanceStated | OpeningBalancesTakenBack | OpeningBalanceWithdrawn
+)
 FeeScheduleEvent: TypeAlias = FeeScheduleVersionLoaded | FeeScheduleRatesListed | FeeScheduleVersionWithdrawn
 PayerContractsEvent: TypeAlias = ContractAgreed | ContractAmended | ContractEnded
 ContractComparisonEvent: TypeAlias = (
@@ -869,4 +989,5 @@ PaymentsEvent: TypeAlias = (
     | FeeScheduleEvent
     | PayerContractsEvent
     | ContractComparisonEvent
+    | OpeningBalancesEvent
 )

@@ -12,9 +12,14 @@ from pydantic import BaseModel, Field
 
 from services.payments.adapters.bank_files import BankFiles, Fate, FileTaken, Format, LineTaken
 from services.payments.api.bodies import Body, Code, Id
+from services.payments.domain.books.state import LEDGER, Books
 from services.payments.domain.deposit.decider import Deposit
 from services.payments.domain.remittance.identity import deposit_id_of
-from services.payments.domain.unidentified_deposit.commands import IdentifyDeposit, SetDepositAside
+from services.payments.domain.unidentified_deposit.commands import (
+    IdentifyDeposit,
+    SetDepositAside,
+    UndoIdentification,
+)
 from services.payments.projections import deposits, matches, remittances
 from services.payments.projections.matches import Side
 from shared.codecs.bank.statement import Kind, LeftOutReason
@@ -33,6 +38,7 @@ _FILES = {
 }
 
 RecordIt = Annotated[Cause, Depends(cause_of("payments:record-deposit"))]
+UndoIt = Annotated[Cause, Depends(cause_of("payments:undo-identification"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
 
 UnidentifiedReason = Literal["trace-number-missing", "payer-missing", "trace-number-used"]
@@ -128,6 +134,13 @@ class SetAsideBody(Body):
     reason: Code
 
 
+class UndoBody(Body):
+    """An identification that was wrong."""
+
+    identified_as: Annotated[Id, Field(description="As the list of what was identified names it.")]
+    reason: Code
+
+
 class UnidentifiedRow(BaseModel):
     deposit_id: str
     status: Literal["open", "identified", "set-aside"]
@@ -191,6 +204,7 @@ def router(
     *,
     deposit: Aggregate,
     unidentified_deposit: Aggregate,
+    books: Aggregate,
     clock: Clock,
 ) -> APIRouter:
     routes = APIRouter(tags=["bank"])
@@ -236,6 +250,18 @@ def router(
             payer_identifier=body.payer_identifier,
             identified_by=cause.actor,
             shown=there.recorded,
+        )
+        return done(await commands.handle(unidentified_deposit, deposit_id, command, cause), SERVICE)
+
+    @routes.post("/deposits/{deposit_id}/undo-identification")
+    async def undo_identification(deposit_id: Id, body: UndoBody, cause: UndoIt) -> Done:
+        """Take back what was said of an unidentified deposit: it waits again, and its match is undone. Undone already: nothing happens.
+
+        Refused when its day is closed (`day-is-closed`, with what to do), and when it never was this payment (`deposit-not-identified`).
+        """
+        ledger: Books = await commands.state(books, cause.tenant, LEDGER)
+        command = UndoIdentification(
+            identified_as=body.identified_as, reason=body.reason, undone_by=cause.actor, books=ledger
         )
         return done(await commands.handle(unidentified_deposit, deposit_id, command, cause), SERVICE)
 

@@ -162,6 +162,7 @@ class AccountRow(BaseModel):
     release: int
     placement_id: str
     charged_cents: int
+    opening_cents: int = Field(description="That was open in another system and brought along from there.")
     paid_by_payers_cents: int
     paid_by_patient_cents: int
     contractual_cents: int
@@ -272,7 +273,7 @@ class TrialBalance(BaseModel):
 
 class RollForwardRow(BaseModel):
     """One party's receivable over a period: opening + charges - payer payments - patient payments - contractual - write-offs
-    + refunds + transfers + other = closing, exactly. Each column is the sum of the postings of `movement`."""
+    + refunds + transfers + brought in + other = closing, exactly. Each column is the sum of the postings of `movement`."""
 
     party: str
     opening_cents: int = 0
@@ -283,6 +284,7 @@ class RollForwardRow(BaseModel):
     write_offs_cents: int = 0
     refunds_cents: int = 0
     transfers_cents: int = Field(default=0, description="From and to other parties; all parties' sum to zero.")
+    brought_in_cents: int = Field(default=0, description="Open in another system, and taken over from there.")
     other_cents: int = 0
     closing_cents: int = 0
     late_cents: int = Field(

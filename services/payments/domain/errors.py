@@ -115,6 +115,34 @@ class DepositAlreadyIdentified(DomainError):
     code = "deposit-already-identified"
 
 
+class DepositNotIdentified(DomainError):
+    """The deposit was never said to be this payment."""
+
+    code = "deposit-not-identified"
+
+
+class ControlTotalDiffers(DomainError):
+    """The file does not come to what the other system says. `facts` has both."""
+
+    code = "control-total-differs"
+
+
+class OpeningBalanceKnown(DomainError):
+    """A line of the file was taken in with another one. `facts` names both."""
+
+    code = "opening-balance-known"
+
+
+class OpeningBalancesUnknown(NotFound):
+    """There is no such import."""
+
+
+class OpeningBalancesTouched(DomainError):
+    """Something was posted on accounts of the import. `facts` names them."""
+
+    code = "opening-balances-touched"
+
+
 class RemittanceUnknown(NotFound):
     """The remittance was not received."""
 

@@ -19,6 +19,7 @@ ALLOCATED = "allocated"  # a patient's cash on its way to an account
 CONTRACTUAL = "contractual"
 REFUNDS = "refunds"
 INTEREST = "interest"
+OPENING_BALANCE = "opening-balance"  # equity: what was open when the ledger began
 
 UNASSIGNED = "unassigned"
 PATIENT = "patient"
@@ -47,7 +48,15 @@ def written_off(reason: str) -> str:
 
 # Why a receivable moved, by the account that the other leg stands on. The roll-forward has a column for each.
 Movement: TypeAlias = Literal[
-    "charges", "payer-payments", "patient-payments", "contractual", "write-offs", "refunds", "transfers", "other"
+    "charges",
+    "payer-payments",
+    "patient-payments",
+    "contractual",
+    "write-offs",
+    "refunds",
+    "transfers",
+    "brought-in",
+    "other",
 ]
 _MOVEMENT_OF: Mapping[str, Movement] = {
     CHARGES: "charges",
@@ -61,6 +70,7 @@ _MOVEMENT_OF: Mapping[str, Movement] = {
     "bad-debt": "write-offs",
     "charity": "write-offs",
     "write-off": "write-offs",
+    OPENING_BALANCE: "brought-in",
 }
 
 

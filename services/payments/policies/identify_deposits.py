@@ -1,12 +1,12 @@
-"""When a person said which payment a deposit is, where is it recorded, and what if another deposit is there?"""
+"""When a person said which payment a deposit is, where is it recorded, and what if another deposit is there, or the person was wrong?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.payments.domain.deposit.commands import RecordDeposit
+from services.payments.domain.deposit.commands import RecordDeposit, WithdrawDeposit
 from services.payments.domain.unidentified_deposit.commands import ReturnIdentification
-from shared.events.payments import DepositIdentified, DepositNotTaken
+from shared.events.payments import DepositIdentified, DepositNotTaken, IdentificationUndone
 
 
 def record_identified(event: DepositIdentified) -> Iterator[RecordDeposit]:
@@ -24,3 +24,8 @@ def record_identified(event: DepositIdentified) -> Iterator[RecordDeposit]:
 
 def return_identification(event: DepositNotTaken) -> Iterator[ReturnIdentification]:
     yield ReturnIdentification(identified_as=event.deposit_id)
+
+
+def withdraw(event: IdentificationUndone) -> Iterator[WithdrawDeposit]:
+    """Behind the recording of the same deposit, because both come from one stream."""
+    yield WithdrawDeposit(unidentified_id=event.deposit_id)

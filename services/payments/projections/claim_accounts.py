@@ -1,6 +1,6 @@
 """How does each account stand now: what was charged, who paid, what was let off, who owes the rest?
 
-Charged = paid + contractual + written off - refunded + owed, on every row at every moment.
+Charged + brought in = paid + contractual + written off - refunded + owed, on every row at every moment.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from shared.events.payments import (
     ClaimPaymentRematched,
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
+    OpeningBalancePosted,
+    OpeningBalanceReversed,
     PayersKnown,
     PaymentApplied,
     PaymentNotTaken,
@@ -53,7 +55,9 @@ claim_accounts = sa.Table(
     sa.Column("service_on", sa.Date),
     sa.Column("release", sa.Integer, server_default="0"),  # 0: money came, charges did not
     sa.Column("placement_id", sa.Text, server_default=""),
+    sa.Column("openings", sa.Integer, server_default="0"),  # imports that brought something along to it
     _cents("charged_cents"),
+    _cents("opening_cents"),
     _cents("paid_by_payers_cents"),
     _cents("paid_by_patient_cents"),
     _cents("contractual_cents"),
@@ -138,6 +142,11 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield _account(event.account_id, placement_id=event.placement_id)
         case AccountReturnedFromAgency():
             yield _account(event.account_id, placement_id="")
+        case OpeningBalancePosted():
+            known = {"patient_id": event.patient_id, "service_on": event.service_on}
+            yield Put(table="claim_accounts", key=(event.account_id,), values=known, add={"openings": 1})
+        case OpeningBalanceReversed():
+            yield Put(table="claim_accounts", key=(event.account_id,), add={"openings": -1})
         case (
             ClaimPaymentPosted()
             | ClaimAnswerNoted()
@@ -236,13 +245,15 @@ def _figure_of(ledger: str) -> tuple[str, int]:
             return "written_off_cents", 1
         case "refunds":
             return "refunded_cents", -1
+        case "opening-balance":
+            return "opening_cents", -1
         case _:
             return "", 0
 
 
 projection = Projection(
     name="payments.claim-accounts",
-    version=1,
+    version=2,
     tables=(claim_accounts, claim_account_parties, claim_account_lines, account_payers, account_adjustments),
     reads={"payments": get_args(ClaimAccountEvent)},
     apply=apply,
@@ -258,8 +269,9 @@ def account(account_id: str) -> sa.Select[Any]:
 
 
 def accounts(patient_id: str | None = None) -> sa.Select[Any]:
-    """Accounts that have charges, of one patient or all; the caller orders and pages."""
-    statement = sa.select(claim_accounts).where(claim_accounts.c.release > 0)
+    """Accounts that have charges or were brought along, of one patient or all; the caller orders and pages."""
+    begun = sa.or_(claim_accounts.c.release > 0, claim_accounts.c.openings > 0)
+    statement = sa.select(claim_accounts).where(begun)
     return statement if patient_id is None else statement.where(claim_accounts.c.patient_id == patient_id)
 
 

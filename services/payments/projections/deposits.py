@@ -15,7 +15,9 @@ from shared.events.payments import (
     DepositReconciled,
     DepositRecorded,
     DepositSetAside,
+    DepositWithdrawn,
     IdentificationReturned,
+    IdentificationUndone,
     UnidentifiedDepositRecorded,
 )
 from shared.runtime.projection import Change, Projection, Put
@@ -65,19 +67,19 @@ unidentified_deposits = sa.Table(
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
     match recorded.event:
-        case DepositExpected() | DepositRecorded() | DepositReconciled() as event:
+        case DepositExpected() | DepositRecorded() | DepositWithdrawn() | DepositReconciled() as event:
             yield Put(table="deposits", key=(event.deposit_id,), values=_deposit(event))
         case UnidentifiedDepositRecorded() as event:
             yield _unidentified(event.deposit_id, **_shown(event))
         case DepositIdentified() as event:
             yield _unidentified(event.deposit_id, status="identified", identified_as=event.identified_as)
-        case IdentificationReturned() as event:
+        case IdentificationReturned() | IdentificationUndone() as event:
             yield _unidentified(event.deposit_id, status="open", identified_as="")
         case DepositSetAside() as event:
             yield _unidentified(event.deposit_id, status="set-aside", set_aside_reason=event.reason)
 
 
-def _deposit(event: DepositExpected | DepositRecorded | DepositReconciled) -> dict[str, Any]:
+def _deposit(event: DepositExpected | DepositRecorded | DepositWithdrawn | DepositReconciled) -> dict[str, Any]:
     match event:
         case DepositExpected():
             return {
@@ -96,6 +98,9 @@ def _deposit(event: DepositExpected | DepositRecorded | DepositReconciled) -> di
                 "document_id": event.source.document_id if event.source else None,
                 "place": event.source.place if event.source else None,
             }
+        case DepositWithdrawn():
+            nothing = ("deposited_cents", "deposited_on", "document_id", "place")
+            return {"is_reconciled": False, **dict.fromkeys(nothing)}
         case DepositReconciled():
             return {"is_reconciled": True}
         case _:
@@ -125,16 +130,18 @@ def _shown(event: UnidentifiedDepositRecorded) -> dict[str, Any]:
 
 projection = Projection(
     name="payments.deposits",
-    version=2,
+    version=3,
     tables=(deposits, unidentified_deposits),
     reads={
         "payments": (
             DepositExpected,
             DepositRecorded,
+            DepositWithdrawn,
             DepositReconciled,
             UnidentifiedDepositRecorded,
             DepositIdentified,
             IdentificationReturned,
+            IdentificationUndone,
             DepositSetAside,
         )
     },
@@ -147,7 +154,8 @@ projection = Projection(
 
 def every(*, is_reconciled: bool | None = None, remittance_id: str | None = None) -> sa.Select[Any]:
     """Deposits, matched, unmatched or all, of one remittance or any; the caller orders and pages."""
-    statement = sa.select(deposits)
+    has_a_side = sa.or_(deposits.c.expected_cents.is_not(None), deposits.c.deposited_cents.is_not(None))
+    statement = sa.select(deposits).where(has_a_side)  # what was withdrawn may have none
     if remittance_id is not None:
         statement = statement.where(deposits.c.remittance_id == remittance_id)
     return statement if is_reconciled is None else statement.where(deposits.c.is_reconciled == is_reconciled)

@@ -25,6 +25,7 @@ from shared.events.base import EventType
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ChargesPosted,
+    OpeningBalancePosted,
     PaymentsEvent,
     ResponsibilityTransferred,
 )
@@ -52,7 +53,7 @@ postings = sa.Table(
     sa.Column("occurred_at", sa.DateTime(timezone=True)),
     sa.Column("recorded_at", sa.DateTime(timezone=True)),
     sa.Column("since_on", sa.Date),  # responsibility begins
-    sa.Column("service_on", sa.Date),  # of charges only
+    sa.Column("service_on", sa.Date),  # of charges, and of what was brought along in their place
     sa.Index("postings_by_account", "tenant", "account_id"),
     sa.Index("postings_by_party", "tenant", "party", "account_id"),
     sa.Index("postings_by_moment", "tenant", "occurred_at"),
@@ -61,6 +62,9 @@ postings = sa.Table(
 MONEY_EVENTS: tuple[EventType, ...] = tuple(
     kind for kind in get_args(PaymentsEvent) if "postings" in kind.__struct_fields__
 )
+
+
+_SERVED = (ChargesPosted, OpeningBalancePosted)
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
@@ -87,14 +91,14 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
                 "occurred_at": recorded.occurred_at,
                 "recorded_at": recorded.recorded_at,
                 "since_on": since_on,
-                "service_on": event.service_on if isinstance(event, ChargesPosted) else None,
+                "service_on": event.service_on if isinstance(event, _SERVED) else None,
             },
         )
 
 
 projection = Projection(
     name="payments.postings",
-    version=2,
+    version=3,
     tables=(postings,),
     reads={"payments": MONEY_EVENTS},
     apply=apply,

@@ -33,6 +33,13 @@ _TRACE = re.compile(r"[!-~]{0,50}", re.ASCII)
 _PAYER = re.compile(r"[!-~]{0,30}", re.ASCII)
 
 
+def is_deposit_list(content: bytes) -> bool:
+    """Whether the first line names columns of a list, the day among them. Never raises."""
+    line = content[:4096].removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
+    names = {name.strip(b' "\r\t').lower() for name in line.split(b",")}
+    return NEEDED[0].encode() in names
+
+
 def read_deposit_list(content: bytes) -> StatementRead:
     """The credits of a list, or what is wrong with it. Never raises. The header is record 1."""
     problems = Problems()

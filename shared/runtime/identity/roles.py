@@ -89,6 +89,8 @@ _TABLE: Mapping[str, str] = {
     "payments:approve-refund": "manager",
     "payments:read-deposits": "poster manager integration",
     "payments:record-deposit": "poster manager integration",
+    "payments:import-balances": "manager",
+    "payments:undo-identification": "poster manager",
     "payments:close-period": "manager",
     "payments:reopen-period": "manager",
     "payments:read-contracts": "biller denial-specialist poster manager",

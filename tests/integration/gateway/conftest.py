@@ -55,7 +55,12 @@ BODIES: dict[str, type[BaseModel]] = {
     r"/api/charges/encounters/[^/]+/diagnoses": charges.DiagnosesBody,
     r"/api/charges/encounters/[^/]+/cancel": charges.CancelBody,
 }
-FILES = ("/api/payments/remittances", "/api/claims/acknowledgements", "/api/eligibility/answers")
+FILES = (
+    "/api/payments/remittances",
+    "/api/payments/deposits/files",
+    "/api/claims/acknowledgements",
+    "/api/eligibility/answers",
+)
 
 
 @dataclass(slots=True)

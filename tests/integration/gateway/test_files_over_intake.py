@@ -10,6 +10,7 @@ import pytest
 
 from shared.codecs.hl7v2.mllp import frame
 from tests.integration.gateway.conftest import MakeEdge
+from tests.unit.codecs.bank.statements import EFT, bai2
 from tests.unit.gateway.messages import A04, DFT, ORU
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -155,3 +156,45 @@ async def test_every_sample_message_ends_accepted_held_refused_or_ignored_with_a
                 assert not malformed, told
     assert seen.keys() <= OUTCOMES
     assert seen["accepted"] > 20, seen
+
+
+DEPOSITS = b"deposited_on,amount,trace_number,payer_identifier\n2026-03-02,96.00,TRACE1,1512345678\n"
+
+
+async def test_a_banks_file_goes_to_payments_whichever_format_it_has(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        [statement] = await take(client, bai2(EFT), "bank.bai")
+        [listed] = await take(client, DEPOSITS, "bank.csv")
+        assert (await take(client, bai2(EFT), key="another"))[0]["receipt_id"] == statement["receipt_id"]
+    assert [(each["type"], each["outcome"]) for each in (statement, listed)] == [
+        ("BAI2", "accepted"),
+        ("deposit list", "accepted"),
+    ]
+    path = "/api/payments/deposits/files"
+    assert edge.services.files == [(path, bai2(EFT)), (path, DEPOSITS)]
+
+
+async def test_a_banks_file_that_does_not_add_up_is_refused_with_each_problem_and_no_name(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    async with edge.http() as client:
+        [short] = await take(client, bai2(EFT).replace(b"16,165,9600", b"16,165,9601"))
+        [named] = await take(client, DEPOSITS.replace(b"96.00", b"JANE DOE"))
+    assert (short["outcome"], named["outcome"]) == ("refused", "refused")
+    assert "a trailer says what is above it" in short["findings"][0]["rule"]
+    assert named["findings"][0]["place"] == "record 2 amount"
+    assert "JANE" not in str(named)
+    assert edge.services.files == []
+
+
+async def test_what_the_bank_does_not_say_is_told_and_the_file_is_done_with(make_edge: MakeEdge) -> None:
+    edge = make_edge()
+    line = {"record": 4, "outcome": "unidentified", "reason": "trace-number-missing", "amount_cents": 96_00}
+    edge.services.file_answers["/api/payments/deposits/files"] = {"lines": [line, {**line, "outcome": "waits"}]}
+    async with edge.http() as client:
+        [told] = await take(client, bai2(EFT))
+        assert (await client.get("/intake/messages")).json()["items"] == []
+    assert told["outcome"] == "accepted"
+    assert [(each["place"], each["value"], each["severity"]) for each in told["findings"]] == [
+        ("record 4", "trace-number-missing", "warning")
+    ]

@@ -11,6 +11,7 @@ import pytest
 from shared.runtime.service import Task
 from tests.integration.gateway.conftest import TENANT, Edge, MakeEdge
 from tests.integration.gateway.test_files_over_intake import ERA, interchange
+from tests.unit.codecs.bank.statements import EFT, bai2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,12 +38,14 @@ async def test_files_go_to_the_services_that_they_are_for_and_are_put_aside(make
     edge = make_edge()
     (inbox / "one.835").write_bytes(ERA)
     (inbox / "two.999").write_bytes(ANSWER)
+    (inbox / "three.bai").write_bytes(bai2(EFT))
     assert await inbox_of(edge).step()
     assert dict(edge.services.files) == {
         "/api/payments/remittances": ERA,
         "/api/claims/acknowledgements": ANSWER,
+        "/api/payments/deposits/files": bai2(EFT),
     }
-    assert sorted(file.name for file in (inbox / "done").iterdir()) == ["one.835", "two.999"]
+    assert sorted(file.name for file in (inbox / "done").iterdir()) == ["one.835", "three.bai", "two.999"]
     assert not await inbox_of(edge).step()
 
 

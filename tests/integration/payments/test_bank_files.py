@@ -279,3 +279,55 @@ async def test_a_file_for_a_closed_day_is_taken(office: Office) -> None:
         ("TRACE9", "2026-03-21"),
     ]
     await office.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_identification_is_undone_and_the_deposit_meets_the_right_remittance(world: World) -> None:
+    await insured(world)
+    await world.send(remittance(WORKED, "96"))
+    taken = await take(world, bai2(Line("174", 96_00, "Z,,4711")))
+    path = f"/deposits/{taken['lines'][0]['deposit_id']}"
+    await world.ask("POST", f"{path}/identify", {"trace_number": "WRONG", "payer_identifier": PAYER})
+    await world.settle()
+    [wrong] = (await world.ask("GET", "/deposits/unidentified?status=identified"))["items"]
+    undoing = {"identified_as": wrong["identified_as"], "reason": "wrong-trace-number"}
+    await world.ask("POST", f"{path}/undo-identification", undoing)
+    again = await world.ask("POST", f"{path}/undo-identification", undoing)
+    assert again["event_ids"] == []
+    await world.settle()
+    [waiting] = (await world.ask("GET", "/deposits/unidentified"))["items"]
+    assert (waiting["status"], waiting["identified_as"], waiting["amount_cents"]) == ("open", "", 96_00)
+    assert [row["expected_cents"] for row in (await world.ask("GET", "/deposits"))["items"]] == [96_00]
+    _, totals = await listed(world)
+    assert {side: each["items"] for side, each in totals.items()} == {
+        "deposit-without-remittance": 1,
+        "remittance-without-deposit": 1,
+    }
+    await world.ask("POST", f"{path}/identify", {"trace_number": "TRACE1", "payer_identifier": PAYER})
+    await world.settle()
+    assert await listed(world) == ([], {})
+    refused = await world.ask("POST", f"{path}/undo-identification", {**undoing, "identified_as": "x"}, status=409)
+    assert refused["code"] == "deposit-not-identified"
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_an_identification_of_a_closed_day_is_undone_when_the_period_is_open_again(office: Office) -> None:
+    await office.until(3, 22)
+    taken = await take(office, bai2(Line("174", 96_00, "Z,,4711")))
+    path = f"/deposits/{taken['lines'][0]['deposit_id']}"
+    await office.ask("POST", f"{path}/identify", {"trace_number": "TRACE1", "payer_identifier": PAYER})
+    await office.until(4, 2)
+    await office.close("2026-03")
+    [known] = (await office.ask("GET", "/deposits/unidentified?status=identified"))["items"]
+    undoing = {"identified_as": known["identified_as"], "reason": "wrong-payer"}
+    refused = await office.ask("POST", f"{path}/undo-identification", undoing, status=409)
+    assert (refused["code"], refused["facts"]["period"]) == ("day-is-closed", "2026-03")
+    await office.until(4, 3)
+    await office.ask("POST", "/periods/2026-03/reopen", {"reason": "wrong-payer"})
+    await office.settle()
+    await office.ask("POST", f"{path}/undo-identification", undoing)
+    await office.settle()
+    [waiting] = (await office.ask("GET", "/deposits/unidentified"))["items"]
+    assert waiting["amount_cents"] == 96_00
+    await office.verify()

@@ -86,6 +86,7 @@ class Office(World):
                 - row["write_offs_cents"]
                 + row["refunds_cents"]
                 + row["transfers_cents"]
+                + row["brought_in_cents"]
                 + row["other_cents"]
             )
         assert (found["total"]["transfers_cents"], found["total"]["other_cents"]) == (0, 0)

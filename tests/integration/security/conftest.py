@@ -227,6 +227,11 @@ async def _recorded_by_hand(system: System) -> None:
         "POST", "/api/payments/deposits/files", system.admin, body=statement, Content_Type="text/csv"
     )
     assert taken.status == 201, taken
+    balances = b"account,patient_id,responsible,original_on,amount\nA-1,emil,patient,2026-03-01,12.00\n"
+    control = "as_of_on=2026-04-30&control_cents=1200&control_lines=1"
+    path = f"/api/payments/opening-balances?{control}"
+    brought = await system.ask("POST", path, system.admin, body=balances, Content_Type="text/csv")
+    assert brought.status == 201, brought
     account = (await system.first("/api/payments/accounts?patient_id=rosa"))["account_id"]
     adjustment = {"adjustment_id": "adj-1", "party": "patient", "reason": "hardship", "amount_cents": 100}
     await system.told("POST", f"/api/payments/accounts/{account}/adjustments", adjustment)
@@ -268,6 +273,7 @@ async def _found(system: System) -> dict[str, str]:
         "number": "1",
         "variance_id": (await system.first("/api/payments/variances?kind=underpayment"))["variance_id"],
         "deposit_id": (await system.first("/api/payments/deposits/unidentified"))["deposit_id"],
+        "import_id": (await system.first("/api/payments/opening-balances"))["import_id"],
         "statement_id": (await system.first("/api/collections/statements"))["statement_id"],
         "dispute_id": (await system.first("/api/collections/disputes"))["dispute_id"],
         "plan_id": (await system.first("/api/collections/plans"))["plan_id"],

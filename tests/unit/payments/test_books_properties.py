@@ -190,6 +190,7 @@ def test_the_roll_forward_adds_up_and_ties_to_the_trial_balance(year: Year, firs
             - told["write_offs_cents"]
             + told["refunds_cents"]
             + told["transfers_cents"]
+            + told["brought_in_cents"]
             + told["other_cents"]
         )
         assert told["other_cents"] == 0

@@ -22,6 +22,7 @@ from shared.events.payments import (
     DepositNotTaken,
     DepositRecorded,
     DepositSetAside,
+    DepositShownAgain,
     IdentificationReturned,
     UnidentifiedDepositRecorded,
 )
@@ -60,6 +61,14 @@ def identify(there: DepositRecorded | None = None, *, as_: str = PAYMENT) -> Ide
     )
 
 
+OF_THE_BANK = RecordDeposit(
+    deposit_id=PAYMENT,
+    trace_number="TRACE1",
+    payer_identifier="1512345678",
+    amount_cents=96_00,
+    deposited_on=ON,
+    source=DocumentReference(document_id="another", place="record 9"),
+)
 SET_ASIDE = SetDepositAside(reason="patient-check", set_aside_by="user:poster")
 IDENTIFIED: DepositIdentified = spec.when(shown(), identify()).only(DepositIdentified)
 RECORDED = as_recorded(IDENTIFIED)
@@ -109,15 +118,8 @@ def test_of_two_that_are_named_alike_in_the_same_moment_one_comes_back() -> None
 
 
 def test_the_bank_itself_may_name_later_what_a_person_named_before() -> None:
-    of_the_bank = RecordDeposit(
-        deposit_id=PAYMENT,
-        trace_number="TRACE1",
-        payer_identifier="1512345678",
-        amount_cents=96_00,
-        deposited_on=ON,
-        source=DocumentReference(document_id="another", place="record 9"),
-    )
-    Specification(deposit).given(RECORDED).when(of_the_bank).then_nothing()
+    story = Specification(deposit).given(RECORDED).when(OF_THE_BANK, OF_THE_BANK)
+    story.then_kinds(DepositShownAgain)  # the same money, and known to stand without the person's word
 
 
 def test_two_equal_lines_of_one_file_are_two_deposits() -> None:

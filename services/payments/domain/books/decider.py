@@ -100,4 +100,18 @@ def refuse_closed_day(books: Books, day: date) -> None:
     )
 
 
+def refuse_undoing_in_closed_day(books: Books, day: date) -> None:
+    """For what cannot be posted late, because it changes what a closing was agreed on. Raises DayIsClosed, which says what to do."""
+    if not books.is_closed(day):
+        return
+    period, open_on = books.period_of(day) or str(books.closed_through), str(books.first_open_on)
+    raise DayIsClosed(
+        f"{day} is closed with the period {period}, and what was matched there was agreed on: let a manager reopen {period}, undo"
+        " this, and close it again",
+        day=str(day),
+        period=period,
+        first_open_on=open_on,
+    )
+
+
 books: Decider[BooksCommand, BooksEvent, Books] = Decider(decide=decide, evolve=evolve, initial=Books())

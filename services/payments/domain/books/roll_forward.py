@@ -1,7 +1,7 @@
 """How did a receivable come from the beginning of a period to its end?
 
-Opening + charges - payer payments - patient payments - contractual - write-offs + refunds + transfers + other = closing. Every
-figure is a sum of postings, each posting is in one of them, so it adds up exactly.
+Opening + charges - payer payments - patient payments - contractual - write-offs + refunds + transfers + brought in + other = closing.
+Every figure is a sum of postings, each posting is in one of them, so it adds up exactly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from services.payments.domain.ledger import Movement
 
-_ADDS: frozenset[Movement] = frozenset(("charges", "refunds", "transfers", "other"))
+_ADDS: frozenset[Movement] = frozenset(("charges", "refunds", "transfers", "brought-in", "other"))
 
 
 class Part(NamedTuple):
@@ -35,6 +35,7 @@ class RolledForward:
     write_offs_cents: int
     refunds_cents: int
     transfers_cents: int
+    brought_in_cents: int
     other_cents: int
     closing_cents: int
     late_cents: int  # of all columns together, as it moves the receivable
@@ -59,6 +60,7 @@ def rolled_forward(parts: Iterable[Part]) -> RolledForward:
         write_offs_cents=columns["write-offs"],
         refunds_cents=columns["refunds"],
         transfers_cents=columns["transfers"],
+        brought_in_cents=columns["brought-in"],
         other_cents=columns["other"],
         closing_cents=opening + sum(cents if name in _ADDS else -cents for name, cents in columns.items()),
         late_cents=late,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
-from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine
+from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine, OpeningBalanceStated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,22 @@ class NotePayers:
     patient_id: str
     payers: tuple[AccountPayer, ...]
     noted_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostOpeningBalance:
+    """What was open in another system. Answers that waited are applied."""
+
+    stated: OpeningBalanceStated
+    matrix: PostingMatrix = POSTING_MATRIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBackOpeningBalance:
+    """The import was wrong."""
+
+    import_id: str
+    as_of_on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,4 +151,6 @@ ClaimAccountCommand: TypeAlias = (
     | IssueRefund
     | MoveToAgency
     | ReturnFromAgency
+    | PostOpeningBalance
+    | TakeBackOpeningBalance
 )

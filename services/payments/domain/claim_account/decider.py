@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from services.payments.domain import ledger
-from services.payments.domain.claim_account import decisions
+from services.payments.domain.claim_account import decisions, openings
 from services.payments.domain.claim_account.adjudication import (
     DOUBTS,
     SILENCE,
@@ -41,12 +41,14 @@ from services.payments.domain.claim_account.commands import (
     NotePayers,
     PostCharges,
     PostClaimPayment,
+    PostOpeningBalance,
     RematchAnswer,
     RequestAdjustment,
     RetryHeldAnswer,
     ReturnFromAgency,
     ReverseAdjustment,
     ReverseClaimPayment,
+    TakeBackOpeningBalance,
 )
 from services.payments.domain.claim_account.matrix import PostingMatrix
 from services.payments.domain.claim_account.state import ClaimAccount, PostedAnswer, evolve
@@ -104,6 +106,10 @@ def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[Clai
             return decisions.move_to_agency(command, account)
         case ReturnFromAgency():
             return decisions.return_from_agency(command, account)
+        case PostOpeningBalance():
+            return _post_opening(command, account)
+        case TakeBackOpeningBalance():
+            return [*openings.take_back_opening_balance(command, account)]
         case _:
             assert_never(command)
 
@@ -152,6 +158,14 @@ def _note_payers(command: NotePayers, account: ClaimAccount) -> list[ClaimAccoun
         story.then(transfer_all(story.account, ledger.UNASSIGNED, ledger.PATIENT, "self-pay", command.noted_on))
     elif account.is_self_pay and not account.answers:
         story.then(transfer_all(story.account, ledger.PATIENT, first, "coverage-found", command.noted_on))
+    return story.events
+
+
+def _post_opening(command: PostOpeningBalance, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    story = _Story(account).then(openings.post_opening_balance(command, account))
+    if story.events:
+        for answer in account.waiting:
+            story.then(_take(answer, story.account, command.matrix, cash=ledger.UNAPPLIED))
     return story.events
 
 

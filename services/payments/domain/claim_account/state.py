@@ -29,6 +29,8 @@ from shared.events.payments import (
     ClaimPaymentReversed,
     ClaimPaymentUnapplied,
     LedgerLine,
+    OpeningBalancePosted,
+    OpeningBalanceReversed,
     PayersKnown,
     PaymentApplied,
     PaymentNotTaken,
@@ -90,12 +92,15 @@ class ClaimAccount:
     taken_allocations: frozenset[tuple[str, int]] = frozenset()
     adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
     refunds: frozenset[str] = frozenset()
+    openings: Mapping[str, OpeningBalancePosted] = field(default_factory=dict)  # by import, and not taken back
+    openings_heard: frozenset[str] = frozenset()  # imports, whatever became of them
     placement_id: str = ""
     billing_npi: str = ""
 
     @property
     def has_charges(self) -> bool:
-        return self.release > 0
+        """Or what stands in their place when the account came from another system."""
+        return self.release > 0 or bool(self.openings)
 
     @property
     def is_self_pay(self) -> bool:
@@ -181,6 +186,18 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
             return replace(_moved(account, event.postings), placement_id=event.placement_id)
         case AccountReturnedFromAgency():
             return replace(_moved(account, event.postings), placement_id="")
+        case OpeningBalancePosted():
+            return replace(
+                _moved(account, event.postings),
+                account_id=event.account_id,
+                patient_id=event.patient_id,
+                service_on=account.service_on or event.service_on,
+                openings={**account.openings, event.import_id: event},
+                openings_heard=account.openings_heard | {event.import_id},
+            )
+        case OpeningBalanceReversed():
+            left = {name: each for name, each in account.openings.items() if name != event.import_id}
+            return replace(_moved(account, event.postings), openings=left)
         case _:
             assert_never(event)
 

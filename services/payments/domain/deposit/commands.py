@@ -36,4 +36,11 @@ class RecordDeposit:
     books: Books | None = None  # whose closed days are asked about; None: a late entry is what is meant
 
 
-DepositCommand: TypeAlias = ExpectDeposit | RecordDeposit
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawDeposit:
+    """The unidentified deposit that this was said to be is another."""
+
+    unidentified_id: str
+
+
+DepositCommand: TypeAlias = ExpectDeposit | RecordDeposit | WithdrawDeposit

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from services.payments.domain.books.decider import refuse_closed_day
-from services.payments.domain.deposit.commands import DepositCommand, ExpectDeposit, RecordDeposit
+from services.payments.domain.deposit.commands import DepositCommand, ExpectDeposit, RecordDeposit, WithdrawDeposit
 from services.payments.domain.errors import DepositAlreadyRecorded, NotAnAmount
 from shared.events.payments import (
     DepositEvent,
@@ -19,6 +19,8 @@ from shared.events.payments import (
     DepositNotTaken,
     DepositReconciled,
     DepositRecorded,
+    DepositShownAgain,
+    DepositWithdrawn,
 )
 from shared.kernel.decider import Decider
 
@@ -27,6 +29,7 @@ from shared.kernel.decider import Decider
 class Deposit:
     expected: DepositExpected | None = None
     recorded: DepositRecorded | None = None
+    shown_again: DepositShownAgain | None = None  # what stands if the identification of `recorded` is undone
     is_reconciled: bool = False
 
 
@@ -36,6 +39,8 @@ def decide(command: DepositCommand, deposit: Deposit) -> Sequence[DepositEvent]:
             return _expect(command, deposit)
         case RecordDeposit():
             return _record(command, deposit)
+        case WithdrawDeposit():
+            return _withdraw(command, deposit)
         case _:
             assert_never(command)
 
@@ -68,7 +73,7 @@ def _record(command: RecordDeposit, deposit: Deposit) -> list[DepositEvent]:
     )
     if deposit.recorded is not None:
         if is_same_money(deposit.recorded, recorded):
-            return []
+            return _shown_again(recorded, deposit)
         if command.unidentified_id:
             return [
                 DepositNotTaken(
@@ -81,6 +86,48 @@ def _record(command: RecordDeposit, deposit: Deposit) -> list[DepositEvent]:
     if command.books is not None:
         refuse_closed_day(command.books, command.deposited_on)
     return [recorded, *_reconciled(evolve(deposit, recorded))]
+
+
+def _shown_again(recorded: DepositRecorded, deposit: Deposit) -> list[DepositEvent]:
+    """Only what stands beside an identification is news: that may be undone, and this must not be lost with it."""
+    is_by_its_own_name = not recorded.unidentified_id
+    if deposit.recorded is None or not deposit.recorded.unidentified_id or not is_by_its_own_name:
+        return []
+    if deposit.shown_again is not None:
+        return []
+    return [
+        DepositShownAgain(
+            deposit_id=recorded.deposit_id,
+            trace_number=recorded.trace_number,
+            payer_identifier=recorded.payer_identifier,
+            amount_cents=recorded.amount_cents,
+            deposited_on=recorded.deposited_on,
+            source=recorded.source,
+        )
+    ]
+
+
+def _withdraw(command: WithdrawDeposit, deposit: Deposit) -> list[DepositEvent]:
+    recorded, again = deposit.recorded, deposit.shown_again
+    if recorded is None or recorded.unidentified_id != command.unidentified_id:
+        return []  # It was never taken here, or was withdrawn before.
+    withdrawn = DepositWithdrawn(
+        deposit_id=recorded.deposit_id,
+        unidentified_id=recorded.unidentified_id,
+        amount_cents=recorded.amount_cents,
+        deposited_on=recorded.deposited_on,
+    )
+    if again is None:
+        return [withdrawn]
+    stands = DepositRecorded(
+        deposit_id=again.deposit_id,
+        trace_number=again.trace_number,
+        payer_identifier=again.payer_identifier,
+        amount_cents=again.amount_cents,
+        deposited_on=again.deposited_on,
+        source=again.source,
+    )
+    return [withdrawn, stands, *_reconciled(evolve(evolve(deposit, withdrawn), stands))]
 
 
 def is_same_money(first: DepositRecorded, second: DepositRecorded) -> bool:
@@ -117,6 +164,10 @@ def evolve(deposit: Deposit, event: DepositEvent) -> Deposit:
             return replace(deposit, recorded=event)
         case DepositReconciled():
             return replace(deposit, is_reconciled=True)
+        case DepositShownAgain():
+            return replace(deposit, shown_again=event)
+        case DepositWithdrawn():
+            return replace(deposit, recorded=None, shown_again=None, is_reconciled=False)
         case DepositNotTaken():
             return deposit
         case _:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
+from services.payments.domain.books.state import Books
 from shared.events.payments import DepositRecorded
 from shared.events.values import DocumentReference
 
@@ -47,6 +48,16 @@ class ReturnIdentification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndoIdentification:
+    """A person was wrong about the payment."""
+
+    identified_as: str
+    reason: str
+    undone_by: str
+    books: Books  # whose closed days are asked about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetDepositAside:
     """No remittance will ever come for it."""
 
@@ -55,5 +66,5 @@ class SetDepositAside:
 
 
 UnidentifiedDepositCommand: TypeAlias = (
-    RecordUnidentifiedDeposit | IdentifyDeposit | ReturnIdentification | SetDepositAside
+    RecordUnidentifiedDeposit | IdentifyDeposit | ReturnIdentification | UndoIdentification | SetDepositAside
 )

@@ -1,8 +1,8 @@
 """Whose money is it that the bank shows without saying so?
 
 A deposit meets its remittance in a stream that payer and trace number name, so a line without them has no place there. It has a stream
-of its own until a person names the payment; then it is recorded there, and comes back when another deposit was there first. One
-line is so never two payments, whoever names it at the same time.
+of its own until a person names the payment; then it is recorded there, and comes back when another deposit was there first, or when
+a person takes the word back. One line is so never two payments, whoever names it at the same time.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from services.payments.domain.books.decider import refuse_undoing_in_closed_day
 from services.payments.domain.deposit.decider import is_same_money
 from services.payments.domain.errors import (
     DepositAlreadyIdentified,
     DepositAlreadyRecorded,
+    DepositNotIdentified,
     DepositUnknown,
     NotAnAmount,
 )
@@ -23,6 +25,7 @@ from services.payments.domain.unidentified_deposit.commands import (
     RecordUnidentifiedDeposit,
     ReturnIdentification,
     SetDepositAside,
+    UndoIdentification,
     UnidentifiedDepositCommand,
 )
 from shared.events.payments import (
@@ -30,6 +33,7 @@ from shared.events.payments import (
     DepositRecorded,
     DepositSetAside,
     IdentificationReturned,
+    IdentificationUndone,
     UnidentifiedDepositEvent,
     UnidentifiedDepositRecorded,
 )
@@ -40,6 +44,7 @@ from shared.kernel.decider import Decider
 class UnidentifiedDeposit:
     recorded: UnidentifiedDepositRecorded | None = None
     identified_as: str = ""
+    was_identified_as: frozenset[str] = frozenset()  # and no longer is
     is_set_aside: bool = False
 
 
@@ -51,6 +56,8 @@ def decide(command: UnidentifiedDepositCommand, deposit: UnidentifiedDeposit) ->
             return _identify(command, deposit)
         case ReturnIdentification():
             return _return(command, deposit)
+        case UndoIdentification():
+            return _undo(command, deposit)
         case SetDepositAside():
             return _set_aside(command, deposit)
         case _:
@@ -108,6 +115,24 @@ def _return(command: ReturnIdentification, deposit: UnidentifiedDeposit) -> list
     return [IdentificationReturned(deposit_id=recorded.deposit_id, identified_as=command.identified_as)]
 
 
+def _undo(command: UndoIdentification, deposit: UnidentifiedDeposit) -> list[UnidentifiedDepositEvent]:
+    """Names the identification that is meant, so that one that came after it is left alone."""
+    recorded = _recorded(deposit)
+    if deposit.identified_as != command.identified_as:
+        if command.identified_as in deposit.was_identified_as:
+            return []
+        raise DepositNotIdentified("this deposit is not said to be that payment", deposit_id=command.identified_as)
+    refuse_undoing_in_closed_day(command.books, recorded.deposited_on)
+    return [
+        IdentificationUndone(
+            deposit_id=recorded.deposit_id,
+            identified_as=command.identified_as,
+            reason=command.reason,
+            undone_by=command.undone_by,
+        )
+    ]
+
+
 def _set_aside(command: SetDepositAside, deposit: UnidentifiedDeposit) -> list[UnidentifiedDepositEvent]:
     recorded = _recorded(deposit)
     _refuse_identified(deposit)
@@ -146,8 +171,9 @@ def evolve(deposit: UnidentifiedDeposit, event: UnidentifiedDepositEvent) -> Uni
             return replace(deposit, recorded=event)
         case DepositIdentified():
             return replace(deposit, identified_as=event.identified_as, is_set_aside=False)
-        case IdentificationReturned():
-            return replace(deposit, identified_as="")
+        case IdentificationReturned() | IdentificationUndone():
+            was = deposit.was_identified_as | {event.identified_as}
+            return replace(deposit, identified_as="", was_identified_as=was)
         case DepositSetAside():
             return replace(deposit, is_set_aside=True)
         case _:
