@@ -72,6 +72,16 @@ def back(import_id: str = "opening-1", *, touched: tuple[str, ...] = ()) -> Take
 BROUGHT = bring(PAYER, SHARE, CREDIT, cents=165_00)
 
 
+def test_the_largest_file_is_taken_in_and_back_account_by_account() -> None:
+    """20 000 accounts: what each costs does not depend on how many there are."""
+    lines = [f"A-{number},patient-{number},patient,2025-12-03,1.00,,," for number in range(20_000)]
+    brought = bring(*lines, cents=20_000_00)
+    story = spec.when(brought, back())
+    withdrawn = [event.account_id for event in story.events if isinstance(event, OpeningBalanceWithdrawn)]
+    assert withdrawn == [each.account_id for each in brought.stated]
+    assert len(spec.given(*story.events).when(brought).events) == 20_001
+
+
 def test_a_file_that_comes_to_its_control_total_is_one_import_with_one_fact_an_account() -> None:
     story = spec.when(BROUGHT, BROUGHT)
     story.then_kinds(OpeningBalancesImported, OpeningBalanceStated, OpeningBalanceStated)

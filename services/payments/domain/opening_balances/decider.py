@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from msgspec.structs import replace as changed
 
@@ -39,22 +39,48 @@ IMPORTS = "imports"  # key of the one stream of opening balances that a tenant h
 _NAMED_MAX = 20
 
 
-class Import(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stated:
+    """An account of an import and its lines, behind those before it: an import of any size is folded line by line."""
+
+    account_id: str
+    keys: tuple[LineKey, ...]
+    before: Stated | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Import:
     document_id: str
     as_of_on: date
-    accounts: tuple[str, ...]
-    is_in_force: bool
+    last: Stated | None = None
+    is_in_force: bool = True
+
+    def stated(self) -> Iterator[Stated]:
+        """Its accounts, the last first."""
+        each = self.last
+        while each is not None:
+            yield each
+            each = each.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpeningBalances:
     imports: Mapping[str, Import] = field(default_factory=dict)
-    lines: Mapping[LineKey, str] = field(default_factory=dict)  # in force, to their import
 
     def import_of(self, document_id: str) -> str:
         """The import in force of this file; empty when there is none."""
         found = (name for name, each in self.imports.items() if each.is_in_force and each.document_id == document_id)
         return next(found, "")
+
+    def lines(self) -> dict[LineKey, str]:
+        """Those in force, to their import. Costs as much as there are."""
+        return {
+            key: name
+            for name, each in self.imports.items()
+            if each.is_in_force
+            for stated in each.stated()
+            for key in stated.keys
+        }
 
 
 def decide(command: OpeningBalancesCommand, opening: OpeningBalances) -> Sequence[OpeningBalancesEvent]:
@@ -98,7 +124,8 @@ def _import(command: ImportOpeningBalances, opening: OpeningBalances) -> list[Op
 
 def refuse_known_lines(stated: Sequence[OpeningBalanceStated], opening: OpeningBalances) -> None:
     """Raises OpeningBalanceKnown, which names the lines and the imports that have them."""
-    known = [(place, opening.lines[key]) for key, place in keys_of(stated) if key in opening.lines]
+    lines = opening.lines()
+    known = [(place, lines[key]) for key, place in keys_of(stated) if key in lines]
     if known:
         told = {
             f"line_{number}": f"{place} is of {import_id}"
@@ -135,8 +162,8 @@ def _take_back(command: TakeBackOpeningBalances, opening: OpeningBalances) -> li
         import_id=command.import_id, reason=command.reason, taken_back_by=command.taken_back_by
     )
     withdrawn = (
-        OpeningBalanceWithdrawn(import_id=command.import_id, account_id=each, as_of_on=found.as_of_on)
-        for each in found.accounts
+        OpeningBalanceWithdrawn(import_id=command.import_id, account_id=each.account_id, as_of_on=found.as_of_on)
+        for each in reversed(list(found.stated()))
     )
     return [taken_back, *withdrawn]
 
@@ -144,17 +171,16 @@ def _take_back(command: TakeBackOpeningBalances, opening: OpeningBalances) -> li
 def evolve(opening: OpeningBalances, event: OpeningBalancesEvent) -> OpeningBalances:
     match event:
         case OpeningBalancesImported():
-            new = Import(event.document.document_id, event.as_of_on, (), is_in_force=True)
+            new = Import(document_id=event.document.document_id, as_of_on=event.as_of_on)
             return replace(opening, imports={**opening.imports, event.import_id: new})
         case OpeningBalanceStated():
             of = opening.imports[event.import_id]
-            of = of._replace(accounts=(*of.accounts, event.account_id))
-            lines = {key: event.import_id for key, _ in keys_of((event,))}
-            return replace(opening, imports={**opening.imports, event.import_id: of}, lines={**opening.lines, **lines})
+            keys = tuple(key for key, _ in keys_of((event,)))
+            more = replace(of, last=Stated(account_id=event.account_id, keys=keys, before=of.last))
+            return replace(opening, imports={**opening.imports, event.import_id: more})
         case OpeningBalancesTakenBack():
-            ended = opening.imports[event.import_id]._replace(is_in_force=False)
-            left = {key: name for key, name in opening.lines.items() if name != event.import_id}
-            return replace(opening, imports={**opening.imports, event.import_id: ended}, lines=left)
+            ended = replace(opening.imports[event.import_id], is_in_force=False)
+            return replace(opening, imports={**opening.imports, event.import_id: ended})
         case OpeningBalanceWithdrawn():
             return opening
         case _:
