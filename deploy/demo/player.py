@@ -113,6 +113,7 @@ class Player:
             if visit.day == moment.date() and (visit.hour < HOURS[0]) == morning:
                 self._visit(visit, moment)
         if not morning:
+            self._settle()  # what this moment brought is all there, however fast this machine is
             self._read_statements(moment.date())
             for payment in self._payments.pop(moment.date(), []):
                 self._pay(payment, moment.date())
