@@ -225,8 +225,7 @@ class Keeper:
 
     async def release(self, held: Held) -> None:
         """Give the lease back, so that another process need not wait until it runs out."""
-        held.is_held = False
-        self._held.pop(held.key, None)
+        self._let_go(held)
         await self.leases.release(held.lease)
 
     async def run(self) -> None:
@@ -290,10 +289,15 @@ class Keeper:
         lost = {row["n"] - 1 for row in await self._pool.fetch(_LOST, *keys, epochs, *rows_at)}
         for index, (held, place) in enumerate(due):
             if index in lost:
-                held.is_held = False
-                self._held.pop(held.key, None)
+                self._let_go(held)
             else:
                 held.is_written(place)
+
+    def _let_go(self, held: Held) -> None:
+        """Renew it no longer. What was taken afresh in its place meanwhile is kept."""
+        held.is_held = False
+        if self._held.get(held.key) is held:
+            del self._held[held.key]
 
     def _is_left_to_others(self, key: ReaderKey) -> bool:
         until = self._given_back.get(key)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from shared.events.envelope import Position
 from shared.runtime.feed import Partition
 from shared.runtime.held import Keeper
 from shared.runtime.progress import Progress
+from shared.runtime.transaction import Place
 from shared.testing.infrastructure import PostgresServer
 from tests.integration.runtime.small_service import SERVICE, SmallService, small_service
 
@@ -21,6 +24,10 @@ PARTITION = Partition(SERVICE, 0)
 async def service(postgres_server: PostgresServer, database: str) -> AsyncIterator[SmallService]:
     async with small_service(postgres_server, database) as made:
         yield made
+
+
+def at(position: Position) -> Place:
+    return Place(cursor=str(position), position=position, watermark=None)
 
 
 async def take_what_is_free(keeper: Keeper) -> set[str]:
@@ -54,6 +61,24 @@ async def test_what_a_process_leaves_is_free_at_once_and_it_is_no_longer_counted
     await first.close()
     assert len(await take_what_is_free(second)) == 7
     assert await second.share_out() == 0
+
+
+@pytest.mark.asyncio
+async def test_what_is_taken_afresh_while_renewals_are_written_is_renewed_from_then_on(service: SmallService) -> None:
+    """A reader that begins anew after an outage does so just when the renewals of what it held before come to be written."""
+    keeper = Keeper(service.pool, "only")
+    former = await keeper.try_acquire(NAMES[0], PARTITION)
+    assert former is not None
+    former.skip_to(at(Position(1, 7, 1)))
+    renewing = asyncio.create_task(keeper.beat())
+    await asyncio.sleep(0)  # it has looked at what is due, and waits for the database
+    held = await keeper.try_acquire(NAMES[0], PARTITION)
+    assert held is not None
+    await renewing
+    held.skip_to(at(Position(1, 8, 1)))
+    await keeper.beat()
+    [progress] = await keeper.leases.progress(NAMES[0])
+    assert progress.position == Position(1, 8, 1)
 
 
 @pytest.mark.asyncio
