@@ -142,11 +142,11 @@ def waiting_for(checks: Mapping[str, bool]) -> str:
 
 
 def last_words(folder: Path, lines: int = 15) -> str:
-    """The ends of the logs."""
+    """The ends of the logs, without the requests that were answered."""
     parts = []
     for log in sorted((folder / "logs").glob("*.log")):
-        tail = log.read_text(errors="replace").splitlines()[-lines:]
-        parts += [f"--- {log.name}", *tail]
+        told = [line for line in log.read_text(errors="replace").splitlines() if '"request answered"' not in line]
+        parts += [f"--- {log.name}", *told[-lines:]]
     return "\n".join(parts)
 
 

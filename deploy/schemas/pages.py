@@ -9,6 +9,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from inspect import get_annotations
 from typing import Any, get_args
 
 import msgspec
@@ -103,9 +104,10 @@ def _struct(cls: type[msgspec.Struct]) -> Iterator[str]:
     if _has_own_words(cls):
         yield from _about(cls.__doc__)
     comments = comments_of(cls)
+    annotations = {name: written for each in reversed(cls.__mro__) for name, written in get_annotations(each).items()}
     yield from ("| field | type | default | |", "|---|---|---|---|")
     for field in msgspec.structs.fields(cls):
-        written = str(cls.__annotations__[field.name]).replace("|", "\\|")
+        written = str(annotations[field.name]).replace("|", "\\|")
         yield f"| `{field.name}` | `{written}` | {_default(field)} | {_cell(comments[field.name])} |"
     yield ""
 

@@ -27,8 +27,9 @@ class Group:
 
 @cache
 def comments_of(cls: type) -> Mapping[str, str]:
-    """Every field of the class body and its comment; an empty one where there is none."""
-    return {name: comment for group in groups_of(cls) for name, comment in group.fields.items()}
+    """Every field of the class, those of its bases first, and its comment; an empty one where there is none."""
+    bodies = [each for each in reversed(cls.__mro__) if inspect.get_annotations(each)]
+    return {name: told for each in bodies for group in groups_of(each) for name, told in group.fields.items()}
 
 
 def groups_of(cls: type) -> list[Group]:

@@ -11,7 +11,7 @@ from services.gateway.notes import Note
 from services.gateway.parts import CSV, PLAIN, Fate, Part, Plan
 from shared.codecs.bank.bai2 import is_bai2, read_bai2
 from shared.codecs.bank.deposit_list import is_deposit_list, read_deposit_list
-from shared.codecs.bank.statement import Problem
+from shared.codecs.problems import Problem
 
 KINDS = ("bai2", "csv")
 PATH = "/deposits/files"
@@ -41,6 +41,5 @@ def plan_bank_file(content: bytes, naming: Naming) -> Plan:
 
 
 def _note(problem: Problem) -> Note:
-    expected = f"; expected {problem.expected}" if problem.expected else ""
-    place = f"record {problem.record} {problem.field}" if problem.record else problem.field
-    return Note(place=place, rule=f"{problem.rule}{expected}", value=problem.found, code="102")
+    place = f"{problem.unit} {problem.number} {problem.field}" if problem.number else problem.field
+    return Note(place=place, rule=problem.broken, value=problem.found, code="102")

@@ -12,27 +12,30 @@ from typing import Any, NamedTuple
 
 from services.payments.domain.books.state import Books, evolve
 from services.payments.domain.contract_comparison.identity import comparison_of
+from shared.events.contracts import (
+    ClaimPaymentCompared,
+    ComparisonWithdrawn,
+    OverpaymentFound,
+    UnderpaymentFound,
+    VarianceFound,
+    VarianceReopened,
+    VarianceResolved,
+)
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ChargesPosted,
-    ClaimPaymentCompared,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
-    ComparisonWithdrawn,
     OpeningBalancePosted,
     OpeningBalanceReversed,
     OpeningBalancesImported,
     OpeningBalanceStated,
-    OverpaymentFound,
     PeriodClosed,
     PeriodReopened,
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
     RemittancePosted,
     RemittanceReceived,
-    UnderpaymentFound,
-    VarianceReopened,
-    VarianceResolved,
 )
 from shared.events.values import Posting
 from shared.runtime.invariants import CheckResult, Violation, note
@@ -198,7 +201,7 @@ class VariancesAreBacked:
     def _answer(self, recorded: Recorded[Any], remittance_id: str, ordinal: int) -> _Backing:
         return self._answers[recorded.tenant, recorded.event.account_id, remittance_id, ordinal]
 
-    def _see_found(self, recorded: Recorded[Any], event: UnderpaymentFound | OverpaymentFound) -> None:
+    def _see_found(self, recorded: Recorded[Any], event: VarianceFound) -> None:
         difference = event.expected_cents - event.allowed_cents
         self._check(
             recorded, difference == event.variance_cents, f"{difference} cents", f"{event.variance_cents} cents"

@@ -22,9 +22,10 @@ from typing import Any, Literal
 
 from deploy import machine
 from deploy.cli import verification
-from deploy.client import Client
+from deploy.client import Client, NotRunning, Refused
 from deploy.demo.player import Player
 from deploy.state import State
+from shared.events.registry import SERVICES
 from shared.runtime.native.processes import free_ports, is_free
 
 PATIENTS, DAYS = 40, 30
@@ -104,11 +105,26 @@ def started(feed: Literal["postgres", "kafka"], *, days: int = DAYS) -> Iterator
         machine.start(home, state, progress=lambda text: None)
         yield home, state
     except BaseException:
-        print(machine.last_words(home, lines=40))  # the home goes
+        print(machine.last_words(home))  # the home goes
+        print(_who_is_behind(home, state))
         raise
     finally:
         machine.stop(home)
         shutil.rmtree(home)
+
+
+def _who_is_behind(home: Path, state: State) -> str:
+    """Which readers have not read everything, as their services' databases say, and who holds them."""
+    told = []
+    with Client(home, state, timeout_seconds=15.0) as client:
+        for service in SERVICES:
+            try:
+                readers = client.get(f"/api/{service}/ops/lag")["readers"]
+            except (NotRunning, Refused) as error:
+                told.append(f"{service}: {error}")
+            else:
+                told += [str(reader) for reader in readers if reader["behind"] != 0]
+    return "\n".join(["--- readers that are behind, or that nobody can tell of", *told])
 
 
 def free_block() -> int:

@@ -172,7 +172,7 @@ def backed(scratch: Path) -> Iterator[Backed]:
             in_the_end=in_the_end,
         )
     except BaseException:
-        print(machine.last_words(ledgerline.home, lines=40))  # the home goes
+        print(machine.last_words(ledgerline.home))  # the home goes
         raise
     finally:
         ledgerline.run("down")

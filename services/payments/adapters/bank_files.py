@@ -24,7 +24,8 @@ from services.payments.domain.unidentified_deposit.commands import RecordUnident
 from services.payments.domain.unidentified_deposit.decider import UnidentifiedDeposit
 from shared.codecs.bank.bai2 import is_bai2, read_bai2
 from shared.codecs.bank.deposit_list import read_deposit_list
-from shared.codecs.bank.statement import Credit, LeftOut, Problem, Statement
+from shared.codecs.bank.statement import Credit, LeftOut, Statement
+from shared.codecs.problems import Problem, named
 from shared.events.values import DocumentReference
 from shared.kernel.errors import Malformed
 from shared.kernel.identifiers import derived_id
@@ -36,7 +37,6 @@ Format: TypeAlias = Literal["bai2", "csv"]
 Fate: TypeAlias = Literal["matched", "differs", "waits", "unidentified", "identified", "set-aside"]
 
 _TOGETHER_MAX = 32
-_TOLD_MAX = 20  # problems in an answer
 
 
 class BankFileRefused(Malformed):
@@ -184,10 +184,6 @@ def _deposit_id(credit: Credit) -> str:
 
 
 def _refused(problems: Sequence[Problem], document_id: str) -> BankFileRefused:
-    told = {f"problem_{number}": problem.message for number, problem in enumerate(problems[:_TOLD_MAX], start=1)}
     return BankFileRefused(
-        f"nothing of the file was recorded: {problems[0].message}",
-        document_id=document_id,
-        problems=len(problems),
-        **told,
+        f"nothing of the file was recorded: {problems[0].message}", document_id=document_id, **named(problems)
     )

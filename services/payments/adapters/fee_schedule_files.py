@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.payments.adapters.fee_schedule_lists import Problem, read_amounts, read_relative_values
+from services.payments.adapters.fee_schedule_lists import read_amounts, read_relative_values
 from services.payments.domain.fee_schedule.commands import Factors, LoadFeeSchedule
+from shared.codecs.problems import Problem, named
+from shared.events.contracts import FeeRate, RelativeValues
 from shared.events.values import DocumentReference
 from shared.kernel.errors import Malformed
 from shared.runtime.command import Aggregate, Cause, Commands, Outcome
 from shared.runtime.documents import Documents
-
-_TOLD_MAX = 20  # problems in an answer
 
 
 class FeeScheduleRefused(Malformed):
@@ -53,51 +53,47 @@ class FeeScheduleFiles:
 
     async def receive_amounts(self, content: bytes, announced: Announced, cause: Cause) -> ScheduleTaken:
         """Amounts for procedures. Safe to repeat. Raises FeeScheduleRefused, and what the store raises."""
-        source = DocumentReference(document_id=await self._documents.put(cause.tenant, content, "csv"))
+        document_id = await self._documents.put(cause.tenant, content, "csv")
         read = await asyncio.to_thread(read_amounts, content)
-        _refuse(read.problems, source)
-        command = LoadFeeSchedule(
-            schedule_id=announced.schedule_id,
-            name=announced.name,
-            effective_from=announced.effective_from,
-            effective_to=announced.effective_to,
-            amounts=read.prices,
-            source=source,
-            loaded_by=cause.actor,
-        )
-        return await self._load(command, cause)
+        _refuse(read.problems, document_id)
+        return await self._load(announced, document_id, cause, amounts=read.prices)
 
     async def receive_relative_values(
         self, content: bytes, announced: Announced, factors: Factors, cause: Cause
     ) -> ScheduleTaken:
         """Relative values, with what they are multiplied by. Raises as `receive_amounts`."""
-        source = DocumentReference(document_id=await self._documents.put(cause.tenant, content, "csv"))
+        document_id = await self._documents.put(cause.tenant, content, "csv")
         read = await asyncio.to_thread(read_relative_values, content)
-        _refuse(read.problems, source)
+        _refuse(read.problems, document_id)
+        return await self._load(announced, document_id, cause, relative_values=read.values, factors=factors)
+
+    async def _load(
+        self,
+        announced: Announced,
+        document_id: str,
+        cause: Cause,
+        *,
+        amounts: tuple[FeeRate, ...] = (),
+        relative_values: tuple[RelativeValues, ...] = (),
+        factors: Factors | None = None,
+    ) -> ScheduleTaken:
         command = LoadFeeSchedule(
             schedule_id=announced.schedule_id,
             name=announced.name,
             effective_from=announced.effective_from,
             effective_to=announced.effective_to,
-            relative_values=read.values,
+            amounts=amounts,
+            relative_values=relative_values,
             factors=factors,
-            source=source,
+            source=DocumentReference(document_id=document_id),
             loaded_by=cause.actor,
         )
-        return await self._load(command, cause)
-
-    async def _load(self, command: LoadFeeSchedule, cause: Cause) -> ScheduleTaken:
-        outcome = await self._commands.handle(self._fee_schedule, command.schedule_id, command, cause)
-        rates = len(command.amounts) + len(command.relative_values)
-        return ScheduleTaken(document_id=command.source.document_id, rates=rates, done=outcome)
+        outcome = await self._commands.handle(self._fee_schedule, announced.schedule_id, command, cause)
+        return ScheduleTaken(document_id=document_id, rates=len(amounts) + len(relative_values), done=outcome)
 
 
-def _refuse(problems: Sequence[Problem], source: DocumentReference) -> None:
+def _refuse(problems: Sequence[Problem], document_id: str) -> None:
     if problems:
-        told = {f"problem_{number}": each.message for number, each in enumerate(problems[:_TOLD_MAX], start=1)}
         raise FeeScheduleRefused(
-            f"nothing of the list is used: {problems[0].message}",
-            document_id=source.document_id,
-            problems=len(problems),
-            **told,
+            f"nothing of the list is used: {problems[0].message}", document_id=document_id, **named(problems)
         )

@@ -8,29 +8,27 @@ like a number or a code is not quoted, because it may be somebody's name.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from services.payments.adapters.x12_remittance import account_named_by, is_ours
-from shared.codecs.bank.statement import Problem, Problems
+from shared.codecs.lists import Columns, Line, lines_of
+from shared.codecs.problems import Problem, Problems
 from shared.events.payments import AccountPayer, OpeningBalanceStated, OpeningLine
 from shared.events.values import DocumentReference
 from shared.kernel.identifiers import account_id_of, account_of_claim
 
 LINES_MAX = 20_000
 AMOUNT_CENTS_MAX = 10**12  # of one line
-NEEDED = ("account", "patient_id", "responsible", "original_on", "amount")
-COLUMNS = (*NEEDED, "service_on", "claim_number", "payer_id", "payer_name", "payer_electronic_id")
-_AMOUNT = re.compile(r"(-?)(\d{1,13})\.(\d\d)", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+COLUMNS = Columns(
+    needed=("account", "patient_id", "responsible", "original_on", "amount"),
+    others=("service_on", "claim_number", "payer_id", "payer_name", "payer_electronic_id"),
+)
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,80}", re.ASCII)
 _NUMBER = re.compile(r"[!-~]{1,50}", re.ASCII)
 _PARTY = re.compile(r"patient|payer:(?:[1-9]|1[01])", re.ASCII)
-_PAYER = re.compile(r"payer:(?:[1-9]|1[01])", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
 _OURS = "a claim number is one of the other system"
 
@@ -57,11 +55,9 @@ class _Row:
 
 def read_opening_balances(content: bytes, *, document_id: str, as_of_on: date) -> BalancesRead:
     """The balances of a file, or what is wrong with it. Never raises. The header is line 1."""
-    problems = Problems()
-    rows: list[_Row] = []
-    for number, fields in _rows(content, problems):
-        if (row := _row(number, fields, as_of_on, problems)) is not None:
-            rows.append(row)
+    problems = Problems("line")
+    read = (_row(line, as_of_on) for line in lines_of(content, COLUMNS, problems, most=LINES_MAX))
+    rows = [row for row in read if row is not None]
     _check_together(rows, problems)
     if not rows and not problems:
         problems.note(0, "file", "a file has lines")
@@ -112,63 +108,26 @@ def _check_together(rows: Sequence[_Row], problems: Problems) -> None:
             problems.note(row.number, "payer_id", "a rank of an account is one payer", found=row.payer.payer_id)
 
 
-def _rows(content: bytes, problems: Problems) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Lines by column name, with the number of the record; what cannot be read ends the reading."""
-    number = 0
-    header: Sequence[str] | None = None
-    try:
-        for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True):
-            number += 1
-            if number > LINES_MAX + 1:
-                problems.note(number, "line", "a file has at most 20 000 lines")
-                return
-            if header is None:
-                header = [name.strip().lower() for name in row]
-                if not _is_header(header, problems):
-                    return
-            elif len(row) == len(header):
-                yield number, {name: text.strip() for name, text in zip(header, row, strict=True)}
-            elif row:
-                rule = "a line has the fields of the header"
-                problems.note(number, "line", rule, found=str(len(row)), expected=len(header))
-    except UnicodeDecodeError:
-        problems.note(0, "file", "a file is written in UTF-8")
-    except csv.Error:
-        problems.note(number + 1, "line", "fields are separated by commas, and quotes are closed")
-    if header is None and not problems:
-        problems.note(0, "file", "a file begins with the names of its columns")
-
-
-def _is_header(header: Sequence[str], problems: Problems) -> bool:
-    before = len(problems)
-    for name in header:
-        if name not in COLUMNS or header.count(name) > 1:
-            rule = "a column is one of these, and named once"
-            problems.note(1, "header", rule, found=name, expected=", ".join(COLUMNS))
-    for name in NEEDED:
-        if name not in header:
-            problems.note(1, "header", "a column is missing", expected=name)
-    return len(problems) == before
-
-
-def _row(number: int, fields: Mapping[str, str], as_of_on: date, problems: Problems) -> _Row | None:
-    before = len(problems)
-    account = _code(number, fields, "account", _NUMBER, "an account's number has no spaces", problems)
-    patient = _code(number, fields, "patient_id", _ID, "a patient's id is one of ours", problems)
-    party = _code(number, fields, "responsible", _PARTY, "responsible is patient, payer:1, payer:2, …", problems)
-    original = _day(number, fields, "original_on", as_of_on, problems)
-    service = _day(number, fields, "service_on", as_of_on, problems) if fields.get("service_on") else original
-    cents = _cents(number, fields, problems)
-    claim = fields.get("claim_number", "")
+def _row(line: Line, as_of_on: date) -> _Row | None:
+    before = len(line.problems)
+    account = line.code("account", _NUMBER, "an account's number has no spaces")
+    patient = line.code("patient_id", _ID, "a patient's id is one of ours")
+    party = line.code("responsible", _PARTY, "responsible is patient, payer:1, payer:2, …")
+    original = _day(line, "original_on", as_of_on)
+    service = _day(line, "service_on", as_of_on) if line.text("service_on") else original
+    cents = line.cents("amount", most=AMOUNT_CENTS_MAX)
+    if cents == 0:
+        line.refuse("amount", "a line is not zero")
+    claim: str | None = line.text("claim_number")
     if claim:
-        claim = _code(number, fields, "claim_number", _NUMBER, "a claim's number has no spaces", problems)
-        if is_ours(account_of_claim(claim)):
-            problems.note(number, "claim_number", _OURS, found=claim)
-    payer = _payer(number, fields, party, problems) if _PAYER.fullmatch(party) else None
-    if original is None or service is None or len(problems) > before:
+        claim = line.code("claim_number", _NUMBER, "a claim's number has no spaces")
+        if claim and is_ours(account_of_claim(claim)):
+            line.refuse("claim_number", _OURS)
+    payer = _payer(line, party) if party is not None and party != "patient" else None
+    if not (account and patient and party and original and service and cents) or len(line.problems) > before:
         return None
     return _Row(
-        number=number,
+        number=line.number,
         account_id=account_named_by(claim) if claim else account_id_of(f"opening\x1f{account}"),
         patient_id=patient,
         party=party,
@@ -179,51 +138,20 @@ def _row(number: int, fields: Mapping[str, str], as_of_on: date, problems: Probl
     )
 
 
-def _payer(number: int, fields: Mapping[str, str], party: str, problems: Problems) -> AccountPayer:
-    electronic = ""
-    if fields.get("payer_electronic_id"):
-        electronic = _code(number, fields, "payer_electronic_id", _NUMBER, "a payer's number has no spaces", problems)
+def _payer(line: Line, party: str) -> AccountPayer:
+    has_number = bool(line.text("payer_electronic_id"))
+    electronic = line.code("payer_electronic_id", _NUMBER, "a payer's number has no spaces") if has_number else ""
     return AccountPayer(
         rank=int(party.removeprefix("payer:")),
-        payer_id=_code(number, fields, "payer_id", _ID, "a payer's line names the payer by our id", problems),
-        payer_name=_code(number, fields, "payer_name", _NAME, "a payer's line has the payer's name", problems),
-        electronic_id=electronic,
+        payer_id=line.code("payer_id", _ID, "a payer's line names the payer by our id") or "",
+        payer_name=line.code("payer_name", _NAME, "a payer's line has the payer's name") or "",
+        electronic_id=electronic or "",
     )
 
 
-def _code(
-    number: int, fields: Mapping[str, str], name: str, pattern: re.Pattern[str], rule: str, problems: Problems
-) -> str:
-    text = fields.get(name, "")
-    if not pattern.fullmatch(text):
-        problems.note(number, name, rule, found=text)
-    return text
-
-
-def _day(number: int, fields: Mapping[str, str], name: str, as_of_on: date, problems: Problems) -> date | None:
-    text = fields[name]
-    try:
-        if not _DAY.fullmatch(text):
-            raise ValueError
-        day = date.fromisoformat(text)
-    except ValueError:
-        problems.note(number, name, "a date is YYYY-MM-DD", found=text)
-        return None
-    if day > as_of_on:
-        problems.note(
-            number, name, "nothing of the old books is after their last day", found=text, expected=str(as_of_on)
-        )
+def _day(line: Line, name: str, as_of_on: date) -> date | None:
+    day = line.day(name)
+    if day is not None and day > as_of_on:
+        line.refuse(name, "nothing of the old books is after their last day", expected=str(as_of_on))
         return None
     return day
-
-
-def _cents(number: int, fields: Mapping[str, str], problems: Problems) -> int:
-    text = fields["amount"]
-    found = _AMOUNT.fullmatch(text)
-    if found is None:
-        problems.note(number, "amount", "an amount is dollars with two decimals, without grouping", found=text)
-        return 0
-    cents = int(found[2] + found[3])
-    if not 0 < cents <= AMOUNT_CENTS_MAX:
-        problems.note(number, "amount", "a line is not zero, and at most 10 000 000 000.00", found=text)
-    return -cents if found[1] else cents

@@ -23,7 +23,7 @@ from services.payments.domain.pricing.expected import NotPriced, Priced, Schedul
 from services.payments.domain.pricing.service_line import ServiceLine
 from services.payments.projections import contracts as read_model
 from services.payments.projections import payers
-from shared.events.payments import ContractTerm, ExpectedBasis, RelativeValues
+from shared.events.contracts import ContractTerm, ExpectedBasis, RelativeValues
 from shared.kernel.errors import Malformed
 from shared.kernel.identifiers import is_npi
 from shared.runtime.command import Aggregate, Cause, Commands

@@ -22,6 +22,7 @@ from services.payments.domain.errors import OpeningBalanceKnown
 from services.payments.domain.opening_balances.commands import ImportOpeningBalances, TakeBackOpeningBalances
 from services.payments.domain.opening_balances.decider import IMPORTS, OpeningBalances, refuse_known_lines
 from services.payments.projections import opening_balances as read_model
+from shared.codecs.problems import named
 from shared.events.payments import OpeningBalanceStated
 from shared.events.values import DocumentReference
 from shared.kernel.errors import Malformed
@@ -33,7 +34,6 @@ from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller,
 
 SERVICE = "payments"
 READER = read_model.projection.name
-_TOLD_MAX = 20  # problems in a refusal; a preview has all
 _CATCH_UP_SECONDS = 5.0
 
 Bring = Annotated[Cause, Depends(cause_of("payments:import-balances"))]
@@ -134,7 +134,7 @@ def router(
         known = await known_to(who.tenant)
         is_known = bool(known.import_of(document_id))
         problems = [
-            ProblemRow(line=each.record, column=each.field, value=each.found, rule=_rule(each.rule, each.expected))
+            ProblemRow(line=each.number, column=each.field, value=each.found, rule=each.broken)
             for each in read.problems
         ]
         if not is_known:
@@ -143,8 +143,8 @@ def router(
         total = sum(each.amount_cents for each in items)
         for column, told, found in (("lines", control_lines, len(items)), ("amount", control_cents, total)):
             if not read.problems and told != found:
-                rule = "the file comes to what the other system says"
-                problems.append(ProblemRow(line=0, column=column, value=str(found), rule=_rule(rule, str(told))))
+                rule = f"the file comes to what the other system says; expected {told}"
+                problems.append(ProblemRow(line=0, column=column, value=str(found), rule=rule))
         parties: dict[str, int] = {}
         for each in items:
             parties[each.party] = parties.get(each.party, 0) + each.amount_cents
@@ -179,12 +179,10 @@ def router(
         document_id = await documents.put(cause.tenant, balances, "csv")
         read = await _read(balances, document_id, as_of_on, clock)
         if read.problems:
-            told = {f"problem_{number}": each.message for number, each in enumerate(read.problems[:_TOLD_MAX], start=1)}
             raise OpeningBalancesRefused(
                 f"nothing of the file was taken in: {read.problems[0].message}",
                 document_id=document_id,
-                problems=len(read.problems),
-                **told,
+                **named(read.problems),
             )
         command = ImportOpeningBalances(
             document=DocumentReference(document_id=document_id),
@@ -247,10 +245,6 @@ async def _read(balances: bytes, document_id: str, as_of_on: date, clock: Clock)
     if as_of_on > clock.now().date():
         raise Malformed("the other system's books end on a day that is over", as_of_on=str(as_of_on))
     return await asyncio.to_thread(read_opening_balances, balances, document_id=document_id, as_of_on=as_of_on)
-
-
-def _rule(rule: str, expected: str) -> str:
-    return f"{rule}; expected {expected}" if expected else rule
 
 
 def _lines_known(stated: Sequence[OpeningBalanceStated], known: OpeningBalances) -> list[ProblemRow]:

@@ -10,14 +10,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.events.envelope import Recorded
-from shared.events.payments import (
+from shared.events.contracts import (
     ContractAgreed,
     ContractAmended,
     ContractEnded,
     FeeScheduleVersionLoaded,
     FeeScheduleVersionWithdrawn,
 )
+from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()

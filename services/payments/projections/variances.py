@@ -15,16 +15,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.payments.domain.contract_comparison.identity import comparison_of
 from services.payments.projections.payers import listed_payers
-from shared.events.envelope import Recorded
-from shared.events.payments import (
+from shared.events.contracts import (
     ClaimPaymentCompared,
     ComparisonWithdrawn,
     OverpaymentFound,
     UnderpaymentFound,
     VarianceDisputed,
+    VarianceFound,
     VarianceReopened,
     VarianceResolved,
 )
+from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put, Remove
 
 Kind: TypeAlias = Literal["underpayment", "overpayment"]
@@ -186,7 +187,7 @@ _COPIED = (
 )
 
 
-def _found(event: UnderpaymentFound | OverpaymentFound) -> dict[str, Any]:
+def _found(event: VarianceFound) -> dict[str, Any]:
     """Found again after it was closed, it begins anew."""
     return {
         **{name: getattr(event, name) for name in _COPIED},

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from shared.codecs.bank.bai2_types import KINDS, direction_of
 from shared.codecs.bank.reassociation import company_id_in, company_name_in, traces_in
@@ -24,11 +25,11 @@ from shared.codecs.bank.statement import (
     Credit,
     LeftOut,
     LeftOutReason,
-    Problems,
     Statement,
     StatementRead,
     reference_of,
 )
+from shared.codecs.problems import Problems
 
 _RECORD = re.compile(r"(\d\d)(?:,(.*)|/?)", re.ASCII | re.DOTALL)
 _AMOUNT = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -108,7 +109,7 @@ class _Level:
 
 @dataclass(slots=True)
 class _Reader:
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = field(default_factory=partial(Problems, "record"))
     credits: list[Credit] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     unknown_records: Counter[str] = field(default_factory=Counter)

@@ -13,50 +13,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+from shared.codecs.problems import Problem
+
 CREDITS_MAX = 10_000  # in one file
 RECORDS_MAX = 200_000
-PROBLEMS_MAX = 100
 AMOUNT_CENTS_MAX = 10**12  # of one credit
 
 Kind: TypeAlias = Literal["ach", "wire", "check", "other"]
 LeftOutReason: TypeAlias = Literal["debit", "not-a-credit", "no-money", "currency", "group-deleted", "group-is-a-test"]
 
-_QUOTED = re.compile(r"(?=.*\d)[A-Za-z0-9+.,:\-]{1,20}|[A-Z]{1,3}", re.ASCII)
 _REFERENCE = re.compile(r"(?=.*\d)[A-Za-z0-9._:#/-]{1,50}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One broken rule. `found` is withheld where it does not look like a number or a code."""
-
-    record: int  # running number in the file, from one; 0: the file as a whole
-    field: str
-    found: str
-    rule: str  # constant sentence
-    expected: str = ""
-
-    @property
-    def message(self) -> str:
-        expected = f"; expected {self.expected}" if self.expected else ""
-        return f"record {self.record}, {self.field}: {self.rule}{expected}; found {self.found or 'nothing'}"
-
-
-class Problems(list[Problem]):
-    """The problems of one reading; bounded, so that a hostile file cannot fill memory with complaints."""
-
-    def note(
-        self,
-        record: int,
-        field: str,
-        rule: str,
-        *,
-        found: str = "",
-        expected: str | int = "",
-        is_withheld: bool = False,
-    ) -> None:
-        if len(self) < PROBLEMS_MAX:
-            shown = found if not found or (_QUOTED.fullmatch(found) and not is_withheld) else f"{len(found)} characters"
-            self.append(Problem(record=record, field=field, found=shown, rule=rule, expected=str(expected)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,8 @@ from services.payments.domain.payer_contracts.commands import AgreeContract, Ame
 from services.payments.domain.payer_contracts.decider import payer_contracts
 from services.payments.domain.payer_contracts.state import PayerContracts
 from services.payments.domain.pricing.service_line import ServiceLine
-from shared.events.payments import (
-    ClaimPaymentPosted,
-    ContractTerm,
-    FeeRate,
-    LedgerLine,
-    RelativeValues,
-)
+from shared.events.contracts import ContractTerm, FeeRate, RelativeValues
+from shared.events.payments import ClaimPaymentPosted, LedgerLine
 from shared.events.values import AdjudicatedLine, Adjustment, DocumentReference
 from shared.testing.specification import Specification
 from tests.unit.payments.stories import ACCOUNT, CLAIM, PAID_ON, SERVICE_ON, SOURCE

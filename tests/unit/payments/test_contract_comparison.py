@@ -19,9 +19,8 @@ from services.payments.domain.contract_comparison.comparing import Compared, com
 from services.payments.domain.contract_comparison.decider import contract_comparison
 from services.payments.domain.contract_comparison.identity import account_of, comparison_of
 from services.payments.domain.payer_contracts.state import PayerContracts
-from shared.events.payments import (
+from shared.events.contracts import (
     ClaimPaymentCompared,
-    ClaimPaymentPosted,
     ComparisonWithdrawn,
     OverpaymentFound,
     UnderpaymentFound,
@@ -29,6 +28,7 @@ from shared.events.payments import (
     VarianceReopened,
     VarianceResolved,
 )
+from shared.events.payments import ClaimPaymentPosted
 from shared.events.values import AdjudicatedLine, Adjustment
 from shared.testing.specification import Specification
 from tests.unit.payments.contracts import agreed, charged, ours, posted, rate, schedule

@@ -13,7 +13,7 @@ from services.payments.domain.payer_contracts.state import PayerContracts
 from services.payments.domain.pricing import exact
 from services.payments.domain.pricing.expected import Expected, NotPriced, Priced, expected_of
 from services.payments.domain.pricing.service_line import ServiceLine
-from shared.events.payments import ContractTerm, FeeRate, RelativeValues
+from shared.events.contracts import ContractTerm, FeeRate, RelativeValues
 from tests.unit.payments.contracts import (
     BY_SCHEDULE,
     HALF_OF_CHARGE,

@@ -8,7 +8,7 @@ import pytest
 
 from services.payments.adapters.fee_schedule_lists import read_amounts, read_relative_values
 from services.payments.domain.fee_schedule.commands import WithdrawFeeSchedule
-from shared.events.payments import FeeRate, FeeScheduleRatesListed, FeeScheduleVersionLoaded, RelativeValues
+from shared.events.contracts import FeeRate, FeeScheduleRatesListed, FeeScheduleVersionLoaded, RelativeValues
 from tests.unit.payments.contracts import NEW_YEAR, load, rate, schedules_spec, values
 
 JULY = date(2026, 7, 1)
@@ -138,10 +138,10 @@ def test_a_list_of_relative_values_keeps_their_decimals_as_they_stand() -> None:
             "procedure_code,place,amount\n99213,office,90.00\n",
             "line 2, place: a place is facility, non-facility or empty; found 6 characters",
         ),
-        ("procedure_code,price\n99213,1\n", "line 1, header: amount is needed; found nothing"),
+        ("procedure_code,price\n99213,1\n", "line 1, header: a column is missing; expected amount; found nothing"),
         ("procedure_code,amount\n", "line 0, file: a list has at least one price; found nothing"),
         ("", "line 0, file: a list begins with the names of its columns; found nothing"),
-        ("procedure_code,amount\n99213\n", "line 2, line: a line has the 2 fields of the header; found 1"),
+        ("procedure_code,amount\n99213\n", "line 2, line: a line has the fields of the header; expected 2; found 1"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_by_line_column_value_and_rule(list_: str, told: str) -> None:
@@ -152,12 +152,12 @@ def test_a_line_that_cannot_be_read_is_named_by_line_column_value_and_rule(list_
 
 def test_every_wrong_line_is_named_and_a_name_is_not_quoted() -> None:
     read = read_amounts(b"procedure_code,amount\nDOE, JANE\n99213,Jane Doe of Oak Street 7\n99214,x\n")
-    assert [each.line for each in read.problems] == [2, 2, 3, 4]
+    assert [each.number for each in read.problems] == [2, 2, 3, 4]
     assert not any(word in each.message for each in read.problems for word in ("Oak", "DOE", "JANE"))
     nameless = read_amounts(b"jane,doe\n99213,1\n")
-    assert [(each.column, each.value) for each in nameless.problems[:2]] == [
-        ("header 1", "4 characters"),
-        ("header 2", "3 characters"),
+    assert [(each.field, each.found) for each in nameless.problems[:2]] == [
+        ("header", "4 characters"),
+        ("header", "3 characters"),
     ]
     many = read_amounts(b"procedure_code,amount\n" + b"x,y\n" * 1_000)
     assert len(many.problems) == 100
@@ -166,7 +166,7 @@ def test_every_wrong_line_is_named_and_a_name_is_not_quoted() -> None:
 def test_a_relative_value_that_is_none_is_named() -> None:
     header = "procedure_code,work_rvu,non_facility_pe_rvu,facility_pe_rvu,mp_rvu\n"
     read = read_relative_values(f"{header}99213,1.3e5,1,1,NA\n99213,1,1,1,1\n99213,1,1,1,1\n".encode())
-    assert [(each.line, each.column, each.value) for each in read.problems] == [
+    assert [(each.number, each.field, each.found) for each in read.problems] == [
         (2, "work_rvu", "1.3e5"),
         (2, "mp_rvu", "2 characters"),
         (4, "procedure_code", "99213"),

@@ -46,7 +46,7 @@ def stated(*lines: str) -> tuple[OpeningBalanceStated, ...]:
 def problems(*lines: str, header: str = HEADER) -> list[tuple[int, str, str]]:
     read = read_opening_balances("\n".join([header, *lines]).encode(), document_id="file", as_of_on=AS_OF)
     assert read.stated == ()
-    return [(each.record, each.field, each.found) for each in read.problems]
+    return [(each.number, each.field, each.found) for each in read.problems]
 
 
 def bring(

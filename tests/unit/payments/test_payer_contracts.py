@@ -9,7 +9,7 @@ import pytest
 
 from services.payments.domain.payer_contracts.commands import EndContract
 from services.payments.domain.payer_contracts.state import PayerContracts
-from shared.events.payments import ContractAgreed, ContractAmended, ContractEnded, ContractTerm
+from shared.events.contracts import ContractAgreed, ContractAmended, ContractEnded, ContractTerm
 from tests.unit.payments.contracts import NEW_YEAR, agree, amend, contracts_spec, terms
 
 JULY = date(2026, 7, 1)

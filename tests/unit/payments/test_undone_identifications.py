@@ -15,7 +15,6 @@ from services.payments.domain.errors import DepositAlreadyIdentified, DepositAlr
 from services.payments.domain.remittance.identity import deposit_id_of
 from services.payments.domain.unidentified_deposit.commands import (
     IdentifyDeposit,
-    RecordUnidentifiedDeposit,
     ReturnIdentification,
     SetDepositAside,
     UndoIdentification,
@@ -37,28 +36,12 @@ from shared.events.payments import (
 from shared.events.values import DocumentReference
 from shared.kernel.errors import DomainError
 from shared.testing.specification import Specification
+from tests.unit.payments.deposits import ON, shown
 
 spec = Specification(unidentified_deposit)
 of_payment = Specification(deposit)
-ON = date(2026, 3, 21)
 TRACES = ("TRACE1", "TRACE2")
 PAYMENT, OTHER = (deposit_id_of(payer_identifier="1512345678", trace_number=trace) for trace in TRACES)
-
-
-def shown(line: str = "line-1") -> RecordUnidentifiedDeposit:
-    return RecordUnidentifiedDeposit(
-        deposit_id=line,
-        amount_cents=96_00,
-        deposited_on=ON,
-        reason="trace-number-missing",
-        kind="check",
-        trace_number="",
-        payer_identifier="",
-        payer_name="",
-        reference="4711",
-        account_ending="5678",
-        source=DocumentReference(document_id="file", place="record 4"),
-    )
 
 
 def identify(trace: str = "TRACE1", *, line: str = "line-1", there: DepositRecorded | None = None) -> IdentifyDeposit:

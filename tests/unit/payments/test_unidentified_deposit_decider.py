@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from msgspec.structs import replace
 
 from services.payments.domain.deposit.commands import RecordDeposit
@@ -11,7 +9,6 @@ from services.payments.domain.deposit.decider import deposit
 from services.payments.domain.remittance.identity import deposit_id_of, unidentified_id_of
 from services.payments.domain.unidentified_deposit.commands import (
     IdentifyDeposit,
-    RecordUnidentifiedDeposit,
     ReturnIdentification,
     SetDepositAside,
 )
@@ -28,26 +25,10 @@ from shared.events.payments import (
 )
 from shared.events.values import DocumentReference
 from shared.testing.specification import Specification
+from tests.unit.payments.deposits import ON, shown
 
 spec = Specification(unidentified_deposit)
 PAYMENT = deposit_id_of(payer_identifier="1512345678", trace_number="TRACE1")
-ON = date(2026, 3, 21)
-
-
-def shown(cents: int = 96_00) -> RecordUnidentifiedDeposit:
-    return RecordUnidentifiedDeposit(
-        deposit_id="line-1",
-        amount_cents=cents,
-        deposited_on=ON,
-        reason="trace-number-missing",
-        kind="check",
-        trace_number="",
-        payer_identifier="",
-        payer_name="",
-        reference="4711",
-        account_ending="5678",
-        source=DocumentReference(document_id="file", place="record 4"),
-    )
 
 
 def identify(there: DepositRecorded | None = None, *, as_: str = PAYMENT) -> IdentifyDeposit:
@@ -96,7 +77,7 @@ def test_what_was_set_aside_by_mistake_can_still_be_identified() -> None:
 def test_what_is_not_there_or_no_amount_is_refused() -> None:
     spec.when(identify()).then_refused("not-found")
     spec.when(SET_ASIDE).then_refused("not-found")
-    spec.when(shown(0)).then_refused("not-an-amount")
+    spec.when(shown(cents=0)).then_refused("not-an-amount")
 
 
 def test_a_trace_number_under_which_the_bank_showed_another_deposit_is_refused() -> None:

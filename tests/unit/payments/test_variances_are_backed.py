@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from services.payments.invariants import VariancesAreBacked
 from shared.events.base import Event
-from shared.events.payments import ClaimPaymentPosted, ClaimPaymentReversed, UnderpaymentFound
+from shared.events.contracts import UnderpaymentFound
+from shared.events.payments import ClaimPaymentPosted, ClaimPaymentReversed
 from shared.runtime.invariants import CheckResult
 from tests.unit.payments.contracts import posted
 from tests.unit.payments.stories import ACCOUNT, CLAIM, PAID_ON, SOURCE, cas

@@ -18,7 +18,8 @@ from services.payments.domain.payer_contracts.state import PayerContracts, Versi
 from services.payments.domain.pricing import exact
 from services.payments.domain.pricing.expected import Expected, NotPriced, Priced, Schedules, expected_of
 from services.payments.domain.pricing.service_line import ServiceLine
-from shared.events.payments import ClaimPaymentPosted, ExpectedBasis, LedgerLine
+from shared.events.contracts import ExpectedBasis
+from shared.events.payments import ClaimPaymentPosted, LedgerLine
 from shared.events.values import AdjudicatedLine
 
 Outcome: TypeAlias = Literal["as-expected", "underpaid", "overpaid", "not-priced"]

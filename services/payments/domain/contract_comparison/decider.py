@@ -26,9 +26,8 @@ from services.payments.domain.errors import (
     VarianceNotResolved,
     VarianceUnknown,
 )
-from shared.events.payments import (
+from shared.events.contracts import (
     ClaimPaymentCompared,
-    ClaimPaymentPosted,
     ComparedLine,
     ComparisonWithdrawn,
     ContractComparisonEvent,
@@ -38,6 +37,7 @@ from shared.events.payments import (
     VarianceReopened,
     VarianceResolved,
 )
+from shared.events.payments import ClaimPaymentPosted
 from shared.kernel.decider import Decider
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, assert_never
 
-from shared.events.payments import (
+from shared.events.contracts import (
     ClaimPaymentCompared,
     ComparisonWithdrawn,
     ContractComparisonEvent,

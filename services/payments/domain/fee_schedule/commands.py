@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
-from shared.events.payments import FeeRate, RelativeValues
+from shared.events.contracts import FeeRate, RelativeValues
 from shared.events.values import DocumentReference
 
 Method: TypeAlias = Literal["amounts", "rvu"]

@@ -20,7 +20,7 @@ from services.payments.domain.errors import (
 )
 from services.payments.domain.fee_schedule.commands import FeeScheduleCommand, LoadFeeSchedule, WithdrawFeeSchedule
 from services.payments.domain.fee_schedule.state import FeeSchedule, Version, evolve
-from shared.events.payments import (
+from shared.events.contracts import (
     FeeScheduleEvent,
     FeeScheduleRatesListed,
     FeeScheduleVersionLoaded,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeAlias, assert_never
 
-from shared.events.payments import (
+from shared.events.contracts import (
     FeeRate,
     FeeScheduleEvent,
     FeeScheduleRatesListed,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
-from shared.events.payments import ContractTerm
+from shared.events.contracts import ContractTerm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from services.payments.domain.payer_contracts.commands import (
     Terms,
 )
 from services.payments.domain.payer_contracts.state import Contract, PayerContracts, Version, evolve
-from shared.events.payments import (
+from shared.events.contracts import (
     ContractAgreed,
     ContractAmended,
     ContractEnded,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeAlias, assert_never
 
-from shared.events.payments import ContractAgreed, ContractAmended, ContractEnded, PayerContractsEvent
+from shared.events.contracts import ContractAgreed, ContractAmended, ContractEnded, PayerContractsEvent
 
 Version: TypeAlias = ContractAgreed | ContractAmended
 

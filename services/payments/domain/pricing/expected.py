@@ -23,7 +23,7 @@ from services.payments.domain.fee_schedule.state import FeeSchedule, Price
 from services.payments.domain.payer_contracts.state import Version
 from services.payments.domain.pricing import exact
 from services.payments.domain.pricing.service_line import BILATERAL, ServiceLine
-from shared.events.payments import (
+from shared.events.contracts import (
     ContractTerm,
     ExpectedBasis,
     FeeRate,

@@ -31,7 +31,7 @@ def only(*lines: Line) -> Credit:
 def problems(content: bytes) -> list[tuple[int, str, str]]:
     found = read_bai2(content)
     assert found.statement is None
-    return [(problem.record, problem.field, problem.found) for problem in found.problems]
+    return [(problem.number, problem.field, problem.found) for problem in found.problems]
 
 
 def test_an_eft_is_known_by_the_addenda_of_its_payment() -> None:
@@ -224,5 +224,5 @@ def is_read_or_named(content: bytes) -> bool:
     """Whether there is a statement, or problems at places that the file has."""
     found = read_bai2(content)
     records = content.count(b"\n") + 1
-    has_places = all(0 <= problem.record <= records and problem.field and problem.rule for problem in found.problems)
+    has_places = all(0 <= problem.number <= records and problem.field and problem.rule for problem in found.problems)
     return has_places and (found.statement is None) == bool(found.problems)

@@ -17,7 +17,7 @@ LIST = f"{HEADER}2026-03-21,96.00,TRACE1,1512345678,A-1\n2026-03-21,0.07,,,\n"
 def problems(text: str) -> list[tuple[int, str, str]]:
     found = read_deposit_list(text.encode())
     assert found.statement is None
-    return [(problem.record, problem.field, problem.found) for problem in found.problems]
+    return [(problem.number, problem.field, problem.found) for problem in found.problems]
 
 
 def test_rows_are_deposits_to_the_cent() -> None:
@@ -57,10 +57,10 @@ def test_an_amount_that_is_not_exactly_cents_refuses_the_list(amount: str) -> No
         ("amount\n1.00\n", (1, "header", "")),
         ("amount,deposited_on,patient\n", (1, "header", "7 characters")),
         ("amount,deposited_on,amount\n", (1, "header", "6 characters")),
-        ("amount,deposited_on\n1.00\n", (2, "row", "1")),
+        ("amount,deposited_on\n1.00\n", (2, "line", "1")),
         ("amount,deposited_on\n1.00,03/21/2026\n", (2, "deposited_on", "10 characters")),
         ("amount,deposited_on\n1.00,2026-02-30\n", (2, "deposited_on", "2026-02-30")),
-        ('amount,deposited_on\n1.00,"2026-03-21\n', (2, "row", "")),
+        ('amount,deposited_on\n1.00,"2026-03-21\n', (2, "line", "")),
         ("amount,deposited_on,trace_number\n1.00,2026-03-21,JANE DOE\n", (2, "trace_number", "8 characters")),
         ("amount,deposited_on\n99999999999.00,2026-03-21\n", (2, "amount", "99999999999.00")),
     ],
@@ -78,4 +78,4 @@ def test_a_list_in_another_encoding_is_refused() -> None:
 def test_anything_at_all_is_read_or_named_with_its_place(content: bytes) -> None:
     found = read_deposit_list(content)
     assert (found.statement is None) == bool(found.problems)
-    assert all(problem.field and problem.rule and problem.record >= 0 for problem in found.problems)
+    assert all(problem.field and problem.rule and problem.number >= 0 for problem in found.problems)
