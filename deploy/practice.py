@@ -126,6 +126,29 @@ def _address(value: Any) -> str | None:
     return next((f"{item.place}: {item.rule}" for item in _check_fields("address", _as_node(value), _ADDRESS)), None)
 
 
+_FILING_LIMIT: Mapping[str, tuple[bool, Rule]] = {
+    "kind": (True, _matches(r"original|corrected|secondary", "original, corrected or secondary")),
+    "days": (False, _DAYS),
+    "months": (False, _matches(r"[1-9][0-9]?|1[01][0-9]|120", "a number of months, 120 at most")),
+    "counts_from": (
+        False,
+        _matches(r"service-begin|service-end|primary-answer", "service-begin, service-end or primary-answer"),
+    ),
+    "moves_to_workday": (False, _matches(r"true|false", "true or false")),
+}
+
+
+def _filing_limits(value: Any) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(limit, dict) for limit in value):
+        return "a list of filing limits, each with kind and days or months"
+    for number, limit in enumerate(value):
+        for item in _check_fields(f"[{number}]", _as_node(limit), _FILING_LIMIT):
+            return f"{item.place}: {item.rule}"
+        if ("days" in limit) == ("months" in limit):
+            return f"[{number}]: a filing limit has days or months, one of both"
+    return None
+
+
 def _as_node(value: dict[str, Any]) -> _Node:
     return value if isinstance(value, _Node) else _Node(value)
 
@@ -178,6 +201,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[bool, Rule]]] = {
         "partner": (False, _ID),
         "timely_filing_days": (False, _DAYS),
         "answer_days": (False, _DAYS),
+        "filing_limits": (False, _filing_limits),
         "aliases": (False, _texts),
     },
     "price_lists": {"id": (True, _ID), "effective_on": (True, _date), "prices": (True, lambda value: None)},
@@ -296,8 +320,18 @@ def _partner(item: _Node) -> Request:
 def _payer(item: _Node) -> Request:
     body = _kept(item, "name", "electronic_id", "filing_indicator", "aliases")
     body["partner_id"] = item.get("partner", "")
-    body |= {name: int(item[name]) for name in ("timely_filing_days", "answer_days") if name in item}
+    body |= _numbers(item, "timely_filing_days", "answer_days")
+    body["filing_limits"] = [
+        _kept(limit, "kind", "counts_from")
+        | _numbers(limit, "days", "months")
+        | {"moves_to_workday": limit.get("moves_to_workday") == "true"}
+        for limit in item.get("filing_limits", ())
+    ]
     return Request(path=f"/api/eligibility/payers/{item['id']}", body=body)
+
+
+def _numbers(item: Mapping[str, Any], *names: str) -> dict[str, int]:
+    return {name: int(item[name]) for name in names if name in item}
 
 
 def _price_list(item: _Node) -> Request:

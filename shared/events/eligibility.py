@@ -104,6 +104,16 @@ class CoverageOrderSet(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class FilingLimit(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How long a payer takes claims of a kind: so many days or months (one of both) behind a day of the claim."""
+
+    kind: Literal["original", "corrected", "secondary"]  # corrected: frequency 7 or 8; secondary: after another payer
+    days: int = 0
+    months: int = 0
+    counts_from: Literal["service-begin", "service-end", "primary-answer"] = "service-begin"
+    moves_to_workday: bool = False  # a last day on a weekend or federal holiday becomes the next workday
+
+
 class PayerListed(Event, frozen=True, kw_only=True):
     """A payer of the practice's directory, as it now stands (a later one replaces it)."""
 
@@ -115,6 +125,7 @@ class PayerListed(Event, frozen=True, kw_only=True):
     partner_id: str = ""
     timely_filing_days: int = 365
     answer_days: int = 30  # no 835 after so many days is silence
+    filing_limits: tuple[FilingLimit, ...] = ()  # a kind that is not among them: timely_filing_days from service-begin
 
 
 class AppointmentBooked(Event, frozen=True, kw_only=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.claims.domain.claim.commands import CloseReason
 from services.claims.domain.denial.commands import AppealOutcome, ContactOutcome, DenialOutcome
+from shared.events.claims import ClaimAccepted
 
 
 class Body(BaseModel):
@@ -121,6 +122,54 @@ class FindingRow(Answer):
     message: str
     value: str = ""
     fix: str = ""
+
+
+class FilingLimitRow(Answer):
+    kind: str = Field(description="original, corrected or secondary")
+    days: int
+    months: int
+    counts_from: str = Field(description="service-begin, service-end or primary-answer")
+    moves_to_workday: bool
+
+
+class ProofRow(Answer):
+    """A 277CA that took the claim in: who said so, with which category and status codes, and where it is kept."""
+
+    by: str
+    stage: str
+    codes: list[str]
+    accepted_on: date
+    payer_control_number: str
+    document_id: str
+    place: str
+
+    @classmethod
+    def of(cls, event: ClaimAccepted) -> Self:
+        return cls(
+            by=event.by,
+            stage=event.stage,
+            codes=list(event.codes),
+            accepted_on=event.accepted_on,
+            payer_control_number=event.payer_control_number,
+            document_id=event.source.document_id,
+            place=event.source.place,
+        )
+
+
+class FilingAnswer(BaseModel):
+    """Timely filing of one claim."""
+
+    limit: FilingLimitRow | None = Field(description="Null when the payer is unknown.")
+    counts_on: date | None = Field(description="The day from which the limit counts.")
+    file_by_on: date | None
+    accepted_on: date | None = Field(description="When the payer had the claim; null while nothing proves it.")
+    is_in_time: bool | None = Field(description="Null without a limit or without proof.")
+    because: str = Field(description="What proves it, or why nothing does.")
+    acceptance: ProofRow | None = Field(
+        description="The payer's first acceptance; else the clearinghouse's, which proves nothing."
+    )
+    control_number: int | None = Field(description="ISA13 of the interchange in which the claim was last sent.")
+    sent_document_id: str | None = Field(description="The bytes of that interchange.")
 
 
 class ClaimRow(Answer):

@@ -19,10 +19,13 @@ from services.claims.api.bodies import (
     CloseBody,
     CorrectBody,
     CoverageRow,
+    FilingAnswer,
+    FilingLimitRow,
     FindingRow,
     HoldBody,
     LineCorrection,
     LineRow,
+    ProofRow,
     RuleRow,
     TimelineRow,
     VoidBody,
@@ -36,11 +39,12 @@ from services.claims.domain.claim.commands import (
     ReleaseClaim,
     VoidClaim,
 )
+from services.claims.domain.claim.proof import Proof, proof_of
 from services.claims.domain.claim.scrubbing import RULES
 from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import ClaimUnknown
 from services.claims.projections import claim_timeline, claims_worklist
-from services.claims.projections.directories import claim_payers
+from services.claims.projections.filing import CLAIMS, Filing, filing_of
 from shared.events.claims import ClaimCreated, ServicesBilled
 from shared.events.values import ChargeLine, CoverageSnapshot
 from shared.runtime.clock import Clock
@@ -58,18 +62,7 @@ Close = Annotated[Cause, Depends(versioned_cause_of("claims:close-claim"))]
 Submit = Annotated[Cause, Depends(cause_of("claims:submit-claims"))]
 Filter = Annotated[str | None, Query(max_length=80)]
 
-_TABLE = claims_worklist.claims_worklist
-_FILE_BY_ON = (_TABLE.c.service_on + claim_payers.c.timely_filing_days).label("file_by_on")
 _UNSENT = (str(Stage.HELD), str(Stage.RELEASED), str(Stage.REJECTED))
-
-
-def _with_last_day() -> sa.Subquery:
-    """Every claim with the last day on which its payer takes it."""
-    known = sa.and_(_TABLE.c.tenant == claim_payers.c.tenant, _TABLE.c.payer_id == claim_payers.c.payer_id)
-    return sa.select(_TABLE, _FILE_BY_ON).join_from(_TABLE, claim_payers, known, isouter=True).subquery("claims")
-
-
-_CLAIMS = _with_last_day()
 
 
 def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clock) -> APIRouter:
@@ -81,7 +74,8 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
     ) -> Page[ClaimRow]:
         async with reads.read(who.tenant) as connection:
             part = await page(connection, found, order=order, limit=limit, cursor=cursor)
-            return Page[ClaimRow].of(part, await reads.positions(connection, worklist))
+            positions = await reads.positions(connection, worklist)
+        return Page[ClaimRow](items=[_row(each) for each in part.rows], next=part.next, positions=positions)
 
     async def handle(claim_id: str, command: ClaimCommand, cause: Cause) -> Done:
         return done(await commands.handle(claim, claim_id.upper(), command, cause), "claims")
@@ -111,23 +105,23 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
             "hold_reason": hold_reason,
             "is_open": is_open,
         }
-        found = sa.select(_CLAIMS).where(
-            *(_CLAIMS.c[name] == value for name, value in wanted.items() if value is not None)
+        found = sa.select(CLAIMS).where(
+            *(CLAIMS.c[name] == value for name, value in wanted.items() if value is not None)
         )
-        return await listed(who, found, (asc(_CLAIMS.c.service_on), asc(_CLAIMS.c.claim_id)), limit, cursor)
+        return await listed(who, found, (asc(CLAIMS.c.service_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/follow-up")
     async def list_follow_up(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
         """Claims whose answer is overdue, longest wait first."""
-        found = sa.select(_CLAIMS).where(_CLAIMS.c.is_open, _CLAIMS.c.waiting_for != "")
-        return await listed(who, found, (asc(_CLAIMS.c.waiting_since_on), asc(_CLAIMS.c.claim_id)), limit, cursor)
+        found = sa.select(CLAIMS).where(CLAIMS.c.is_open, CLAIMS.c.waiting_for != "")
+        return await listed(who, found, (asc(CLAIMS.c.waiting_since_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/deadlines")
     async def list_deadlines(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
         """Claims that are still with us, by the last day of timely filing."""
-        is_unsent = sa.and_(_CLAIMS.c.is_open, _CLAIMS.c.status.in_(_UNSENT), _CLAIMS.c.file_by_on.is_not(None))
-        found = sa.select(_CLAIMS).where(is_unsent)
-        return await listed(who, found, (asc(_CLAIMS.c.file_by_on), asc(_CLAIMS.c.claim_id)), limit, cursor)
+        is_unsent = sa.and_(CLAIMS.c.is_open, CLAIMS.c.status.in_(_UNSENT), CLAIMS.c.filing_ends_on.is_not(None))
+        found = sa.select(CLAIMS).where(is_unsent)
+        return await listed(who, found, (asc(CLAIMS.c.filing_ends_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/claims/summary")
     async def summarise_claims(who: Reader, after: After = None) -> ClaimsSummary:
@@ -143,19 +137,30 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         """One claim: where it is, what it says, what the edits found. Personal values are not part of it."""
         await reads.wait_for(worklist, after)
         async with reads.read(who.tenant) as connection:
-            found = await row(connection, sa.select(_CLAIMS).where(_CLAIMS.c.claim_id == claim_id.upper()))
+            found = await row(connection, sa.select(CLAIMS).where(CLAIMS.c.claim_id == claim_id.upper()))
             positions = await reads.positions(connection, worklist)
         if found is None:
             raise ClaimUnknown("there is no such claim")
         content = await _content(commands, claim, who.tenant, claim_id)
         return ClaimDetail(
-            claim=ClaimRow.model_validate(dict(found)),
+            claim=_row(found),
             findings=[FindingRow.model_validate(finding) for finding in found["findings"] or []],
             diagnoses=list(content.services.diagnoses),
             lines=[LineRow.model_validate(structs.asdict(line)) for line in content.services.lines],
             coverages=[CoverageRow.model_validate(structs.asdict(each)) for each in content.coverages],
             positions=positions,
         )
+
+    @routes.get("/claims/{claim_id}/filing")
+    async def read_filing(claim_id: ClaimId, who: Reader, after: After = None) -> FilingAnswer:
+        """Until when the payer takes the claim, why, and what proves that it has it: the pack for an appeal of a late-filing denial."""
+        await reads.wait_for(worklist, after)
+        async with reads.read(who.tenant) as connection:
+            found = await row(connection, sa.select(CLAIMS).where(CLAIMS.c.claim_id == claim_id.upper()))
+        if found is None:
+            raise ClaimUnknown("there is no such claim")
+        state: Claim = await commands.state(claim, who.tenant, claim_id.upper())
+        return _filing(filing_of(found), proof_of(state))
 
     @routes.get("/claims/{claim_id}/timeline")
     async def read_timeline(
@@ -224,6 +229,25 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         return await handle(claim_id, RaiseNextClaim(), cause)
 
     return routes
+
+
+def _row(found: sa.RowMapping) -> ClaimRow:
+    filing = filing_of(found)
+    return ClaimRow.model_validate({**found, "file_by_on": filing.last_on if filing else None})
+
+
+def _filing(filing: Filing | None, proof: Proof) -> FilingAnswer:
+    return FilingAnswer(
+        limit=None if filing is None else FilingLimitRow(kind=filing.kind, **asdict(filing.limit)),
+        counts_on=filing.counts_on if filing else None,
+        file_by_on=filing.last_on if filing else None,
+        accepted_on=proof.accepted_on,
+        is_in_time=None if filing is None or proof.accepted_on is None else proof.accepted_on <= filing.last_on,
+        because=proof.because,
+        acceptance=ProofRow.of(proof.acceptance) if proof.acceptance else None,
+        control_number=proof.control_number,
+        sent_document_id=proof.sent_document_id,
+    )
 
 
 async def _content(commands: Commands, claim: Aggregate, tenant: str, claim_id: str) -> ClaimCreated:

@@ -5,7 +5,7 @@ One row a claim, from its own stream only, so that its columns follow in order. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -33,8 +33,10 @@ from shared.events.claims import (
     CrossoverAwaited,
     FollowUpDue,
     PayerControlNumberKnown,
+    PriorAdjudication,
     ReplacementClaimDue,
     SecondaryClaimDue,
+    ServicesBilled,
 )
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put
@@ -58,6 +60,8 @@ claims_worklist = sa.Table(
     sa.Column("patient_responsibility_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("denied_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("service_on", sa.Date, nullable=False, default=date(1970, 1, 1)),
+    sa.Column("service_to_on", sa.Date),  # where the services took more than a day
+    sa.Column("prior_answer_on", sa.Date),  # of the payer before, to whom a secondary claim owes its time
     sa.Column("version", sa.Integer, nullable=False, default=0),
     sa.Column("partner_id", sa.Text, nullable=False, default=""),
     sa.Column("batch_id", sa.Text, nullable=False, default=""),
@@ -197,15 +201,26 @@ def _created(event: ClaimCreated) -> dict[str, Any]:
         "rank": event.rank,
         "frequency": event.frequency,
         "charged_cents": event.services.charged_cents,
-        "service_on": event.services.service_on,
+        **_days(event.services),
+        "prior_answer_on": _last_answer_on(event.prior),
         **_todo("is being checked", _MACHINE),
     }
+
+
+def _days(services: ServicesBilled) -> dict[str, Any]:
+    return {"service_on": services.service_on, "service_to_on": services.service_to_on}
+
+
+def _last_answer_on(prior: Sequence[PriorAdjudication]) -> date | None:
+    return max((answer.adjudicated_on for answer in prior), default=None)
 
 
 def _corrected(event: ClaimCorrected) -> dict[str, Any]:
     changed: dict[str, Any] = {"status": str(Stage.HELD), "is_open": True, "close_reason": "", **_ANSWERED}
     if event.services is not None:
-        changed |= {"charged_cents": event.services.charged_cents, "service_on": event.services.service_on}
+        changed |= {"charged_cents": event.services.charged_cents, **_days(event.services)}
+    if event.prior is not None:
+        changed["prior_answer_on"] = _last_answer_on(event.prior)
     if event.frequency is not None:
         changed["frequency"] = event.frequency
     return {**changed, **_todo("is being checked", _MACHINE)}
@@ -273,7 +288,7 @@ def counted() -> sa.Select[*tuple[Any, ...]]:
 
 projection = Projection(
     name="claims.worklist",
-    version=1,
+    version=2,
     tables=(claims_worklist,),
     reads={
         "claims": (

@@ -6,13 +6,14 @@ Payers are eligibility's, as claims heard of them; partners are claims' own. A l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
 from services.claims.domain.batch.acknowledgement import Parties
+from services.claims.domain.filing import ClaimKind
 from shared.events.claims import PartnerListed
-from shared.events.eligibility import PayerListed
+from shared.events.eligibility import FilingLimit, PayerListed
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put
 from shared.runtime.queries import ReadDatabase, rows
@@ -28,8 +29,18 @@ claim_payers = sa.Table(
     sa.Column("electronic_id", sa.Text, nullable=False, default=""),
     sa.Column("filing_indicator", sa.Text, nullable=False, default=""),
     sa.Column("partner_id", sa.Text, nullable=False, default=""),
-    sa.Column("timely_filing_days", sa.Integer, nullable=False, default=365),
     sa.Column("answer_days", sa.Integer, nullable=False, default=30),
+)
+filing_limits = sa.Table(  # of every payer one row for each kind of claim
+    "filing_limits",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payer_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("days", sa.Integer, nullable=False, default=0),
+    sa.Column("months", sa.Integer, nullable=False, default=0),
+    sa.Column("counts_from", sa.Text, nullable=False, default="service-begin"),
+    sa.Column("moves_to_workday", sa.Boolean, nullable=False, default=False),
 )
 trading_partners = sa.Table(
     "trading_partners",
@@ -60,10 +71,10 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
                     "electronic_id": event.electronic_id,
                     "filing_indicator": event.filing_indicator,
                     "partner_id": event.partner_id,
-                    "timely_filing_days": event.timely_filing_days,
                     "answer_days": event.answer_days,
                 },
             )
+            yield from _limits(event)
         case PartnerListed() as event:
             yield Put(
                 table=trading_partners.name,
@@ -84,10 +95,27 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
             return
 
 
+def _limits(event: PayerListed) -> Iterator[Put]:
+    """A kind that the listing does not name has the payer's usual days."""
+    named = {limit.kind: limit for limit in event.filing_limits}
+    for kind in get_args(ClaimKind):
+        limit = named.get(kind) or FilingLimit(kind=kind, days=event.timely_filing_days)
+        yield Put(
+            table=filing_limits.name,
+            key=(event.payer_id, kind),
+            values={
+                "days": limit.days,
+                "months": limit.months,
+                "counts_from": limit.counts_from,
+                "moves_to_workday": limit.moves_to_workday,
+            },
+        )
+
+
 projection = Projection(
     name="claims.directories",
-    version=1,
-    tables=(claim_payers, trading_partners),
+    version=2,
+    tables=(claim_payers, trading_partners, filing_limits),
     reads={"claims": (PartnerListed,), "eligibility": (PayerListed,)},
     apply=apply,
 )

@@ -101,11 +101,14 @@ async def export(visit: Visit) -> Response:
 
 async def claim(visit: Visit) -> Response:
     claim_id = visit.path("claim_id")
-    detail = await visit.get(f"/api/claims/claims/{claim_id}")
+    detail, filing = await asyncio.gather(
+        visit.get(f"/api/claims/claims/{claim_id}"), visit.get(f"/api/claims/claims/{claim_id}/filing")
+    )
     steps, checks, account = await _story(visit, detail["claim"])
     at = _number(visit.asked("v"), len(steps))
     values: dict[str, Any] = {
         "detail": detail,
+        "filing": filing,
         "steps": steps,
         "checks": checks,
         "account": account,

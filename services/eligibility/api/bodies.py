@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.events.values import Address, DocumentReference, Person, PersonName
 
@@ -121,6 +121,24 @@ class MergeBody(Body):
     source: SourceBody | None = None
 
 
+class FilingLimitBody(Body):
+    """Exactly one of `days` and `months`."""
+
+    kind: Literal["original", "corrected", "secondary"]
+    days: Annotated[int, Field(ge=0, le=3_660, strict=True)] = 0
+    months: Annotated[int, Field(ge=0, le=120, strict=True)] = 0
+    counts_from: Literal["service-begin", "service-end", "primary-answer"] = "service-begin"
+    moves_to_workday: bool = False
+
+    @model_validator(mode="after")
+    def _is_days_or_months(self) -> Self:
+        if bool(self.days) == bool(self.months):
+            raise ValueError("a filing limit has days or months, one of both")
+        if self.counts_from == "primary-answer" and self.kind == "original":
+            raise ValueError("an original claim has no primary answer to count from")
+        return self
+
+
 class PayerBody(Body):
     name: Text
     electronic_id: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -129,6 +147,14 @@ class PayerBody(Body):
     partner_id: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._-]{0,39})?$")] = ""
     timely_filing_days: Days = 365
     answer_days: Days = 30
+    filing_limits: Annotated[tuple[FilingLimitBody, ...], Field(max_length=3)] = ()
+
+    @field_validator("filing_limits")
+    @classmethod
+    def _has_one_of_a_kind(cls, limits: tuple[FilingLimitBody, ...]) -> tuple[FilingLimitBody, ...]:
+        if len({limit.kind for limit in limits}) < len(limits):
+            raise ValueError("a kind of claim has one filing limit")
+        return limits
 
 
 class AppointmentBody(Body):
@@ -297,6 +323,7 @@ class PayerView(BaseModel):
     partner_id: str
     timely_filing_days: int
     answer_days: int
+    filing_limits: list[FilingLimitBody]
 
 
 class AppointmentRow(BaseModel):

@@ -4,6 +4,7 @@
 
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Depends, Path
 
 from services.eligibility.api.bodies import PayerBody, PayerView
@@ -25,7 +26,7 @@ def router(commands: Commands, reads: ReadDatabase, payer: Aggregate) -> APIRout
         payer_id: PayerId, body: PayerBody, cause: Annotated[Cause, Depends(cause_of("eligibility:list-payer"))]
     ) -> Done:
         """List a payer as it shall stand from now on; choices that waited for it are made."""
-        listing = PayerListed(payer_id=payer_id, **body.model_dump())
+        listing = msgspec.convert({**body.model_dump(), "payer_id": payer_id}, PayerListed)
         return done(await commands.handle(payer, payer_id, ListPayer(listing=listing), cause), "eligibility")
 
     @routes.get("/payers")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
 from shared.codecs.x12.status import Status, StatusCode
 from shared.events.charges import ChargesReleased, EncounterCancelled
-from shared.events.eligibility import CoverageSelected, NoCoverageFound
+from shared.events.eligibility import CoverageSelected, FilingLimit, NoCoverageFound, PayerListed
 from shared.events.payments import ClaimDeniedByPayer, ClaimPaymentPosted, ClaimPaymentReversed
 from shared.events.values import AdjudicatedLine, Adjustment
 from shared.kernel.identifiers import account_id_of
@@ -218,6 +219,52 @@ async def test_a_released_visit_leaves_as_a_claim_and_its_answers_come_back(exch
     before = timeline[2]["recorded_at"]
     past = (await exchange.ask("GET", f"/claims/{claim_id}/timeline", params={"known_at": before}))["items"]
     assert len(past) == 3
+
+
+@pytest.mark.asyncio
+async def test_the_last_day_follows_the_payers_limits_and_its_own_acceptance_proves_the_filing(
+    exchange: Exchange,
+) -> None:
+    claim_id = await release(exchange, 9)
+    await exchange.claim_with(claim_id, "submitted")
+    unknown = await exchange.ask("GET", f"/claims/{claim_id}/filing")
+    assert (unknown["limit"], unknown["file_by_on"], unknown["is_in_time"]) == (None, None, None)
+
+    year = FilingLimit(kind="original", months=12, moves_to_workday=True)
+    later = FilingLimit(kind="secondary", days=60, counts_from="primary-answer")
+    for rank in (1, 2):
+        payer = f"payer-{rank}"
+        listed = PayerListed(payer_id=payer, name="P", electronic_id=f"6000{rank}", filing_limits=(year, later))
+        await exchange.tell("eligibility", f"payer/{payer}", listed)
+    await exchange.running.settle()
+    filing = await exchange.ask("GET", f"/claims/{claim_id}/filing")
+    assert filing["limit"]["kind"] == "original"
+    assert (filing["counts_on"], filing["file_by_on"]) == ("2026-03-02", "2027-03-02")
+    assert (filing["accepted_on"], filing["because"]) == (None, "nobody has acknowledged it yet")
+
+    await exchange.send_file(acknowledged_277ca(claim_id, "A1", by="AY"))
+    taken_in = acknowledged_277ca(claim_id, "A2", number="PCN9")
+    await exchange.send_file(taken_in)
+    proven = await exchange.until(f"/claims/{claim_id}/filing", lambda answer: answer["accepted_on"] is not None)
+    assert (proven["accepted_on"], proven["is_in_time"]) == ("2026-03-21", True)
+    assert (proven["acceptance"]["codes"], proven["acceptance"]["stage"]) == (["A2:20"], "payer")
+    assert proven["acceptance"]["document_id"] == sha256(taken_in).hexdigest()
+
+    told = paid(9, 48_00, cas("CO", "45", 40_00), cas("PR", "2", 12_00), next_rank=2)
+    await exchange.tell("payments", f"claim-account/{told.account_id}", told)
+    await exchange.claim_with(claim_of(9, rank=2), "submitted")
+    secondary = await exchange.ask("GET", f"/claims/{claim_of(9, rank=2)}/filing")
+    assert (secondary["limit"]["kind"], secondary["limit"]["counts_from"]) == ("secondary", "primary-answer")
+    answered_on = date.fromisoformat(secondary["counts_on"])
+    assert date.fromisoformat(secondary["file_by_on"]) == answered_on + timedelta(days=60)
+    assert answered_on > SERVICE_ON
+
+    tight = PayerListed(payer_id="payer-1", name="P", electronic_id="60001", timely_filing_days=10)
+    await exchange.tell("eligibility", "payer/payer-1", tight)
+    late = await exchange.until(f"/claims/{claim_id}/filing", lambda answer: answer["file_by_on"] == "2026-03-12")
+    assert late["is_in_time"] is False
+    [row] = [each for each in (await exchange.ask("GET", "/claims"))["items"] if each["claim_id"] == claim_id]
+    assert row["file_by_on"] == "2026-03-12"
 
 
 @pytest.mark.asyncio

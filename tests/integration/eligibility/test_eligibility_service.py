@@ -79,6 +79,25 @@ async def test_released_charges_of_a_covered_patient_lead_to_the_coverages_that_
 
 
 @pytest.mark.asyncio
+async def test_a_payers_filing_limits_are_listed_and_one_that_makes_no_sense_is_refused(practice: Hosted) -> None:
+    limit = {"kind": "secondary", "days": 60, "counts_from": "primary-answer"}
+    await ask(practice, "PUT", "/payers/aetna", {**AETNA, "filing_limits": [limit]})
+    await practice.settle()
+    [listed] = [each for each in (await ask(practice, "GET", "/payers"))["items"] if each["payer_id"] == "aetna"]
+    assert listed["filing_limits"] == [{**limit, "months": 0, "moves_to_workday": False}]
+    for wrong in (
+        [{"kind": "original"}],
+        [{"kind": "original", "days": 90, "months": 3}],
+        [{"kind": "original", "days": 90, "counts_from": "primary-answer"}],
+        [{"kind": "original", "days": 90}, {"kind": "original", "months": 12}],
+        [{"kind": "appeal", "days": 90}],
+    ):
+        body = {**AETNA, "filing_limits": wrong}
+        answer = await practice.http.put("/api/eligibility/payers/aetna", json=body, headers={"Idempotency-Key": "k1"})
+        assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.asyncio
 async def test_a_patient_nobody_registered_is_held_and_chosen_for_when_they_are_registered(practice: Hosted) -> None:
     patient_id = await register(practice)
     await release(practice, "patient-later")

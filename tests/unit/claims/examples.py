@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from msgspec import structs
 
 from services.claims.domain.claim.commands import CreateClaim, RecordAdjudication
 from services.claims.domain.claim.numbering import first_claim_of_rank
-from shared.events.base import Sealed
+from shared.events.base import Event, Sealed
 from shared.events.claims import (
     ClaimAccepted,
     ClaimBatched,
@@ -20,6 +21,7 @@ from shared.events.claims import (
     PriorAdjudication,
     ServicesBilled,
 )
+from shared.events.envelope import START, Recorded, Stored
 from shared.events.values import (
     Address,
     AdjudicatedLine,
@@ -42,6 +44,7 @@ ACCOUNT = account_id_of(ENCOUNTER)
 PRIMARY_CLAIM = first_claim_of_rank(ACCOUNT, rank=1)
 SECONDARY_CLAIM = first_claim_of_rank(ACCOUNT, rank=2)
 PARTNER = "northern-clearing"
+MONDAY = datetime(2026, 3, 23, 9, 0, tzinfo=UTC)
 
 ORGANIZATION = ProviderIdentity(
     provider_id="org-1",
@@ -215,3 +218,29 @@ def adjudicate(told: PriorAdjudication, **changes: Any) -> RecordAdjudication:
         "is_forwarded": False,
     }
     return RecordAdjudication(**(standard | changes))
+
+
+def recorded(event: Event, *, stream: str = f"claim/{PRIMARY_CLAIM}", version: int = 1) -> Recorded[Any]:
+    """What happened to a claim, so many minutes after nine on a Monday."""
+    moment = MONDAY + timedelta(minutes=version)
+    stored = Stored(
+        service="claims",
+        tenant="clinic",
+        stream=stream,
+        version=version,
+        event_id=uuid4(),
+        type=f"claims.{type(event).__name__}.v1",
+        occurred_at=moment,
+        recorded_at=moment,
+        actor="user:ann",
+        command_id=uuid4(),
+        correlation_id="c",
+        causation_id=None,
+        traceparent=None,
+        clock="driven",
+        data=b"{}",
+        previous_hash=bytes(32),
+        hash=bytes(32),
+        position=START,
+    )
+    return Recorded(stored=stored, event=event)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, get_args
-from uuid import uuid4
 
 import pytest
 from hypothesis import assume, given, settings
@@ -47,7 +46,6 @@ from services.claims.domain.denial.commands import (
 )
 from services.claims.domain.denial.decider import denial
 from services.claims.projections import claim_timeline, claims_worklist, denial_queue, sending
-from shared.events.base import Event
 from shared.events.claims import (
     BatchAssembled,
     BatchedClaim,
@@ -60,7 +58,6 @@ from shared.events.claims import (
     InterchangeSent,
     InterchangeStored,
 )
-from shared.events.envelope import START, Recorded, Stored
 from shared.kernel.errors import DomainError
 from shared.runtime.folding import Fold
 from shared.runtime.projection import Change
@@ -76,36 +73,11 @@ from tests.unit.claims.examples import (
     adjustment,
     answer,
     create,
+    recorded,
 )
 
-MONDAY = datetime(2026, 3, 23, 9, 0, tzinfo=UTC)
 DENIAL_ID = denial_id_of(claim_id=PRIMARY_CLAIM, remittance_id="remit-1", group="CO", reason="197")
 PAID = answer(48_00, adjustment("CO", "45", 40_00), adjustment("PR", "2", 12_00))
-
-
-def recorded(event: Event, *, stream: str = f"claim/{PRIMARY_CLAIM}", version: int = 1) -> Recorded[Any]:
-    moment = MONDAY + timedelta(minutes=version)
-    stored = Stored(
-        service="claims",
-        tenant="clinic",
-        stream=stream,
-        version=version,
-        event_id=uuid4(),
-        type=f"claims.{type(event).__name__}.v1",
-        occurred_at=moment,
-        recorded_at=moment,
-        actor="user:ann",
-        command_id=uuid4(),
-        correlation_id="c",
-        causation_id=None,
-        traceparent=None,
-        clock="driven",
-        data=b"{}",
-        previous_hash=bytes(32),
-        hash=bytes(32),
-        position=START,
-    )
-    return Recorded(stored=stored, event=event)
 
 
 def rows(changes: Iterable[Change], table: str) -> dict[tuple[Any, ...], dict[str, Any]]:

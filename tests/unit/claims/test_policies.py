@@ -60,6 +60,7 @@ from tests.unit.claims.examples import (
     ACCOUNT,
     ENCOUNTER,
     FACILITY,
+    MONDAY,
     ORGANIZATION,
     PARTNER,
     PATIENT,
@@ -76,9 +77,9 @@ from tests.unit.claims.examples import (
     adjustment,
     answer,
     coverage,
+    recorded,
     submitted,
 )
-from tests.unit.claims.test_claim_read_models import MONDAY, recorded
 
 BATCH = {"partner_id": PARTNER, "batch_id": f"{PARTNER}-000000001", "control_number": 1}
 PATIENCE = watch_silence.Patience()

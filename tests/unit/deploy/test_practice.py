@@ -57,6 +57,30 @@ providers:
     ]
 
 
+PAYER = """
+payers:
+  - {id: hill-health, name: HILL HEALTH, electronic_id: HILL1, filing_limits: [{kind: original, %s}]}
+"""
+
+
+def test_a_payers_filing_limits_are_sent_as_they_stand() -> None:
+    [payer] = read_practice(PAYER % "months: 12, moves_to_workday: true")
+    assert payer.body["filing_limits"] == [{"kind": "original", "months": 12, "moves_to_workday": True}]
+
+
+@pytest.mark.parametrize(
+    ("limit", "rule"),
+    [
+        ("days: 0", "[0].days: a number of days"),
+        ("days: 90, months: 3", "[0]: a filing limit has days or months, one of both"),
+        ("days: 90, counts_from: today", "[0].counts_from: service-begin, service-end or primary-answer"),
+        ("days: 90, moves_to_workday: yes", "[0].moves_to_workday: true or false"),
+    ],
+)
+def test_a_filing_limit_that_makes_no_sense_is_named(limit: str, rule: str) -> None:
+    assert findings_of(PAYER % limit) == [(3, "payers[0].filing_limits", rule)]
+
+
 def test_a_price_with_a_fraction_of_a_cent_is_refused() -> None:
     prices = (
         "price_lists:\n  - id: a\n    effective_on: 2026-01-01\n    prices:\n      - {code: '99213', amount: 1.005}\n"

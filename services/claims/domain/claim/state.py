@@ -80,6 +80,9 @@ class Claim:
     answers: tuple[Answer, ...] = ()
     open_denials: tuple[OpenDenial, ...] = ()
     settled_outcomes: tuple[str, ...] = ()
+    submission: ClaimSubmitted | None = None  # the last one
+    taken_in: ClaimAccepted | None = None  # the payer's first acceptance, unless it returned the claim since
+    taken_on: ClaimAccepted | None = None  # the same by a clearinghouse
     next_claim_id: str = ""  # the claim that replaces or voids this one
     next_frequency: str = ""
     crossover_rank: int = 0  # the payer that the claim was forwarded to
@@ -105,11 +108,11 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
         case ClaimBatched():
             return replace(claim, stage=Stage.BATCHED, batch_id=event.batch_id, control_number=event.control_number)
         case ClaimSubmitted():
-            return replace(claim, stage=Stage.SUBMITTED, submissions=claim.submissions + 1)
+            return replace(claim, stage=Stage.SUBMITTED, submissions=claim.submissions + 1, submission=event)
         case ClaimRejected():
-            return replace(claim, stage=Stage.REJECTED)
+            return replace(claim, stage=Stage.REJECTED, taken_in=None, taken_on=None)
         case ClaimAccepted():
-            return replace(_with_number(claim, event.payer_control_number), stage=Stage.ACCEPTED)
+            return _accepted(_with_number(claim, event.payer_control_number), event)
         case ClaimStatusReported():
             return _with_number(claim, event.payer_control_number)
         case ClaimAdjudicated():
@@ -137,6 +140,13 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
             return claim
         case _:
             assert_never(event)
+
+
+def _accepted(claim: Claim, event: ClaimAccepted) -> Claim:
+    """The first acceptance of each side is the one that proves when it had the claim."""
+    if event.stage == "payer":
+        return replace(claim, stage=Stage.ACCEPTED, taken_in=claim.taken_in or event)
+    return replace(claim, stage=Stage.ACCEPTED, taken_on=claim.taken_on or event)
 
 
 def _with_number(claim: Claim, payer_control_number: str) -> Claim:

@@ -1,0 +1,77 @@
+"""Until when must each claim be with its payer? The worklist beside the payers' limits, as they stand now.
+
+A rule that changes holds for every claim at once, since nothing of it is stored with a claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+import sqlalchemy as sa
+
+from services.claims.domain.filing import ClaimKind, Limit, kind_of, last_day
+from services.claims.projections.claims_worklist import claims_worklist
+from services.claims.projections.directories import filing_limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """The limit of a claim, the day from which it counts, and the last day."""
+
+    kind: ClaimKind
+    limit: Limit
+    counts_on: date
+    last_on: date
+
+
+def _claims() -> sa.Subquery:
+    """Every claim, with the limit of its payer for its kind and the last day that follows. Workdays are left to `filing_of`, since
+    they do not change the order."""
+    claims, limits = claims_worklist, filing_limits
+    kind = sa.case((claims.c.frequency != "1", "corrected"), (claims.c.rank <= 1, "original"), else_="secondary")
+    counts_on = sa.case(
+        (limits.c.counts_from == "service-end", sa.func.coalesce(claims.c.service_to_on, claims.c.service_on)),
+        (limits.c.counts_from == "primary-answer", sa.func.coalesce(claims.c.prior_answer_on, claims.c.service_on)),
+        else_=claims.c.service_on,
+    )
+    ends_on = sa.cast(counts_on + sa.func.make_interval(0, limits.c.months, 0, limits.c.days), sa.Date)
+    of_payer = sa.and_(
+        claims.c.tenant == limits.c.tenant, claims.c.payer_id == limits.c.payer_id, limits.c.kind == kind
+    )
+    return (
+        sa.select(
+            claims,
+            counts_on.label("filing_counts_on"),
+            ends_on.label("filing_ends_on"),
+            limits.c.days.label("limit_days"),
+            limits.c.months.label("limit_months"),
+            limits.c.counts_from.label("limit_counts_from"),
+            limits.c.moves_to_workday.label("limit_moves_to_workday"),
+        )
+        .join_from(claims, limits, of_payer, isouter=True)
+        .subquery("claims")
+    )
+
+
+CLAIMS = _claims()
+
+
+def filing_of(claim: sa.RowMapping) -> Filing | None:
+    """What a row of `CLAIMS` says; None when its payer is unknown."""
+    if claim["limit_days"] is None:
+        return None
+    limit = Limit(
+        days=claim["limit_days"],
+        months=claim["limit_months"],
+        counts_from=claim["limit_counts_from"],
+        moves_to_workday=claim["limit_moves_to_workday"],
+    )
+    counts_on = cast(date, claim["filing_counts_on"])
+    return Filing(
+        kind=kind_of(frequency=claim["frequency"], rank=claim["rank"]),
+        limit=limit,
+        counts_on=counts_on,
+        last_on=last_day(counts_on, limit),
+    )

@@ -1,0 +1,169 @@
+"""Stories about filing limits: the last day, and what proves that the payer had the claim."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from services.claims.domain.claim.decider import claim
+from services.claims.domain.claim.proof import proof_of
+from services.claims.domain.filing import Limit, kind_of, last_day, on_workday
+from services.claims.projections import directories
+from shared.events.base import Event
+from shared.events.claims import ClaimAccepted, ClaimEvent, ClaimRejected
+from shared.events.eligibility import FilingLimit, PayerListed
+from shared.testing.specification import Specification
+from tests.unit.claims.examples import (
+    CREATED,
+    PRIMARY_CLAIM,
+    SENT,
+    SOURCE,
+    accepted,
+    batched,
+    recorded,
+    released,
+    submitted,
+)
+
+spec = Specification(claim)
+TAKEN_ON = structs.replace(accepted(), by="NORTHERN", stage="clearinghouse", codes=("A1:19",))
+TAKEN_IN = structs.replace(accepted(), by="MEDB3", stage="payer", accepted_on=date(2026, 3, 23))
+RETURNED = ClaimRejected(claim_id=PRIMARY_CLAIM, by="MEDB3", stage="payer", codes=("A7:562",), source=SOURCE)
+
+
+# --- the last day -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts_on", "limit", "last_on"),
+    [
+        (date(2026, 3, 2), Limit(days=90), date(2026, 5, 31)),
+        (date(2026, 3, 2), Limit(months=12), date(2027, 3, 2)),
+        (date(2024, 2, 29), Limit(months=12), date(2025, 2, 28)),
+        (date(2023, 2, 28), Limit(months=12), date(2024, 2, 28)),
+        (date(2026, 8, 31), Limit(months=6), date(2027, 2, 28)),
+        (date(2026, 12, 15), Limit(months=1), date(2027, 1, 15)),
+        (date(2025, 11, 1), Limit(months=12, moves_to_workday=True), date(2026, 11, 2)),  # a Sunday
+        (date(2024, 12, 25), Limit(months=12, moves_to_workday=True), date(2025, 12, 26)),  # Christmas, a Thursday
+        (
+            date(2026, 7, 3),
+            Limit(days=0, moves_to_workday=True),
+            date(2026, 7, 6),
+        ),  # 4 July is a Saturday: the Friday before
+        (date(2026, 9, 5), Limit(days=0, moves_to_workday=True), date(2026, 9, 8)),  # Saturday, Sunday, Labor Day
+    ],
+)
+def test_a_limit_ends_on_its_last_day(counts_on: date, limit: Limit, last_on: date) -> None:
+    assert last_day(counts_on, limit) == last_on
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["01-01", "01-19", "02-16", "05-25", "06-19", "07-03", "09-07", "10-12", "11-11", "11-26", "12-25"],
+)
+def test_federal_offices_are_closed_on_the_holidays_of_2026(day: str) -> None:
+    closed = date.fromisoformat(f"2026-{day}")
+    assert on_workday(closed) > closed
+
+
+def test_new_year_on_a_saturday_closes_no_day_of_the_year_before_it() -> None:
+    """1 January 2028 is a Saturday; 31 December 2027 belongs to another year's list, and offices are closed on it."""
+    assert on_workday(date(2027, 12, 31)) == date(2028, 1, 3)
+
+
+@given(st.dates(min_value=date(2000, 1, 1), max_value=date(2090, 1, 1)))
+def test_a_workday_is_at_most_four_days_off_and_never_before(day: date) -> None:
+    moved = on_workday(day)
+    assert timedelta(0) <= moved - day <= timedelta(days=4)
+    assert on_workday(moved) == moved
+    assert moved.weekday() < 5
+
+
+@given(
+    st.dates(min_value=date(2000, 1, 1), max_value=date(2090, 1, 1)),
+    st.integers(0, 400),
+    st.integers(0, 24),
+    st.booleans(),
+)
+def test_a_later_day_never_has_an_earlier_last_day(day: date, days: int, months: int, moves: bool) -> None:
+    limit = Limit(days=days, months=months, moves_to_workday=moves)
+    assert last_day(day, limit) <= last_day(day + timedelta(days=1), limit)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "rank", "kind"),
+    [("1", 1, "original"), ("1", 2, "secondary"), ("7", 1, "corrected"), ("8", 1, "corrected"), ("7", 2, "corrected")],
+)
+def test_what_kind_a_claim_is_of(frequency: str, rank: int, kind: str) -> None:
+    assert kind_of(frequency=frequency, rank=rank) == kind
+
+
+def test_every_kind_has_a_limit_and_one_that_is_not_listed_the_usual_days() -> None:
+    limit = FilingLimit(kind="secondary", months=6, counts_from="primary-answer", moves_to_workday=True)
+    found = limits_of(
+        PayerListed(payer_id="b", name="B", electronic_id="B1", timely_filing_days=180, filing_limits=(limit,))
+    )
+    usual = {"days": 180, "months": 0, "counts_from": "service-begin", "moves_to_workday": False}
+    own = {"days": 0, "months": 6, "counts_from": "primary-answer", "moves_to_workday": True}
+    assert found == {("b", "original"): usual, ("b", "corrected"): usual, ("b", "secondary"): own}
+
+
+def limits_of(event: Event) -> dict[tuple[object, ...], object]:
+    puts = directories.apply(recorded(event))
+    return {put.key: put.values for put in puts if put.table == directories.filing_limits.name}
+
+
+# --- the proof --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("story", "accepted_on", "because"),
+    [
+        (CREATED, None, "it was never sent"),
+        (SENT, None, "nobody has acknowledged it yet"),
+        (
+            (*SENT, TAKEN_ON),
+            None,
+            "only a clearinghouse accepted it, which does not prove that the payer had it",
+        ),
+        ((*SENT, TAKEN_ON, TAKEN_IN), date(2026, 3, 23), "the payer accepted it in a 277CA"),
+        (
+            (*SENT, TAKEN_IN, structs.replace(TAKEN_IN, accepted_on=date(2026, 3, 30))),
+            date(2026, 3, 23),
+            "the payer accepted it in a 277CA",
+        ),
+        (
+            (*SENT, TAKEN_IN, RETURNED),
+            None,
+            "it was returned before adjudication, which counts as never received",
+        ),
+        (
+            (*SENT, TAKEN_IN, RETURNED, released(2), batched(2, 2), submitted(2, 2)),
+            None,
+            "nobody has acknowledged it yet",
+        ),
+        (
+            (*SENT, RETURNED, released(2), batched(2, 2), submitted(2, 2), TAKEN_IN),
+            date(2026, 3, 23),
+            "the payer accepted it in a 277CA",
+        ),
+    ],
+)
+def test_only_the_payers_own_word_proves_that_it_had_the_claim(
+    story: tuple[ClaimEvent, ...], accepted_on: date | None, because: str
+) -> None:
+    found = proof_of(spec.given(*story).when().state)
+    assert (found.accepted_on, found.because) == (accepted_on, because)
+
+
+def test_the_proof_names_the_first_acceptance_and_the_interchange_that_was_sent() -> None:
+    found = proof_of(spec.given(*SENT, TAKEN_ON, TAKEN_IN).when().state)
+    assert found.acceptance == TAKEN_IN
+    assert (found.control_number, found.sent_document_id) == (1, SOURCE.document_id)
+    unproven = proof_of(spec.given(*SENT, TAKEN_ON).when().state).acceptance
+    assert isinstance(unproven, ClaimAccepted)
+    assert unproven.stage == "clearinghouse"
