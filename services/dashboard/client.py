@@ -59,10 +59,12 @@ class Services:
         headers = {"Idempotency-Key": key} | ({"Ledgerline-Expected-Version": version} if version else {})
         return (await self._send("POST", path, body=body, headers=headers)).json()
 
-    async def send_file(self, path: str, content: bytes, media_type: str, *, key: str) -> Any:
+    async def send_file(
+        self, path: str, content: bytes, media_type: str, *, key: str, query: Mapping[str, Any] | None = None
+    ) -> Any:
         """JSON that says what became of a document. Raises Refused, Silent."""
         headers = {"Idempotency-Key": key, "Content-Type": media_type}
-        return (await self._send("POST", path, content=content, headers=headers)).json()
+        return (await self._send("POST", path, query=query, content=content, headers=headers)).json()
 
     async def find(self, path: str, body: Any) -> Any:
         """A search: a POST, because what is looked for may be personal, that changes nothing. Raises Refused, Silent."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from services.dashboard.amounts import cents_or_text
 from services.dashboard.exports import document, table_file
-from services.dashboard.pages.receivables import cents_of
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
@@ -123,7 +123,7 @@ async def contact(visit: Visit) -> Response:
 
 
 async def promise(visit: Visit) -> Response:
-    body = {"amount_cents": cents_of(visit.form.get("amount", "")), "by_on": visit.form.get("by_on", "")}
+    body = {"amount_cents": cents_or_text(visit.form.get("amount", "")), "by_on": visit.form.get("by_on", "")}
     return await _asked(visit, "promises", body)
 
 

@@ -16,11 +16,11 @@ from typing import Any
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from services.dashboard.amounts import cents_of
 from services.dashboard.client import Refused
 from services.dashboard.visits import Page, Visit
 
 CLAIMS_MAX, LINES_MAX, ADJUSTMENTS_MAX = 20, 30, 12
-_AMOUNT = re.compile(r"-?\d{1,10}(\.\d{1,2})?", re.ASCII)
 _INDEX = re.compile(r"\d+")
 _NO_AMOUNT = "an amount is dollars, such as 120.00"
 _HEADER = ("payer_identifier", "payer_name", "payer_electronic_id", "trace_number", "payment_on", "method")
@@ -64,16 +64,6 @@ class Sums:
     def is_right(self) -> bool:
         apart = (self.short_cents, *self.claims, *self.unlined, *(each for lines in self.lines for each in lines))
         return not any(apart)
-
-
-def cents_of(text: str) -> int | None:
-    """Whole cents of dollars as they are typed; None for what is no amount."""
-    plain = text.replace(",", "").replace("$", "").strip()
-    if not _AMOUNT.fullmatch(plain):
-        return None
-    whole, _, part = plain.lstrip("-").partition(".")
-    cents = int(whole) * 100 + int(part.ljust(2, "0") or 0)
-    return -cents if plain.startswith("-") else cents
 
 
 def read(form: Mapping[str, str]) -> Typed:

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from services.dashboard.amounts import cents_or_text
 from services.dashboard.charts import stacked
 from services.dashboard.exports import table_file
 from services.dashboard.pages.denials import payer_names
@@ -172,12 +173,11 @@ def _running(history: list[dict[str, Any]], ledger: str) -> list[dict[str, Any]]
 async def adjust(visit: Visit) -> Response:
     """Ask to let a party off; a second person agrees or not."""
     account_id = visit.path("account_id")
-    text = visit.form.get("amount", "").replace(",", "")
     body = {
         "adjustment_id": visit.form["key"],
         "party": visit.form.get("party", ""),
         "reason": visit.form.get("reason", ""),
-        "amount_cents": cents_of(text),
+        "amount_cents": cents_or_text(visit.form.get("amount", "")),
     }
     done = await visit.do(f"/api/payments/accounts/{account_id}/adjustments", body)
     return await _back(visit, account_id, done["after"])
@@ -200,14 +200,6 @@ async def _settled(visit: Visit, deed: str) -> Response:
 async def _back(visit: Visit, account_id: str, after: str | None) -> Response:
     await visit.settled(f"/api/payments/accounts/{account_id}", after)
     return Response(headers={"HX-Redirect": f"/accounts/{account_id}"})
-
-
-def cents_of(text: str) -> int | str:
-    """12.50 as 1250; what is no amount goes on as it is, and the service says what is wrong with it."""
-    whole, dot, cents = text.partition(".")
-    if not whole.isdigit() or len(whole) > 10 or (dot and not (cents.isdigit() and len(cents) == 2)):
-        return text
-    return int(whole) * 100 + int(cents or 0)
 
 
 PAGES = (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from services.dashboard.charts import stacked
 from services.dashboard.kpi_formulas import days_in_receivables, net_collection_rate, open_denials, share_older_than
 from services.dashboard.pages.kpis import figures
-from services.dashboard.pages.receivables import AGES, cents_of
+from services.dashboard.pages.receivables import AGES
 
 
 def test_net_collection_rate_of_the_aafp_example() -> None:
@@ -66,8 +66,3 @@ def test_every_amount_above_zero_is_a_part_that_leads_somewhere_within_the_drawi
         assert all(part.width >= 1 for part in bar.parts)
         assert all(part.x + part.width <= chart.width for part in bar.parts)
     assert 2 <= len(chart.ticks) <= 8
-
-
-def test_an_amount_is_read_as_whole_cents_or_left_for_the_service_to_refuse() -> None:
-    assert [cents_of(text) for text in ("12.50", "12", "0.05")] == [1250, 1200, 5]
-    assert [cents_of(text) for text in ("12.5", "1e3", "-1", "", "1.234")] == ["12.5", "1e3", "-1", "", "1.234"]
