@@ -78,7 +78,7 @@ def _is_day(text: str) -> bool:
 
 
 PAGES = (
-    Page(path="/openings", action="payments:import-balances", handler=openings),
+    Page(path="/openings", action="payments:read-ledger", handler=openings),
     Page(path="/openings/look", action="payments:import-balances", handler=look, method="POST"),
     Page(path="/openings/files", action="payments:import-balances", handler=take_in, method="POST"),
     Page(path="/openings/{import_id}/take-back", action="payments:import-balances", handler=take_back, method="POST"),

@@ -81,8 +81,12 @@ async def test_what_was_brought_along_is_listed_and_can_be_taken_back(world: Wor
 
 
 @in_the_house
-async def test_only_who_may_bring_balances_along_sees_the_page(world: World) -> None:
-    assert (await opened(world, "poster")).status_code == 403
+async def test_who_reads_the_ledger_sees_the_list_and_nothing_to_do(world: World) -> None:
+    page = (await opened(world, "auditor")).text
+    assert "170.07" in page
+    assert 'hx-post="/openings' not in page
+    refused = await post(world, "/openings/opening-1/take-back", {"key": "k9", "reason": "wrong-file"})
+    assert refused.status_code == 403
 
 
 @in_the_house
