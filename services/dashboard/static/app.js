@@ -229,6 +229,9 @@
       event.target.hidden = false;
       $(".shell").classList.add("with-peek");
     }
+    // The key undoes what was done last, whether it is told in the panel or over the list.
+    const undo = $("[data-key=u]", event.target);
+    if (undo) $$("[data-key=u]").forEach((older) => { if (older !== undo) delete older.dataset.key; });
     if (event.target.id === "list") { const news = $("#news"); if (news) news.hidden = true; }
     drawViews();
     showPicked();
@@ -268,7 +271,7 @@
       a: () => { const bar = $(".bulk"); (bar && !bar.hidden ? $("[data-key=a]", bar) : $("#peek [data-key=a]") || $("[data-key=a]", here() || document.body))?.click(); },
       n: () => $("#peek [data-key=n], main [data-key=n]")?.focus(),
       z: () => $("#peek [data-key=z]")?.focus(),
-      u: () => $("#peek [data-key=u], #messages [data-key=u]")?.click(),
+      u: () => $("[data-key=u]")?.click(),
     }[event.key];
     if (deed) { event.preventDefault(); deed(); return; }
     if (event.key === "Enter" && here() && (event.target === document.body || here().contains(event.target)) && !event.target.closest("button, input")) {
