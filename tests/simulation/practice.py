@@ -302,15 +302,15 @@ def visit(story: Story, dice: random.Random, patient: str, first: int, *before: 
 
 
 def patient_pays(story: Story, dice: random.Random, patient: str, first: int) -> None:
-    """Money for the account, or for nothing in particular; what waits may be given back."""
+    """Money for the account, or for nothing in particular; what waits may be given back, and what is more than a copay does not last."""
     day = first + dice.choice((0, 12, 22))
     account = account_id_of(f"v-{patient}-{first}") if dice.random() < 0.6 else ""
     cents = dice.choice((5_00, 25_00, 400_00))
     story.on(day, pay(f"p-{patient}-{first}", patient, cents, day, account))
     if dice.random() < 0.3:
         story.on(day + 1, *refund(f"p-{patient}-{first}", patient, 3_00))
-    if cents == 25_00:
-        story.on(day + 3, take_back(f"p-{patient}-{first}", patient, day + 3))
+    if cents != 5_00:
+        story.on(day + 9, take_back(f"p-{patient}-{first}", patient, day + 9))
     story.kinds.append("payment")
 
 
