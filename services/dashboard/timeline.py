@@ -24,7 +24,10 @@ _KINDS: Mapping[str, str] = {
     "refunds": "refunded_cents",
 }
 _TONES: Mapping[str, str] = {
-    **dict.fromkeys(("ClaimRejected", "ClaimDenied", "DenialOpened", "ClaimDeniedByPayer", "ClaimHeld"), "bad"),
+    **dict.fromkeys(
+        ("ClaimRejected", "ClaimDenied", "DenialOpened", "ClaimDeniedByPayer", "ClaimHeld", "PatientPaymentReversed"),
+        "bad",
+    ),
     **dict.fromkeys(("RemittanceClaimHeld", "FollowUpDue", "ClaimPaymentReversed", "ClaimVoided"), "warn"),
     **dict.fromkeys(("ClaimAccepted", "ClaimPaymentPosted", "PaymentApplied", "ClaimClosed", "AppealDecided"), "good"),
     **dict.fromkeys(("DenialAssigned", "DenialNoted", "AppealFiled", "ClaimCorrected", "ClaimReleased"), "info"),

@@ -23,6 +23,8 @@ from shared.events.contracts import (
 )
 from shared.events.envelope import Recorded
 from shared.events.payments import (
+    AllocationReturned,
+    AllocationTakenBack,
     ChargesPosted,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
@@ -30,12 +32,20 @@ from shared.events.payments import (
     OpeningBalanceReversed,
     OpeningBalancesImported,
     OpeningBalanceStated,
+    OverdraftCovered,
+    OverdraftReopened,
+    PatientPaymentReceived,
+    PatientPaymentReversed,
+    PaymentAllocated,
+    PaymentApplied,
+    PaymentTakenBack,
     PeriodClosed,
     PeriodReopened,
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
     RemittancePosted,
     RemittanceReceived,
+    UnappliedRefunded,
 )
 from shared.events.values import Posting
 from shared.runtime.invariants import CheckResult, Violation, note
@@ -325,6 +335,81 @@ class OpeningBalancesTie:
         self._result.checked += 1
         if expected != found:
             _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+
+
+class _Payment:
+    """One patient's payment: what waits of it, what the patient had twice of it, and by allocation what its account took."""
+
+    __slots__ = ("applied", "overdrawn_cents", "stream", "taken_back_at", "unapplied_cents")
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.unapplied_cents = self.overdrawn_cents = 0
+        self.applied: Counter[int] = Counter()
+        self.taken_back_at: datetime | None = None
+
+
+class PatientsMoneyIsKept:
+    """Per payment of a patient, after every event: what waits is never less than nothing, and what comes back from accounts, is refunded
+    and is taken back was there. Of a payment that was taken back nothing waits, and within the hour no account has any of it."""
+
+    _WITHIN = timedelta(hours=1)
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="payments: a patient's payment is unapplied, applied, refunded or taken back")
+        self._payments: dict[tuple[str, str], _Payment] = {}
+        self._last_at: datetime | None = None
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        self._last_at = recorded.recorded_at
+        match event := recorded.event:
+            case PatientPaymentReceived():
+                self._payments[recorded.tenant, event.payment_id] = payment = _Payment(recorded.stream)
+                self._wait(recorded, payment, event.amount_cents)
+            case PaymentAllocated() | UnappliedRefunded():
+                self._wait(recorded, self._of(recorded), -event.amount_cents)
+            case AllocationReturned() | AllocationTakenBack():
+                self._wait(recorded, self._of(recorded), event.amount_cents)
+            case PaymentTakenBack():
+                payment = self._of(recorded)
+                self._wait(recorded, payment, event.overdrawn_cents - event.amount_cents)
+                self._check(recorded, payment.unapplied_cents == 0, "nothing waits", f"{payment.unapplied_cents} cents")
+                payment.overdrawn_cents, payment.taken_back_at = event.overdrawn_cents, recorded.recorded_at
+            case OverdraftCovered() | OverdraftReopened():
+                cents = event.amount_cents if isinstance(event, OverdraftCovered) else -event.amount_cents
+                self._wait(recorded, self._of(recorded), -cents)
+                covered = self._payments[recorded.tenant, event.covers_payment_id]
+                covered.overdrawn_cents -= cents
+                found = f"{covered.overdrawn_cents} cents"
+                self._check(recorded, covered.overdrawn_cents >= 0, "no more than was had twice", found)
+            case PaymentApplied():
+                self._of(recorded).applied[event.allocation] += event.amount_cents
+            case PatientPaymentReversed():
+                applied = self._of(recorded).applied
+                applied[event.allocation] -= event.amount_cents
+                found = f"{applied[event.allocation]} cents left"
+                self._check(recorded, applied[event.allocation] == 0, "all that was taken", found)
+
+    def result(self) -> CheckResult:
+        for payment in self._payments.values():
+            since = payment.taken_back_at
+            is_late = since is not None and self._last_at is not None and self._last_at - since > self._WITHIN
+            if is_late and (left := sum(payment.applied.values())):
+                note(self._result, payment.stream, "nothing of it on accounts", f"{left} cents")
+        return self._result
+
+    def _of(self, recorded: Recorded[Any]) -> _Payment:
+        return self._payments[recorded.tenant, recorded.event.payment_id]
+
+    def _wait(self, recorded: Recorded[Any], payment: _Payment, change_cents: int) -> None:
+        payment.unapplied_cents += change_cents
+        found = f"{payment.unapplied_cents} cents"
+        self._check(recorded, payment.unapplied_cents >= 0, "not less than nothing waits", found)
+
+    def _check(self, recorded: Recorded[Any], holds: bool, expected: str, found: str) -> None:
+        self._result.checked += 1
+        if not holds:
+            _violate(self._result, recorded, expected, found)
 
 
 def _receivable(legs: Iterable[Posting]) -> int:

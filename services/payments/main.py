@@ -38,6 +38,7 @@ from services.payments.invariants import (
     ChargesAreAccountedFor,
     ClosedPeriodsStand,
     OpeningBalancesTie,
+    PatientsMoneyIsKept,
     PostingsSumToZero,
     RemittancesBalance,
     VariancesAreBacked,
@@ -60,6 +61,7 @@ from services.payments.projections import (
     patient_payments,
     payers,
     postings,
+    refunds,
     remittances,
     variances,
 )
@@ -71,6 +73,7 @@ from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
 from shared.events.payments import (
+    AllocationTakenBack,
     ClaimPaymentPosted,
     ClaimPaymentRematched,
     ClaimPaymentReversed,
@@ -79,6 +82,7 @@ from shared.events.payments import (
     IdentificationUndone,
     OpeningBalanceStated,
     OpeningBalanceWithdrawn,
+    PatientPaymentReversed,
     PaymentAllocated,
     PaymentNotTaken,
     RemittanceReceived,
@@ -148,8 +152,10 @@ async def _move_patient_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
         case PaymentAllocated() as event:
             return _to(claim_account, event.account_id, patient_money.apply_payment(event))
         case PaymentNotTaken() as event:
-            return _to(patient_account, event.patient_id, patient_money.take_payment_back(event))
-        case ResponsibilityTransferred() as event:
+            return _to(patient_account, event.patient_id, patient_money.return_payment(event))
+        case AllocationTakenBack() as event:
+            return _to(claim_account, event.account_id, patient_money.reverse_payment(event))
+        case ResponsibilityTransferred() | PatientPaymentReversed() as event:
             return _to(patient_account, event.patient_id, patient_money.use_what_waits(event))
     return []
 
@@ -238,6 +244,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             contracts.projection,
             variances.projection,
             opening_balances.projection,
+            refunds.projection,
         ),
         policies=(
             Policy(name="payments.post-charges", reads={"charges": (ChargesReleased,)}, react=_post_charges),
@@ -269,7 +276,15 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ),
             Policy(
                 name="payments.move-patient-money",
-                reads={"payments": (PaymentAllocated, PaymentNotTaken, ResponsibilityTransferred)},
+                reads={
+                    "payments": (
+                        PaymentAllocated,
+                        PaymentNotTaken,
+                        AllocationTakenBack,
+                        PatientPaymentReversed,
+                        ResponsibilityTransferred,
+                    )
+                },
                 react=_move_patient_money,
             ),
             Policy(
@@ -349,5 +364,6 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             ClosedPeriodsStand,
             VariancesAreBacked,
             OpeningBalancesTie,
+            PatientsMoneyIsKept,
         ),
     )

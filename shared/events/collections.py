@@ -222,6 +222,16 @@ class PaymentHeard(Event, frozen=True, kw_only=True):
     paid_on: date | None = None
 
 
+class PaymentWithdrawn(Event, frozen=True, kw_only=True):
+    """A payment that was heard of did not last: it no longer counts for plans and promises that are still open."""
+
+    patient_id: str
+    account_id: str
+    payment_id: str
+    amount_cents: int
+    withdrawn_on: date
+
+
 class StatementPrinted(Event, frozen=True, kw_only=True):
     statement_id: str
     patient_id: str
@@ -350,6 +360,7 @@ CollectionsEvent: TypeAlias = (
     | AccountPlaced
     | AccountRecalled
     | PaymentHeard
+    | PaymentWithdrawn
     | StatementPrinted
     | GuarantorAccountMerged
     | GuarantorAccountJoined

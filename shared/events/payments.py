@@ -8,7 +8,7 @@ what it owes is the sum of the postings on `receivable:<party>`.
 
 The way of a payer's cash: `cash` to `suspense` when the 835 is received, `suspense` to the receivable when a claim of it is
 posted (or to `unapplied` while there is no account). The way of a patient's: `cash` to `unapplied`, `unapplied` to
-`allocated` when it is meant for an account, `allocated` to the receivable when the account took it.
+`allocated` when it is meant for an account, `allocated` to the receivable when the account took it; and the same way back.
 """
 
 from __future__ import annotations
@@ -440,12 +440,67 @@ class AllocationReturned(Event, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
 
 
+class UnappliedRefundRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants to give a patient back money that waits. Nothing moves until another person agrees."""
+
+    payment_id: str
+    patient_id: str
+    refund_id: str
+    amount_cents: int
+    requested_by: str
+
+
 class UnappliedRefunded(Event, frozen=True, kw_only=True):
     """A patient got back money that no account needed."""
 
     payment_id: str
     patient_id: str
     refund_id: str
+    amount_cents: int
+    postings: tuple[Posting, ...]
+    approved_by: str = ""  # other than who asked; empty: one person did it, as was possible then
+
+
+TakeBackReason: TypeAlias = Literal["returned-by-bank", "chargeback", "entered-wrongly"]
+
+
+class AllocationTakenBack(Event, frozen=True, kw_only=True):
+    """What was set aside of a payment for one account goes with the payment: allocated back to unapplied. The account follows."""
+
+    payment_id: str
+    patient_id: str
+    account_id: str
+    allocation: int
+    amount_cents: int  # allocated and not returned
+    reason: TakeBackReason
+    taken_back_on: date
+    postings: tuple[Posting, ...]
+
+
+class PaymentTakenBack(Event, frozen=True, kw_only=True):
+    """A patient's payment did not last: the bank returned it, the card holder disputed it, or it was never made. Unapplied to cash.
+
+    `AllocationTakenBack`s come first, so all of it that is still here is unapplied. What had been refunded is not taken a second
+    time, unless the bank did so: then the patient had it twice, and owes it as `overdrawn`.
+    """
+
+    payment_id: str
+    patient_id: str
+    amount_cents: int  # that leaves cash
+    refunded_cents: int  # of the payment, before
+    overdrawn_cents: int  # part of the amount: refunded before, and taken by the bank as well
+    reason: TakeBackReason
+    taken_back_on: date
+    taken_back_by: str
+    postings: tuple[Posting, ...]
+
+
+class OverdraftCovered(Event, frozen=True, kw_only=True):
+    """Money of a patient that waits makes good what the patient had twice of an earlier payment: unapplied to overdrawn."""
+
+    payment_id: str  # whose money it is
+    patient_id: str
+    covers_payment_id: str  # that was taken back
     amount_cents: int
     postings: tuple[Posting, ...]
 
@@ -469,6 +524,32 @@ class PaymentNotTaken(Event, frozen=True, kw_only=True):
     payment_id: str
     allocation: int
     amount_cents: int
+
+
+class OverdraftReopened(Event, frozen=True, kw_only=True):
+    """A payment that had made good what the patient had twice is taken back itself: overdrawn again, back to unapplied."""
+
+    payment_id: str  # that is taken back
+    patient_id: str
+    covers_payment_id: str
+    amount_cents: int
+    postings: tuple[Posting, ...]
+
+
+class PatientPaymentReversed(Event, frozen=True, kw_only=True):
+    """A patient's payment was taken back, and what the account had taken of it is owed again: the mirror of `PaymentApplied`.
+
+    What an agency owed is the patient's again, unless the account is still with the agency.
+    """
+
+    account_id: str
+    patient_id: str
+    payment_id: str
+    allocation: int
+    amount_cents: int  # positive; the receivable grows by it
+    reason: TakeBackReason
+    since_on: date  # since when it is owed: the day of the patient's last responsibility, as if it had never been paid
+    postings: tuple[Posting, ...]
 
 
 class AdjustmentRequested(Event, frozen=True, kw_only=True):
@@ -506,6 +587,16 @@ class AdjustmentReversed(Event, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
 
 
+class RefundRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants to give a party back what it paid too much. Nothing moves until another person agrees."""
+
+    account_id: str
+    refund_id: str
+    to_party: str
+    amount_cents: int
+    requested_by: str
+
+
 class RefundIssued(Event, frozen=True, kw_only=True):
     """A party that paid too much gets it back."""
 
@@ -514,6 +605,7 @@ class RefundIssued(Event, frozen=True, kw_only=True):
     to_party: str
     amount_cents: int
     postings: tuple[Posting, ...]
+    approved_by: str = ""  # other than who asked; empty: one person did it, as was possible then
 
 
 class AccountMovedToAgency(Event, frozen=True, kw_only=True):
@@ -692,9 +784,11 @@ ClaimAccountEvent: TypeAlias = (
     | ResponsibilityTransferred
     | PaymentApplied
     | PaymentNotTaken
+    | PatientPaymentReversed
     | AdjustmentRequested
     | AdjustmentApproved
     | AdjustmentReversed
+    | RefundRequested
     | RefundIssued
     | AccountMovedToAgency
     | AccountReturnedFromAgency
@@ -710,7 +804,17 @@ RemittanceEvent: TypeAlias = (
     | ProviderAdjustmentPosted
     | RemittancePosted
 )
-PatientAccountEvent: TypeAlias = PatientPaymentReceived | PaymentAllocated | AllocationReturned | UnappliedRefunded
+PatientAccountEvent: TypeAlias = (
+    PatientPaymentReceived
+    | PaymentAllocated
+    | AllocationReturned
+    | UnappliedRefundRequested
+    | UnappliedRefunded
+    | AllocationTakenBack
+    | PaymentTakenBack
+    | OverdraftCovered
+    | OverdraftReopened
+)
 DepositEvent: TypeAlias = (
     DepositExpected | DepositRecorded | DepositShownAgain | DepositNotTaken | DepositWithdrawn | DepositReconciled
 )

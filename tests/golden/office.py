@@ -21,8 +21,9 @@ from services.payments.domain.books.commands import ClosePeriod, Figures
 from services.payments.domain.books.period import period_named
 from services.payments.domain.books.state import LEDGER, Books
 from services.payments.domain.claim_account.commands import (
-    IssueRefund,
+    ApproveRefund,
     RematchAnswer,
+    RequestRefund,
     RetryHeldAnswer,
     ReverseClaimPayment,
 )
@@ -138,13 +139,16 @@ class Office:
                 dismissed = DismissRemittance(reason="payer-sent-another", dismissed_by="user:poster")
                 await self.handle("remittance", self.remittance(deed.trace, "held")["remittance_id"], dismissed)
             case "refund":
-                refund = IssueRefund(
+                refund = RequestRefund(
                     account_id=deed.account_id,
                     refund_id=f"refund-{self.asked}",
                     to_party=deed.party,
                     amount_cents=deed.cents,
+                    requested_by="user:poster",
                 )
                 await self.handle("claim-account", deed.account_id, refund)
+                agreed = ApproveRefund(refund_id=refund.refund_id, approved_by="user:manager")
+                await self.handle("claim-account", deed.account_id, agreed)
             case "pay":
                 await self.pay(deed)
             case _:

@@ -31,7 +31,13 @@ from services.eligibility.domain.appointment.decider import BookAppointment
 from services.eligibility.domain.patient.commands import MergePatients, RetirePatient
 from services.eligibility.domain.payer.decider import ListPayer
 from services.payments.domain.claim_account.commands import ApproveAdjustment, RequestAdjustment
-from services.payments.domain.patient_account.commands import Named, ReceivePatientPayment, RefundUnapplied
+from services.payments.domain.patient_account.commands import (
+    ApproveUnappliedRefund,
+    Named,
+    ReceivePatientPayment,
+    RequestUnappliedRefund,
+    TakeBackPayment,
+)
 from shared.events.charges import FacilityListed, OrganizationListed, Price, PricesSet, ProviderListed
 from shared.events.eligibility import PayerListed
 from shared.events.values import Address, FacilityIdentity, ProviderIdentity
@@ -252,9 +258,25 @@ def pay(payment: str, patient: str, cents: int, day: int, account_id: str = "") 
     return tell(f"pay {payment}", "payments", "patient-account", patient, received)
 
 
-def refund(payment: str, patient: str, cents: int) -> Ask:
-    command = RefundUnapplied(payment_id=payment, refund_id=f"refund-{payment}", amount_cents=cents)
-    return tell(f"refund {payment}", "payments", "patient-account", patient, command)
+def refund(payment: str, patient: str, cents: int) -> tuple[Ask, Ask]:
+    number = f"refund-{payment}"
+    asked = RequestUnappliedRefund(payment_id=payment, refund_id=number, amount_cents=cents, requested_by="user:poster")
+    agreed = ApproveUnappliedRefund(payment_id=payment, refund_id=number, approved_by="user:manager")
+    return (
+        tell(f"ask to refund {payment}", "payments", "patient-account", patient, asked),
+        tell(f"refund {payment}", "payments", "patient-account", patient, agreed),
+    )
+
+
+def take_back(payment: str, patient: str, day: int) -> Ask:
+    command = TakeBackPayment(
+        payment_id=payment,
+        reason="returned-by-bank",
+        taken_back_on=(MORNING + timedelta(days=day)).date(),
+        taken_back_by="user:poster",
+        refunded_too=True,
+    )
+    return tell(f"take back {payment}", "payments", "patient-account", patient, command)
 
 
 def collect(name: str, command: Any) -> Ask:
@@ -280,13 +302,15 @@ def visit(story: Story, dice: random.Random, patient: str, first: int, *before: 
 
 
 def patient_pays(story: Story, dice: random.Random, patient: str, first: int) -> None:
-    """Money for the account, or for nothing in particular; what waits may be given back."""
+    """Money for the account, or for nothing in particular; what waits may be given back, and what is more than a copay does not last."""
     day = first + dice.choice((0, 12, 22))
     account = account_id_of(f"v-{patient}-{first}") if dice.random() < 0.6 else ""
     cents = dice.choice((5_00, 25_00, 400_00))
     story.on(day, pay(f"p-{patient}-{first}", patient, cents, day, account))
     if dice.random() < 0.3:
-        story.on(day + 1, refund(f"p-{patient}-{first}", patient, 3_00))
+        story.on(day + 1, *refund(f"p-{patient}-{first}", patient, 3_00))
+    if cents != 5_00:
+        story.on(day + 9, take_back(f"p-{patient}-{first}", patient, day + 9))
     story.kinds.append("payment")
 
 

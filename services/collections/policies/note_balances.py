@@ -23,6 +23,7 @@ from shared.events.payments import (
     ChargesPosted,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
+    PatientPaymentReversed,
     PayersKnown,
     PaymentApplied,
     RefundIssued,
@@ -36,6 +37,7 @@ LedgerEvent: TypeAlias = (
     | ClaimPaymentPosted
     | ClaimPaymentReversed
     | PaymentApplied
+    | PatientPaymentReversed
     | AdjustmentApproved
     | AdjustmentReversed
     | RefundIssued
@@ -49,6 +51,7 @@ LEDGER: tuple[EventType, ...] = (
     ClaimPaymentPosted,
     ClaimPaymentReversed,
     PaymentApplied,
+    PatientPaymentReversed,
     AdjustmentApproved,
     AdjustmentReversed,
     RefundIssued,
@@ -82,10 +85,10 @@ def react(event: LedgerEvent, known: KnownAccount, *, event_id: str, on: date) -
         account_id=event.account_id,
         change_cents=change_cents,
         reason=_reason(event),
-        since_on=event.since_on if isinstance(event, ResponsibilityTransferred) else on,
+        since_on=event.since_on if isinstance(event, ResponsibilityTransferred | PatientPaymentReversed) else on,
         service_on=known.service_on,
         source_event_id=event_id,
-        payment_id=event.payment_id if isinstance(event, PaymentApplied) else "",
+        payment_id=event.payment_id if isinstance(event, PaymentApplied | PatientPaymentReversed) else "",
         on=on,
     )
 
@@ -96,6 +99,8 @@ def _reason(event: LedgerEvent) -> str:
             return event.reason
         case PaymentApplied():
             return "payment"
+        case PatientPaymentReversed():
+            return f"payment-{event.reason}"
         case AdjustmentApproved(reason="charity"):
             return CHARITY_WRITE_OFF
         case AdjustmentApproved():

@@ -20,8 +20,9 @@ from services.payments.api.bodies import (
 )
 from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
-    IssueRefund,
+    ApproveRefund,
     RequestAdjustment,
+    RequestRefund,
     ReverseAdjustment,
 )
 from services.payments.projections import claim_accounts as read_model
@@ -36,7 +37,8 @@ READER = read_model.projection.name
 
 Adjust = Annotated[Cause, Depends(cause_of("payments:adjust-account"))]
 Approve = Annotated[Cause, Depends(cause_of("payments:approve-adjustment"))]
-Refund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
+AskRefund = Annotated[Cause, Depends(cause_of("payments:request-refund"))]
+AgreeToRefund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
 
 
@@ -116,9 +118,15 @@ def router(commands: Commands, reads: ReadDatabase, claim_accounts: Aggregate) -
             return Page[AdjustmentRow].of(found, await reads.positions(connection, READER))
 
     @routes.post("/accounts/{account_id}/refunds", status_code=201)
-    async def issue_refund(account_id: Id, body: RefundBody, cause: Refund) -> Done:
-        """Give a party back what it paid too much."""
-        command = IssueRefund(account_id=account_id, **body.model_dump())
+    async def request_refund(account_id: Id, body: RefundBody, cause: AskRefund) -> Done:
+        """Ask to give a party back what it paid too much. Nothing moves until a second person agrees."""
+        command = RequestRefund(account_id=account_id, requested_by=cause.actor, **body.model_dump())
+        return done(await commands.handle(claim_accounts, account_id, command, cause), SERVICE)
+
+    @routes.post("/accounts/{account_id}/refunds/{refund_id}/approve")
+    async def approve_refund(account_id: Id, refund_id: Id, cause: AgreeToRefund) -> Done:
+        """Agree to what somebody else asked for. Refused when the credit is less by now (`exceeds-credit` says what it is)."""
+        command = ApproveRefund(refund_id=refund_id, approved_by=cause.actor)
         return done(await commands.handle(claim_accounts, account_id, command, cause), SERVICE)
 
     return routes

@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.payments.adapters.remittance_files import Received
+from shared.events.payments import TakeBackReason
 from shared.events.values import Finding
+from shared.kernel.card_numbers import is_card_number
 from shared.runtime.web import Done, done
 
 SERVICE = "payments"
@@ -407,14 +409,51 @@ class UnappliedRow(BaseModel):
 
 
 class CreditRow(BaseModel):
+    """What one party is owed on one account, and since when we know."""
+
     account_id: str
     party: str
-    patient_id: str
+    whose: str = Field(description="Whose money it is: payer, patient, agency or unassigned.")
+    payer_id: str | None
+    payer_name: str | None
+    filing_indicator: str = Field(description="SBR09 of the payer; empty: not known.")
+    patient_id: str | None
     service_on: date | None
+    credit_cents: int
+    since_on: date = Field(description="Below zero without a break since it was recorded on this day.")
+    days: int
+    is_federal: bool
+    due_on: date | None = Field(description="Of federal payers: 60 days after it was known (42 CFR 401.305).")
+    is_overdue: bool
+
+
+class CreditSumRow(BaseModel):
+    whose: str
+    is_federal: bool
+    is_overdue: bool
+    credits: int
     credit_cents: int
 
 
+class CreditSums(BaseModel):
+    """The list of credits, counted and summed."""
+
+    on: date
+    items: list[CreditSumRow]
+    credits: int
+    credit_cents: int
+    overdue_cents: int
+    positions: dict[str, str]
+
+
 # Patients' payments and deposits
+
+
+def refused_card_number(token: str) -> str:
+    """A processor's token as it is. Raises ValueError for what looks like the number of a card, and does not repeat it."""
+    if is_card_number(token):
+        raise ValueError("this looks like the number of a card: only the token of the processor is taken")
+    return token
 
 
 class NamedBody(Body):
@@ -429,7 +468,9 @@ class PatientPaymentBody(Body):
     method: Literal["cash", "check", "card", "ach"]
     received_on: date
     token: Annotated[
-        str, Field(max_length=120, pattern=r"^[A-Za-z0-9._:-]*$", description="Of the card processor.")
+        str,
+        Field(max_length=120, pattern=r"^[A-Za-z0-9._:-]*$", description="Of the card processor; never a card number."),
+        AfterValidator(refused_card_number),
     ] = ""
     accounts: tuple[NamedBody, ...] = Field(default=(), max_length=50, description="What of it is for which account.")
     late_entry: LateEntry = False
@@ -442,8 +483,14 @@ class PatientPaymentRow(BaseModel):
     received_on: date
     amount_cents: int
     allocated_cents: int
-    returned_cents: int
+    returned_cents: int = Field(description="Came back from accounts, or was taken off them with the payment.")
     refunded_cents: int
+    taken_back_on: date | None
+    taken_back_reason: str
+    taken_back_cents: int = Field(description="That left cash.")
+    overdrawn_cents: int = Field(description="Part of it that had been refunded before: the patient had it twice.")
+    still_overdrawn_cents: int = Field(description="And has not made it good.")
+    covering_cents: int = Field(description="Spent on what was overdrawn of other payments.")
     unapplied_cents: int
 
 
@@ -456,6 +503,35 @@ class RefundUnappliedBody(Body):
     patient_id: Id
     refund_id: Id
     amount_cents: Cents
+
+
+class OfPatientBody(Body):
+    patient_id: Id
+
+
+class TakeBackBody(Body):
+    patient_id: Id
+    reason: TakeBackReason
+    taken_back_on: date
+    refunded_too: bool = Field(
+        default=False, description="The bank took what had been refunded of it as well: the patient had it twice."
+    )
+    late_entry: LateEntry = False
+
+
+class RefundRow(BaseModel):
+    """A refund that one person asked for, and another agrees to."""
+
+    refund_id: str
+    account_id: str = Field(description="Whose credit it is; empty: it waits of a payment.")
+    payment_id: str = Field(description="Of which it waits; empty: an account's credit.")
+    patient_id: str
+    to_party: str
+    status: str
+    requested_by: str
+    approved_by: str
+    requested_at: datetime
+    amount_cents: int
 
 
 class DepositBody(Body):

@@ -12,22 +12,27 @@ from services.payments.api.bodies import (
     DepositBody,
     DepositRow,
     Id,
+    OfPatientBody,
     PatientPaymentBody,
     PatientPaymentRow,
     PatientPayments,
+    RefundRow,
     RefundUnappliedBody,
+    TakeBackBody,
 )
 from services.payments.domain.books.state import LEDGER, Books
 from services.payments.domain.days import start_of
 from services.payments.domain.deposit.commands import RecordDeposit
 from services.payments.domain.patient_account.commands import (
     AccountDue,
+    ApproveUnappliedRefund,
     Named,
     ReceivePatientPayment,
-    RefundUnapplied,
+    RequestUnappliedRefund,
+    TakeBackPayment,
 )
 from services.payments.domain.remittance.identity import deposit_id_of
-from services.payments.projections import claim_accounts, deposits, patient_payments
+from services.payments.projections import claim_accounts, deposits, patient_payments, refunds
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import ReadDatabase, asc, page, rows
@@ -36,7 +41,9 @@ from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller,
 SERVICE = "payments"
 
 TakePayment = Annotated[Cause, Depends(cause_of("payments:take-payment"))]
-Refund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
+TakeBack = Annotated[Cause, Depends(cause_of("payments:take-back-payment"))]
+RequestRefund = Annotated[Cause, Depends(cause_of("payments:request-refund"))]
+ApproveRefund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
 RecordIt = Annotated[Cause, Depends(cause_of("payments:record-deposit"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
 DepositReader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
@@ -91,11 +98,59 @@ def router(
         caused = happened(cause, body.received_on)
         return done(await commands.handle(patient_accounts, body.patient_id, command, caused), SERVICE)
 
+    @routes.post("/patient-payments/{payment_id}/take-back", status_code=201)
+    async def take_back_payment(payment_id: Id, body: TakeBackBody, cause: TakeBack) -> Done:
+        """Take a whole payment back, because the bank or the card holder did, or because it was never made.
+
+        What accounts had taken of it is owed again, what waits of it is gone, and cash is less by it. Refused when something of it was
+        refunded (`payment-was-refunded` says how much), unless the bank took that too (`refunded_too`); a chargeback is of what was
+        not refunded. A closed day is refused as for a received payment.
+        """
+        command = TakeBackPayment(
+            payment_id=payment_id,
+            reason=body.reason,
+            taken_back_on=body.taken_back_on,
+            taken_back_by=cause.actor,
+            refunded_too=body.refunded_too,
+            books=await closed_to(cause, late_entry=body.late_entry),
+        )
+        caused = happened(cause, body.taken_back_on)
+        return done(await commands.handle(patient_accounts, body.patient_id, command, caused), SERVICE)
+
     @routes.post("/patient-payments/{payment_id}/refunds", status_code=201)
-    async def refund_unapplied(payment_id: Id, body: RefundUnappliedBody, cause: Refund) -> Done:
-        """Give a patient back money that no account needed."""
-        command = RefundUnapplied(payment_id=payment_id, refund_id=body.refund_id, amount_cents=body.amount_cents)
+    async def request_unapplied_refund(payment_id: Id, body: RefundUnappliedBody, cause: RequestRefund) -> Done:
+        """Ask to give a patient back money that no account needed. Nothing moves until a second person agrees."""
+        command = RequestUnappliedRefund(
+            payment_id=payment_id,
+            refund_id=body.refund_id,
+            amount_cents=body.amount_cents,
+            requested_by=cause.actor,
+        )
         return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.post("/patient-payments/{payment_id}/refunds/{refund_id}/approve")
+    async def approve_unapplied_refund(
+        payment_id: Id, refund_id: Id, body: OfPatientBody, cause: ApproveRefund
+    ) -> Done:
+        """Agree to what somebody else asked for. Refused when that much no longer waits (`exceeds-unapplied` says how much does)."""
+        command = ApproveUnappliedRefund(payment_id=payment_id, refund_id=refund_id, approved_by=cause.actor)
+        return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.get("/queues/refunds")
+    async def waiting_refunds(
+        who: Annotated[Caller, Depends(caller("payments:read-worklists"))],
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[RefundRow]:
+        """Refunds that wait for a second person, longest first: accounts' credits and patients' money that waits."""
+        reader = refunds.projection.name
+        await reads.wait_for(reader, after)
+        table = refunds.refunds.c
+        order = [asc(table.requested_at), asc(table.stream), asc(table.payment_id), asc(table.refund_id)]
+        async with reads.read(who.tenant) as connection:
+            found = await page(connection, refunds.requested(), order=order, limit=limit, cursor=cursor)
+            return Page[RefundRow].of(found, await reads.positions(connection, reader))
 
     @routes.get("/patient-payments")
     async def list_payments(

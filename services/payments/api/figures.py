@@ -8,12 +8,23 @@ from typing import Annotated, Literal
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 
-from services.payments.api.bodies import AgedAccountRow, Aging, Balances, CreditRow, UnappliedRow
+from services.payments.api.bodies import (
+    AgedAccountRow,
+    Aging,
+    Balances,
+    CreditRow,
+    CreditSumRow,
+    CreditSums,
+    UnappliedRow,
+)
 from services.payments.api.moments import POSTINGS, Moment, Moments
-from services.payments.projections import claim_accounts, patient_payments, postings
+from services.payments.projections import claim_accounts, credits, patient_payments, postings
+from services.payments.projections.credits import Whose
 from services.payments.projections.postings import AgingBasis
 from shared.runtime.queries import ReadDatabase, asc, desc, page, rows
 from shared.runtime.web import After, Caller, Cursor, Limit, Page, caller
+
+ACCOUNTS = claim_accounts.projection.name
 
 Reader = Annotated[Caller, Depends(caller("payments:read-balances"))]
 LedgerReader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
@@ -104,14 +115,50 @@ def router(reads: ReadDatabase, moments: Moments) -> APIRouter:
             return Page[UnappliedRow].of(found, positions)
 
     @routes.get("/credits")
-    async def list_credits(who: LedgerReader, limit: Limit = 50, cursor: Cursor = None) -> Page[CreditRow]:
-        """Parties that paid too much, and are owed it."""
-        table = claim_accounts.claim_account_parties
-        order = [asc(table.c.account_id), asc(table.c.party)]
+    async def list_credits(
+        who: LedgerReader,
+        whose: Whose | None = None,
+        is_federal: bool | None = None,
+        is_overdue: bool | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[CreditRow]:
+        """Parties that paid too much and are owed it, known longest first. Federal payers must have it back by `due_on`."""
+        for reader in (POSTINGS, ACCOUNTS):
+            await reads.wait_for(reader, after)
+        wanted = credits.Wanted(whose=whose, is_federal=is_federal, is_overdue=is_overdue)
+        found = credits.credits(wanted, on=moments.clock.now().date())
+        order = [asc(found.c.since_on), asc(found.c.account_id), asc(found.c.party)]
         async with reads.read(who.tenant) as connection:
-            found = await page(connection, claim_accounts.credits(), order=order, limit=limit, cursor=cursor)
-            positions = await reads.positions(connection, claim_accounts.projection.name)
-            return Page[CreditRow].of(found, positions)
+            listed = await page(connection, sa.select(found), order=order, limit=limit, cursor=cursor)
+            return Page[CreditRow].of(listed, await reads.positions(connection, POSTINGS, ACCOUNTS))
+
+    @routes.get("/credits/summary")
+    async def sum_credits(
+        who: LedgerReader,
+        whose: Whose | None = None,
+        is_federal: bool | None = None,
+        is_overdue: bool | None = None,
+        after: After = None,
+    ) -> CreditSums:
+        """The list of credits, counted and summed by whose they are, whether the payer is federal, and whether they are overdue."""
+        for reader in (POSTINGS, ACCOUNTS):
+            await reads.wait_for(reader, after)
+        wanted = credits.Wanted(whose=whose, is_federal=is_federal, is_overdue=is_overdue)
+        on = moments.clock.now().date()
+        async with reads.read(who.tenant) as connection:
+            found = await rows(connection, credits.sums(wanted, on=on))
+            positions = await reads.positions(connection, POSTINGS, ACCOUNTS)
+        items = [CreditSumRow.model_validate(dict(each)) for each in found]
+        return CreditSums(
+            on=on,
+            items=items,
+            credits=sum(each.credits for each in items),
+            credit_cents=sum(each.credit_cents for each in items),
+            overdue_cents=sum(each.credit_cents for each in items if each.is_overdue),
+            positions=positions,
+        )
 
     return routes
 

@@ -10,7 +10,7 @@ class AccountUnknown(NotFound):
 
 
 class SamePerson(DomainError):
-    """An adjustment needs a second person."""
+    """Who asked for an adjustment or a refund cannot agree to it."""
 
     code = "same-person"
 
@@ -91,6 +91,32 @@ class AllocationUnknown(NotFound):
 
 class PaymentUnknown(NotFound):
     """The patient made no such payment."""
+
+
+class PaymentWasRefunded(DomainError):
+    """Of a payment that is to be taken back something was given back before. `facts` has how much."""
+
+    code = "payment-was-refunded"
+
+
+class PaymentAlreadyTakenBack(DomainError):
+    """The payment was taken back before, for another reason or on another day. `facts` has both."""
+
+    code = "payment-already-taken-back"
+
+
+class TakenBackTooEarly(DomainError):
+    """Nothing can be taken back before it was received."""
+
+    code = "taken-back-before-received"
+
+
+class RefundUnknown(NotFound):
+    """Nobody asked for a refund of this number."""
+
+
+class RefundAlreadyIssued(DomainError):
+    code = "refund-already-issued"
 
 
 class PaymentNumberReused(DomainError):

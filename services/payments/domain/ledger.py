@@ -18,6 +18,7 @@ UNAPPLIED = "unapplied"  # cash without an account
 ALLOCATED = "allocated"  # a patient's cash on its way to an account
 CONTRACTUAL = "contractual"
 REFUNDS = "refunds"
+OVERDRAWN = "overdrawn"  # a patient had it twice: refunded by us, and taken back by the bank
 INTEREST = "interest"
 OPENING_BALANCE = "opening-balance"  # equity: what was open when the ledger began
 

@@ -1,7 +1,8 @@
 """How does a patient's money find its account, and come back from it?
 
 Events of one account are taken in their order, so what an account could not take is unapplied again before anything that
-happened to the account afterwards asks for it.
+happened to the account afterwards asks for it. Events of one patient are taken in their order too: a payment reaches its account
+before its being taken back does.
 """
 
 from __future__ import annotations
@@ -9,10 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.payments.domain import ledger
-from services.payments.domain.claim_account.commands import ApplyPatientPayment, MoveToAgency, ReturnFromAgency
+from services.payments.domain.claim_account.commands import (
+    ApplyPatientPayment,
+    MoveToAgency,
+    ReturnFromAgency,
+    ReversePatientPayment,
+)
 from services.payments.domain.patient_account.commands import AccountDue, AllocateUnapplied, ReturnAllocation
 from shared.events.collections import AccountPlaced, AccountRecalled
-from shared.events.payments import PaymentAllocated, PaymentNotTaken, ResponsibilityTransferred
+from shared.events.payments import (
+    AllocationTakenBack,
+    PatientPaymentReversed,
+    PaymentAllocated,
+    PaymentNotTaken,
+    ResponsibilityTransferred,
+)
 
 
 def apply_payment(event: PaymentAllocated) -> Iterator[ApplyPatientPayment]:
@@ -25,13 +37,25 @@ def apply_payment(event: PaymentAllocated) -> Iterator[ApplyPatientPayment]:
     )
 
 
-def take_payment_back(event: PaymentNotTaken) -> Iterator[ReturnAllocation]:
+def return_payment(event: PaymentNotTaken) -> Iterator[ReturnAllocation]:
     yield ReturnAllocation(payment_id=event.payment_id, allocation=event.allocation, amount_cents=event.amount_cents)
 
 
-def use_what_waits(event: ResponsibilityTransferred) -> Iterator[AllocateUnapplied]:
-    """The patient came to owe something: prepayments are for it."""
-    if event.to_party == ledger.PATIENT:
+def reverse_payment(event: AllocationTakenBack) -> Iterator[ReversePatientPayment]:
+    yield ReversePatientPayment(
+        account_id=event.account_id,
+        patient_id=event.patient_id,
+        payment_id=event.payment_id,
+        allocation=event.allocation,
+        amount_cents=event.amount_cents,
+        reason=event.reason,
+        taken_back_on=event.taken_back_on,
+    )
+
+
+def use_what_waits(event: ResponsibilityTransferred | PatientPaymentReversed) -> Iterator[AllocateUnapplied]:
+    """The patient came to owe something, for the first time or again: money that waits is for it."""
+    if isinstance(event, PatientPaymentReversed) or event.to_party == ledger.PATIENT:
         yield AllocateUnapplied(due=AccountDue(event.account_id, event.amount_cents))
 
 

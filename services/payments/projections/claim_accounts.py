@@ -27,10 +27,12 @@ from shared.events.payments import (
     ClaimPaymentUnapplied,
     OpeningBalancePosted,
     OpeningBalanceReversed,
+    PatientPaymentReversed,
     PayersKnown,
     PaymentApplied,
     PaymentNotTaken,
     RefundIssued,
+    RefundRequested,
     RemittanceClaimHeld,
     ResponsibilityTransferred,
 )
@@ -101,6 +103,7 @@ account_payers = sa.Table(
     sa.Column("rank", sa.Integer, primary_key=True),
     sa.Column("payer_id", sa.Text),
     sa.Column("payer_name", sa.Text),
+    sa.Column("filing_indicator", sa.Text, server_default=""),  # SBR09
 )
 
 account_adjustments = sa.Table(
@@ -155,6 +158,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             | ClaimPaymentRematched()
             | PaymentApplied()
             | PaymentNotTaken()
+            | PatientPaymentReversed()
+            | RefundRequested()
             | RefundIssued()
         ):
             return
@@ -196,7 +201,11 @@ def _payers(event: PayersKnown) -> Iterator[Change]:
         if (payer := by_rank.get(rank)) is None:
             yield Remove(table="account_payers", key=key)
         else:
-            named = {"payer_id": payer.payer_id, "payer_name": payer.payer_name}
+            named = {
+                "payer_id": payer.payer_id,
+                "payer_name": payer.payer_name,
+                "filing_indicator": payer.filing_indicator,
+            }
             yield Put(table="account_payers", key=key, values=named)
 
 
@@ -253,7 +262,7 @@ def _figure_of(ledger: str) -> tuple[str, int]:
 
 projection = Projection(
     name="payments.claim-accounts",
-    version=2,
+    version=3,
     tables=(claim_accounts, claim_account_parties, claim_account_lines, account_payers, account_adjustments),
     reads={"payments": get_args(ClaimAccountEvent)},
     apply=apply,
@@ -330,22 +339,6 @@ def due_of_patient(patient_ids: list[str]) -> sa.Select[*tuple[Any, ...]]:
         .join(whose, sa.and_(whose.c.tenant == party.c.tenant, whose.c.account_id == party.c.account_id))
         .where(whose.c.patient_id.in_(patient_ids), party.c.party.in_(["patient", "agency"]), party.c.owed_cents > 0)
         .order_by(party.c.since_on.nulls_last(), party.c.account_id)
-    )
-
-
-def credits() -> sa.Select[*tuple[Any, ...]]:
-    """Parties that are owed something: who paid too much, and on which account."""
-    party, whose = claim_account_parties, claim_accounts
-    return (
-        sa.select(
-            party.c.account_id,
-            party.c.party,
-            whose.c.patient_id,
-            whose.c.service_on,
-            (-party.c.owed_cents).label("credit_cents"),
-        )
-        .join(whose, sa.and_(whose.c.tenant == party.c.tenant, whose.c.account_id == party.c.account_id))
-        .where(party.c.owed_cents < 0)
     )
 
 

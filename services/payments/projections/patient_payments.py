@@ -1,4 +1,7 @@
-"""What did patients pay, where did it go, and whose money waits? Merged patients are read as one."""
+"""What did patients pay, where did it go, what did not last, and whose money waits? Merged patients are read as one.
+
+Of each payment: amount - allocated + returned - refunded - taken back + overdrawn - spent on what was overdrawn = unapplied.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,14 @@ from shared.events.eligibility import PatientRetired
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     AllocationReturned,
+    AllocationTakenBack,
+    OverdraftCovered,
+    OverdraftReopened,
     PatientPaymentReceived,
+    PatientPaymentReversed,
     PaymentAllocated,
     PaymentApplied,
+    PaymentTakenBack,
     UnappliedRefunded,
 )
 from shared.runtime.merged_patients import merged, merged_patients_table, registrations_of
@@ -39,6 +47,12 @@ payments_of_patients = sa.Table(
     _cents("allocated_cents"),
     _cents("returned_cents"),
     _cents("refunded_cents"),
+    sa.Column("taken_back_on", sa.Date),
+    sa.Column("taken_back_reason", sa.Text, server_default=""),
+    _cents("taken_back_cents"),  # that left cash
+    _cents("overdrawn_cents"),  # part of it that had been refunded before
+    _cents("covered_cents"),  # of what was overdrawn, by other payments
+    _cents("covering_cents"),  # spent on what was overdrawn of others
     sa.Index("payments_of_patients_by_patient", "tenant", "patient_id", "received_on"),
 )
 
@@ -73,7 +87,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield Put(table="payments_of_patients", key=(event.payment_id,), add=given)
             own = {"account_id": event.account_id, "amount_cents": event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), values=own)
-        case AllocationReturned() as event:
+        case AllocationReturned() | AllocationTakenBack() as event:
             back = {"returned_cents": event.amount_cents}
             yield Put(table="payments_of_patients", key=(event.payment_id,), add=back)
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=back)
@@ -83,16 +97,39 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case PaymentApplied() as event:
             taken = {"applied_cents": event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
+        case PatientPaymentReversed() as event:
+            taken = {"applied_cents": -event.amount_cents}
+            yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
+        case PaymentTakenBack() as event:
+            told = {"taken_back_on": event.taken_back_on, "taken_back_reason": event.reason}
+            gone = {"taken_back_cents": event.amount_cents, "overdrawn_cents": event.overdrawn_cents}
+            yield Put(table="payments_of_patients", key=(event.payment_id,), values=told, add=gone)
+        case OverdraftCovered() | OverdraftReopened() as event:
+            cents = event.amount_cents if isinstance(event, OverdraftCovered) else -event.amount_cents
+            spent, covered = {"covering_cents": cents}, {"covered_cents": cents}
+            yield Put(table="payments_of_patients", key=(event.payment_id,), add=spent)
+            yield Put(table="payments_of_patients", key=(event.covers_payment_id,), add=covered)
         case PatientRetired() as event:
             yield merged(event)
 
 
 projection = Projection(
     name="payments.patient-payments",
-    version=2,
+    version=3,
     tables=(payments_of_patients, patient_allocations, merged_patients),
     reads={
-        "payments": (PatientPaymentReceived, PaymentAllocated, AllocationReturned, PaymentApplied, UnappliedRefunded),
+        "payments": (
+            PatientPaymentReceived,
+            PaymentAllocated,
+            AllocationReturned,
+            PaymentApplied,
+            UnappliedRefunded,
+            AllocationTakenBack,
+            PatientPaymentReversed,
+            PaymentTakenBack,
+            OverdraftCovered,
+            OverdraftReopened,
+        ),
         "eligibility": (PatientRetired,),
     },
     apply=apply,
@@ -106,13 +143,21 @@ _unapplied = (
     - payments_of_patients.c.allocated_cents
     + payments_of_patients.c.returned_cents
     - payments_of_patients.c.refunded_cents
+    - payments_of_patients.c.taken_back_cents
+    + payments_of_patients.c.overdrawn_cents
+    - payments_of_patients.c.covering_cents
 )
+_still_overdrawn = payments_of_patients.c.overdrawn_cents - payments_of_patients.c.covered_cents
 
 
 def payments(patient_ids: list[str]) -> sa.Select[Any]:
-    """The payments of one patient, oldest first, with what of each waits."""
+    """The payments of one patient, oldest first, with what of each waits and what of each the patient had twice."""
     return (
-        sa.select(payments_of_patients, _unapplied.label("unapplied_cents"))
+        sa.select(
+            payments_of_patients,
+            _unapplied.label("unapplied_cents"),
+            _still_overdrawn.label("still_overdrawn_cents"),
+        )
         .where(payments_of_patients.c.patient_id.in_(patient_ids))
         .order_by(payments_of_patients.c.received_on, payments_of_patients.c.payment_id)
     )

@@ -26,6 +26,7 @@ from shared.events.envelope import Recorded
 from shared.events.payments import (
     ChargesPosted,
     OpeningBalancePosted,
+    PatientPaymentReversed,
     PaymentsEvent,
     ResponsibilityTransferred,
 )
@@ -65,12 +66,13 @@ MONEY_EVENTS: tuple[EventType, ...] = tuple(
 
 
 _SERVED = (ChargesPosted, OpeningBalancePosted)
+_SINCE_ANOTHER_DAY = (ResponsibilityTransferred, PatientPaymentReversed)
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
     """One row a posting. Written with the position, so a batch that is applied twice is applied once."""
     event = recorded.event
-    since_on = event.since_on if isinstance(event, ResponsibilityTransferred) else recorded.occurred_at.date()
+    since_on = event.since_on if isinstance(event, _SINCE_ANOTHER_DAY) else recorded.occurred_at.date()
     against = counterparts(event.postings)
     for ordinal, posting in enumerate(event.postings):
         is_receivable = posting.account.startswith(RECEIVABLE)

@@ -86,6 +86,8 @@ _TABLE: Mapping[str, str] = {
     "payments:take-payment": "front-desk poster collector manager integration",
     "payments:adjust-account": "biller poster collector manager",
     "payments:approve-adjustment": "manager",
+    "payments:take-back-payment": "poster manager",
+    "payments:request-refund": "biller poster collector manager",
     "payments:approve-refund": "manager",
     "payments:read-deposits": "poster manager integration",
     "payments:record-deposit": "poster manager integration",

@@ -130,6 +130,22 @@ async def test_a_patient_is_billed_pays_some_is_placed_and_recalled_and_both_sid
 
 
 @pytest.mark.asyncio
+async def test_a_check_that_bounced_is_owed_again_and_meets_no_instalment(world: World) -> None:
+    await visit(world, 90_00)
+    await world.ask("POST", "/patients/patient-1/plans", {"instalments": 3, "first_due_on": "2026-03-10"})
+    paid_on = date(2026, 3, 9)
+    await pay(world, 30_00, paid_on)
+    assert (await world.patient())["owed_cents"] == 60_00
+    body = {"patient_id": "patient-1", "reason": "returned-by-bank", "taken_back_on": "2026-03-12"}
+    await world.running.ask("POST", f"/api/payments/patient-payments/payment-{paid_on}/take-back", body)
+    await world.running.settle()
+    assert (await world.patient())["owed_cents"] == (await ledger(world))["patient"] == 90_00
+    await world.move_to(date(2026, 3, 20))
+    assert (await world.patient())["plans"][0]["missed_count"] == 1
+    await world.verify()
+
+
+@pytest.mark.asyncio
 async def test_a_plan_is_met_by_what_the_ledger_applies(world: World) -> None:
     await visit(world, 90_00)
     await world.ask("POST", "/patients/patient-1/plans", {"instalments": 3, "first_due_on": "2026-03-10"})

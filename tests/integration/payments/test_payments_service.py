@@ -31,6 +31,8 @@ from shared.kernel.decider import Decider
 from shared.kernel.identifiers import account_id_of, claim_id_of
 from shared.runtime.clock import FileClock
 from shared.runtime.command import Aggregate, Cause
+from shared.runtime.identity import Role
+from shared.runtime.identity.issuer import local_token
 from shared.runtime.service import ServiceParts, ServiceRuntime
 from shared.testing.hosting import TENANT, Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
@@ -57,6 +59,11 @@ class World:
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         return await self.running.ask(method, f"/api/payments{path}", body, **options)
+
+    async def as_another(self, role: Role, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """The same by a second person, who has this role."""
+        token = local_token(self.running.platform.settings, [role], TENANT, subject="second")
+        return await self.ask(method, path, body, headers={"Authorization": f"Bearer {token}"}, **options)
 
     async def send(self, interchange: bytes, *, status: int = 201, key: str | None = None) -> Any:
         headers = {"Idempotency-Key": key or str(uuid4()), "Content-Type": "application/edi-x12"}
@@ -502,6 +509,8 @@ async def test_a_patients_payment_finds_what_is_owed_and_the_rest_waits(world: W
     assert (await world.trial())["unapplied"] == -5_00
     refund = {"patient_id": "patient-1", "refund_id": "refund-1", "amount_cents": 5_00}
     await world.ask("POST", "/patient-payments/payment-1/refunds", refund)
+    agree = "/patient-payments/payment-1/refunds/refund-1/approve"
+    await world.as_another(Role.MANAGER, "POST", agree, {"patient_id": "patient-1"})
     await world.settle()
     assert (await world.ask("GET", "/unapplied"))["items"] == []
     assert (await world.trial())["refunds"] == -5_00

@@ -83,7 +83,10 @@ class Desk:
                 await self.ask("POST", f"/remittances/{remittance_id}/dismiss", {"reason": "payer-sent-another"})
             case "refund":
                 body = {"refund_id": "refund-1", "to_party": deed.party, "amount_cents": deed.cents}
-                await self.ask("POST", f"/accounts/{deed.account_id}/refunds", body)
+                path = f"/accounts/{deed.account_id}/refunds"
+                await self.ask("POST", path, body)
+                token = local_token(self.running.platform.settings, [Role.MANAGER], self.tenant, subject="second")
+                await self.ask("POST", f"{path}/refund-1/approve", headers={"Authorization": f"Bearer {token}"})
             case "pay":
                 await self.pay(deed)
             case "close":

@@ -22,6 +22,7 @@ from services.collections.domain.guarantor_account.commands import (
     LiftHold,
     LogContact,
     MakePromise,
+    NoteBalance,
     OpenDispute,
     PlaceAccount,
     PlaceHold,
@@ -44,6 +45,7 @@ from shared.events.collections import (
     NextStepPlanned,
     PaymentPlanAgreed,
     PaymentPlanEnded,
+    PaymentWithdrawn,
     PromiseBroken,
     PromiseKept,
     StatementIssued,
@@ -172,6 +174,39 @@ def test_the_second_missed_instalment_ends_the_plan_and_the_cycle_goes_on() -> N
 def test_a_plan_that_is_paid_is_completed() -> None:
     decided = spec.when(owes(100_00), plan(), pays(40_00, on=later(3)), pays(60_00, on=later(30)))
     assert decided.only(PaymentPlanEnded).outcome == "completed"
+
+
+def bounced(cents: int, payment: str, *, on: date) -> NoteBalance:
+    return owes(cents, on=on, reason="payment-returned-by-bank", payment_id=payment)
+
+
+def test_an_instalment_that_bounced_is_missed() -> None:
+    paid = replace(pays(50_00, on=later(3)), payment_id="check-1")
+    met = spec.when(owes(100_00), plan(), paid, instalment(1, date(2026, 4, 7)))
+    assert not [event for event in met.events if isinstance(event, InstalmentMissed)]
+    back = bounced(50_00, "check-1", on=later(9))
+    decided = spec.when(owes(100_00), plan(), paid, back, instalment(1, date(2026, 4, 7)))
+    assert decided.only(PaymentWithdrawn).amount_cents == 50_00
+    assert decided.only(InstalmentMissed).number == 1
+
+
+def test_what_bounced_and_was_paid_before_the_plan_takes_nothing_from_the_plan() -> None:
+    before = replace(pays(10_00, on=later(1)), payment_id="check-1")
+    decided = spec.when(
+        owes(110_00),
+        before,
+        plan(),
+        pays(50_00, on=later(3)),
+        bounced(10_00, "check-1", on=later(9)),
+        instalment(1, date(2026, 4, 7)),
+    )
+    assert not [event for event in decided.events if isinstance(event, InstalmentMissed)]
+
+
+def test_what_bounced_keeps_no_promise() -> None:
+    paid = replace(pays(20_00, on=later(1)), payment_id="check-1")
+    told = (owes(100_00), promise(), paid, bounced(20_00, "check-1", on=later(2)), pays(30_00, on=later(3)))
+    assert not [event for event in spec.when(*told).events if isinstance(event, PromiseKept)]
 
 
 def test_a_cancelled_plan_lets_the_cycle_go_on() -> None:

@@ -23,6 +23,7 @@ from shared.events.envelope import START, Recorded, Stored
 from shared.events.payments import (
     AccountMovedToAgency,
     AdjustmentApproved,
+    PatientPaymentReversed,
     PaymentApplied,
     RefundIssued,
     ResponsibilityTransferred,
@@ -129,6 +130,25 @@ def test_a_payment_that_the_agency_gets_is_not_the_patients_payment_here() -> No
     )
     (noted,) = react(event)
     assert (noted.change_cents, noted.payment_id) == (-20_00, "p1")
+
+
+def test_a_payment_that_was_taken_back_is_owed_again_since_the_old_day() -> None:
+    event = PatientPaymentReversed(
+        account_id="A",
+        patient_id="patient-1",
+        payment_id="p1",
+        allocation=1,
+        amount_cents=50_00,
+        reason="returned-by-bank",
+        since_on=date(2026, 1, 2),
+        postings=(
+            Posting(account="allocated", amount_cents=-50_00),
+            Posting(account="receivable:patient", amount_cents=50_00),
+        ),
+    )
+    (noted,) = react(event)
+    assert (noted.change_cents, noted.payment_id) == (50_00, "p1")
+    assert (noted.reason, noted.since_on) == ("payment-returned-by-bank", date(2026, 1, 2))
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import pytest
 
 from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
-    IssueRefund,
+    ApproveRefund,
     MoveToAgency,
     RequestAdjustment,
+    RequestRefund,
     ReturnFromAgency,
     ReverseAdjustment,
+    ReverseClaimPayment,
 )
 from shared.events.payments import (
     AccountMovedToAgency,
@@ -21,11 +23,13 @@ from shared.events.payments import (
     PaymentApplied,
     PaymentNotTaken,
     RefundIssued,
+    RefundRequested,
 )
 from shared.events.values import Posting
 from tests.unit.payments.stories import (
     ACCOUNT,
     INSURED,
+    PAID_ON,
     account,
     answer,
     balances,
@@ -134,20 +138,39 @@ def test_a_write_off_can_be_taken_back() -> None:
     account.given(*story.events).when(back).then_refused("adjustment-not-approved")
 
 
-def refund(cents: int) -> IssueRefund:
-    return IssueRefund(account_id=ACCOUNT, refund_id="refund-1", to_party="payer:1", amount_cents=cents)
+def ask_refund(cents: int) -> RequestRefund:
+    return RequestRefund(
+        account_id=ACCOUNT, refund_id="refund-1", to_party="payer:1", amount_cents=cents, requested_by="user:ann"
+    )
 
 
-def test_a_credit_is_refunded_to_whoever_paid_too_much() -> None:
-    paid_twice = [post(answer(100_00, 100_00, remittance=f"remittance-{number}")) for number in (1, 2)]
-    story = account.when(*INSURED, *paid_twice, refund(100_00))
-    assert story.only(RefundIssued).amount_cents == 100_00
-    assert balances(story.events) == {"charges": -100_00, "suspense": 200_00, "refunds": -100_00}
-    account.given(*story.events).when(refund(100_00)).then_nothing()
+def agree(by: str = "user:bob") -> ApproveRefund:
+    return ApproveRefund(refund_id="refund-1", approved_by=by)
 
 
-def test_nothing_beyond_the_credit_is_refunded() -> None:
-    account.when(*INSURED, refund(1)).then_refused("exceeds-credit")
+PAID_TWICE = (*INSURED, *(post(answer(100_00, 100_00, remittance=f"remittance-{number}")) for number in (1, 2)))
+
+
+def test_a_credit_is_refunded_to_whoever_paid_too_much_when_two_persons_say_so() -> None:
+    asked = account.when(*PAID_TWICE, ask_refund(100_00), ask_refund(100_00))
+    assert asked.only(RefundRequested).requested_by == "user:ann"
+    assert "refunds" not in balances(asked.events)
+    account.given(*asked.events).when(agree("user:ann")).then_refused("same-person")
+    story = account.given(*asked.events).when(agree())
+    refunded = story.only(RefundIssued)
+    assert (refunded.amount_cents, refunded.approved_by) == (100_00, "user:bob")
+    assert balances([*asked.events, *story.events]) == {"charges": -100_00, "suspense": 200_00, "refunds": -100_00}
+    account.given(*asked.events, *story.events).when(agree()).then_refused("refund-already-issued")
+    account.given(*asked.events, *story.events).when(ask_refund(100_00)).then_nothing()
+
+
+def test_nothing_beyond_the_credit_is_refunded_and_the_refusal_says_what_is_left() -> None:
+    account.when(*INSURED, ask_refund(1)).then_refused("exceeds-credit")
+    account.when(*PAID_TWICE, ask_refund(0)).then_refused("not-an-amount")
+    account.when(*PAID_TWICE, agree()).then_refused("not-found")
+    taken = ReverseClaimPayment(remittance_id="remittance-2", ordinal=1, reversed_on=PAID_ON)
+    refusal = account.when(*PAID_TWICE, ask_refund(100_00), taken, agree()).then_refused("exceeds-credit")
+    assert refusal.facts["credit_cents"] == 0
 
 
 def test_the_patients_balance_moves_to_the_agency_and_back() -> None:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
-    IssueRefund,
+    ApproveRefund,
     MoveToAgency,
     RequestAdjustment,
+    RequestRefund,
     ReturnFromAgency,
     ReverseClaimPayment,
+    ReversePatientPayment,
 )
 from services.payments.domain.claim_account.decider import claim_account
 from shared.events.payments import ClaimAnswer
@@ -83,7 +85,23 @@ def commands(draw: st.DrawFn) -> list[Any]:
         ApproveAdjustment(adjustment_id="a1", approved_by="user:bob"),
         MoveToAgency(account_id=ACCOUNT, placement_id="p1"),
         ReturnFromAgency(account_id=ACCOUNT, placement_id="p1"),
-        IssueRefund(account_id=ACCOUNT, refund_id="r1", to_party="patient", amount_cents=draw(amounts)),
+        RequestRefund(
+            account_id=ACCOUNT,
+            refund_id="r1",
+            to_party="patient",
+            amount_cents=draw(amounts),
+            requested_by="user:ann",
+        ),
+        ApproveRefund(refund_id="r1", approved_by="user:bob"),
+        ReversePatientPayment(
+            account_id=ACCOUNT,
+            patient_id="patient-1",
+            payment_id="payment-2",
+            allocation=1,
+            amount_cents=50_00,
+            reason="chargeback",
+            taken_back_on=PAID_ON,
+        ),
         ReverseClaimPayment(remittance_id="remittance-0", ordinal=1, reversed_on=PAID_ON),
         post_charges(55_00, 40_00, release=2),
     ]

@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 from services.payments.domain.patient_account.commands import (
     AccountDue,
     AllocateUnapplied,
+    ApproveUnappliedRefund,
     Named,
     ReceivePatientPayment,
-    RefundUnapplied,
+    RequestUnappliedRefund,
     ReturnAllocation,
 )
 from services.payments.domain.patient_account.decider import patient_account
-from shared.events.payments import AllocationReturned, PatientPaymentReceived, PaymentAllocated, UnappliedRefunded
+from shared.events.payments import (
+    AllocationReturned,
+    PatientPaymentReceived,
+    PaymentAllocated,
+    UnappliedRefunded,
+    UnappliedRefundRequested,
+)
 from shared.events.values import Posting
 from shared.testing.specification import Specification
 from tests.unit.payments.stories import balances
@@ -105,15 +112,39 @@ def test_what_an_account_could_not_take_is_unapplied_again_once() -> None:
     assert balances([*past, *story.events]) == {"cash": 25_00, "unapplied": -10_00, "allocated": -15_00}
 
 
-def test_what_waits_of_a_payment_is_refunded_once_and_no_more_than_waits() -> None:
+def ask_refund(cents: int, number: str = "refund-1") -> RequestUnappliedRefund:
+    return RequestUnappliedRefund(payment_id="payment-1", refund_id=number, amount_cents=cents, requested_by="user:ann")
+
+
+def agree(by: str = "user:bob", number: str = "refund-1") -> ApproveUnappliedRefund:
+    return ApproveUnappliedRefund(payment_id="payment-1", refund_id=number, approved_by=by)
+
+
+def test_what_waits_of_a_payment_is_refunded_when_two_persons_say_so() -> None:
     past = spec.when(receive(25_00, named=(Named("visit", 20_00),))).events
-    refund = RefundUnapplied(payment_id="payment-1", refund_id="refund-1", amount_cents=5_00)
-    story = spec.given(*past).when(refund, refund)
-    assert story.only(UnappliedRefunded).amount_cents == 5_00
+    asked = spec.given(*past).when(ask_refund(5_00), ask_refund(5_00))
+    asked.then_kinds(UnappliedRefundRequested)
+    assert balances(asked.events) == {}
+    spec.given(*past, *asked.events).when(agree("user:ann")).then_refused("same-person")
+    story = spec.given(*past, *asked.events).when(agree())
+    refunded = story.only(UnappliedRefunded)
+    assert (refunded.amount_cents, refunded.approved_by) == (5_00, "user:bob")
     assert balances([*past, *story.events]) == {"cash": 25_00, "allocated": -20_00, "refunds": -5_00}
-    more = RefundUnapplied(payment_id="payment-1", refund_id="refund-2", amount_cents=1)
-    spec.given(*past, *story.events).when(more).then_refused("exceeds-unapplied")
-    spec.when(refund).then_refused("not-found")
+    spec.given(*past, *asked.events, *story.events).when(agree()).then_refused("refund-already-issued")
+
+
+def test_no_more_is_refunded_than_waits_when_it_is_asked_for_and_when_it_is_agreed_to() -> None:
+    past = spec.when(receive(25_00)).events
+    spec.given(*past).when(ask_refund(25_01)).then_refused("exceeds-unapplied")
+    spec.given(*past).when(ask_refund(0)).then_refused("not-an-amount")
+    used = AllocateUnapplied(due=AccountDue("visit", 15_00))
+    refusal = spec.given(*past).when(ask_refund(25_00), used, agree()).then_refused("exceeds-unapplied")
+    assert refusal.facts == {"unapplied_cents": 10_00, "amount_cents": 25_00}
+
+
+def test_nobody_agrees_to_what_nobody_asked_for() -> None:
+    spec.when(receive(25_00), agree()).then_refused("not-found")
+    spec.when(ask_refund(5_00)).then_refused("not-found")
 
 
 def test_only_an_allocation_comes_back() -> None:

@@ -32,7 +32,7 @@ from services.payments.policies.patient_money import (
     apply_payment,
     place,
     recall,
-    take_payment_back,
+    return_payment,
     use_what_waits,
 )
 from services.payments.policies.post_charges import note_payers as noted
@@ -217,7 +217,7 @@ def test_what_became_of_an_answer_is_told_to_its_remittance(commands: Any, outco
 
 def test_an_allocation_goes_to_its_account_and_what_is_not_taken_comes_back() -> None:
     story = account.when(pay(25_00))
-    [back] = take_payment_back(story.only(PaymentNotTaken))
+    [back] = return_payment(story.only(PaymentNotTaken))
     assert back == ReturnAllocation(payment_id="payment-1", allocation=1, amount_cents=25_00)
 
 

@@ -22,7 +22,7 @@ class NoteBalance:
     since_on: date
     service_on: date | None = None
     source_event_id: str
-    payment_id: str = ""  # the change is this payment
+    payment_id: str = ""  # the change is this payment, or, when more is owed by it, its being taken back
     on: date
 
 

@@ -69,6 +69,7 @@ from shared.events.collections import (
     NextStepPlanned,
     PatientBalanceNoted,
     PaymentHeard,
+    PaymentWithdrawn,
     PromiseBroken,
     PromiseKept,
     PromiseMade,
@@ -168,6 +169,16 @@ def _note_balance(command: NoteBalance, account: GuarantorAccount) -> Events:
                 payment_id=command.payment_id,
                 amount_cents=-command.change_cents,
                 paid_on=command.on,
+            )
+        )
+    elif command.payment_id:
+        noted.append(
+            PaymentWithdrawn(
+                patient_id=command.patient_id,
+                account_id=command.account_id,
+                payment_id=command.payment_id,
+                amount_cents=command.change_cents,
+                withdrawn_on=command.on,
             )
         )
     if command.reason == CHARITY_WRITE_OFF and "charity-pending" in account.holds:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypeVar, assert_never
+from typing import TypeAlias, TypeVar, assert_never
 
 from shared.events.collections import (
     AccountPlaced,
@@ -28,6 +29,7 @@ from shared.events.collections import (
     PaymentHeard,
     PaymentPlanAgreed,
     PaymentPlanEnded,
+    PaymentWithdrawn,
     PromiseBroken,
     PromiseKept,
     PromiseMade,
@@ -36,6 +38,9 @@ from shared.events.collections import (
 )
 
 T = TypeVar("T")
+# Cents by payment and account that count for a plan or a promise. What was paid before it was made does not, and what a merge
+# carried along is no longer known payment by payment.
+Counted: TypeAlias = Mapping[tuple[str, str], int]
 CREDIT_BEFORE = "credit-before"
 MOVED_TO_AGENCY = "moved-to-agency"
 RETURNED_FROM_AGENCY = "returned-from-agency"
@@ -63,6 +68,7 @@ class PatientDebt:
 class Plan:
     agreed: PaymentPlanAgreed
     paid_cents: int = 0
+    counted: Counted = field(default_factory=dict)
     missed: frozenset[int] = frozenset()
 
     def due_through(self, number: int) -> int:
@@ -74,6 +80,7 @@ class Plan:
 class Promise:
     made: PromiseMade
     paid_cents: int = 0
+    counted: Counted = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +137,9 @@ class GuarantorAccount:
         return tuple(sorted(open_debts, key=lambda debt: (debt.since_on, debt.account_id)))
 
 
+P = TypeVar("P", Plan, Promise)
+
+
 def evolve(state: GuarantorAccount, event: CollectionsEvent) -> GuarantorAccount:
     match event:
         case PatientBalanceNoted():
@@ -140,6 +150,8 @@ def evolve(state: GuarantorAccount, event: CollectionsEvent) -> GuarantorAccount
             )
         case PaymentHeard():
             return _paid(state, event)
+        case PaymentWithdrawn():
+            return _withdrawn(state, event)
         case NextStepPlanned():
             return replace(state, planned=event)
         case StatementIssued():
@@ -239,20 +251,35 @@ def _noted(before: PatientDebt | None, event: PatientBalanceNoted) -> PatientDeb
 
 def _paid(state: GuarantorAccount, event: PaymentHeard) -> GuarantorAccount:
     debt = replace(state.debts[event.account_id], paid_on=event.paid_on, has_paid_since_statement=True)
+    key = (event.payment_id, event.account_id)
     return replace(
         state,
         debts={**state.debts, event.account_id: debt},
         running={
-            plan_id: replace(plan, paid_cents=plan.paid_cents + event.amount_cents)
-            if event.account_id in plan.agreed.account_ids
-            else plan
+            plan_id: _counting(plan, key, event.amount_cents) if event.account_id in plan.agreed.account_ids else plan
             for plan_id, plan in state.running.items()
         },
         promises={
-            promise_id: replace(promise, paid_cents=promise.paid_cents + event.amount_cents)
+            promise_id: _counting(promise, key, event.amount_cents) for promise_id, promise in state.promises.items()
+        },
+    )
+
+
+def _withdrawn(state: GuarantorAccount, event: PaymentWithdrawn) -> GuarantorAccount:
+    key = (event.payment_id, event.account_id)
+    return replace(
+        state,
+        running={plan_id: _counting(plan, key, -plan.counted.get(key, 0)) for plan_id, plan in state.running.items()},
+        promises={
+            promise_id: _counting(promise, key, -promise.counted.get(key, 0))
             for promise_id, promise in state.promises.items()
         },
     )
+
+
+def _counting(what: P, key: tuple[str, str], cents: int) -> P:
+    counted = {**what.counted, key: what.counted.get(key, 0) + cents}
+    return replace(what, paid_cents=what.paid_cents + cents, counted=counted)
 
 
 def _billed(state: GuarantorAccount, event: StatementIssued) -> GuarantorAccount:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
-from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine, OpeningBalanceStated
+from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine, OpeningBalanceStated, TakeBackReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,19 @@ class ApplyPatientPayment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReversePatientPayment:
+    """The payment that this allocation is of was taken back."""
+
+    account_id: str
+    patient_id: str
+    payment_id: str
+    allocation: int
+    amount_cents: int  # of the allocation: what the account took of it is not more
+    reason: TakeBackReason
+    taken_back_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAdjustment:
     account_id: str
     adjustment_id: str
@@ -118,11 +131,18 @@ class ReverseAdjustment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssueRefund:
+class RequestRefund:
     account_id: str
     refund_id: str
     to_party: str
     amount_cents: int
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveRefund:
+    refund_id: str
+    approved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +165,12 @@ ClaimAccountCommand: TypeAlias = (
     | RematchAnswer
     | ReverseClaimPayment
     | ApplyPatientPayment
+    | ReversePatientPayment
     | RequestAdjustment
     | ApproveAdjustment
     | ReverseAdjustment
-    | IssueRefund
+    | RequestRefund
+    | ApproveRefund
     | MoveToAgency
     | ReturnFromAgency
     | PostOpeningBalance

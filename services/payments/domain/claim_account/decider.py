@@ -35,8 +35,8 @@ from services.payments.domain.claim_account.answer import (
 from services.payments.domain.claim_account.commands import (
     ApplyPatientPayment,
     ApproveAdjustment,
+    ApproveRefund,
     ClaimAccountCommand,
-    IssueRefund,
     MoveToAgency,
     NotePayers,
     PostCharges,
@@ -44,10 +44,12 @@ from services.payments.domain.claim_account.commands import (
     PostOpeningBalance,
     RematchAnswer,
     RequestAdjustment,
+    RequestRefund,
     RetryHeldAnswer,
     ReturnFromAgency,
     ReverseAdjustment,
     ReverseClaimPayment,
+    ReversePatientPayment,
     TakeBackOpeningBalance,
 )
 from services.payments.domain.claim_account.matrix import PostingMatrix
@@ -94,14 +96,18 @@ def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[Clai
             return _unpost(command, account)
         case ApplyPatientPayment():
             return decisions.apply_patient_payment(command, account)
+        case ReversePatientPayment():
+            return decisions.reverse_patient_payment(command, account)
         case RequestAdjustment():
             return decisions.request_adjustment(command, account)
         case ApproveAdjustment():
             return decisions.approve_adjustment(command, account)
         case ReverseAdjustment():
             return decisions.reverse_adjustment(command, account)
-        case IssueRefund():
-            return decisions.issue_refund(command, account)
+        case RequestRefund():
+            return decisions.request_refund(command, account)
+        case ApproveRefund():
+            return decisions.approve_refund(command, account)
         case MoveToAgency():
             return decisions.move_to_agency(command, account)
         case ReturnFromAgency():

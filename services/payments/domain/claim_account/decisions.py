@@ -1,6 +1,6 @@
 """What do a patient's payment and a person's decision do to one claim's account?
 
-Adjustments need a second person, a refund needs a credit, and what goes to an agency comes back as it is left there.
+Adjustments and refunds need a second person, a refund needs a credit, and what goes to an agency comes back as it is left there.
 Pure, like `decider.py`; every event's postings sum to zero.
 """
 
@@ -10,11 +10,13 @@ from services.payments.domain import ledger
 from services.payments.domain.claim_account.commands import (
     ApplyPatientPayment,
     ApproveAdjustment,
-    IssueRefund,
+    ApproveRefund,
     MoveToAgency,
     RequestAdjustment,
+    RequestRefund,
     ReturnFromAgency,
     ReverseAdjustment,
+    ReversePatientPayment,
 )
 from services.payments.domain.claim_account.state import AdjustmentAsked, ClaimAccount
 from services.payments.domain.claim_account.transfers import all_moved
@@ -28,8 +30,10 @@ from services.payments.domain.errors import (
     NotAnAmount,
     NothingToPlace,
     NotWithAgency,
-    SamePerson,
+    RefundAlreadyIssued,
+    RefundUnknown,
 )
+from services.payments.domain.two_persons import refuse_same_person
 from shared.events.payments import (
     AccountMovedToAgency,
     AccountReturnedFromAgency,
@@ -37,10 +41,13 @@ from shared.events.payments import (
     AdjustmentRequested,
     AdjustmentReversed,
     ClaimAccountEvent,
+    PatientPaymentReversed,
     PaymentApplied,
     PaymentNotTaken,
     RefundIssued,
+    RefundRequested,
 )
+from shared.events.values import Posting
 
 # A patient's money
 
@@ -69,6 +76,36 @@ def apply_patient_payment(command: ApplyPatientPayment, account: ClaimAccount) -
     if rest := command.amount_cents - taken:
         events.append(PaymentNotTaken(**whose, allocation=command.allocation, amount_cents=rest))
     return events
+
+
+def reverse_patient_payment(command: ReversePatientPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    key = (command.payment_id, command.allocation)
+    if key not in account.taken_allocations:
+        # It was on its way here: whenever it comes, there is nothing to take any more.
+        whose = {"account_id": command.account_id, "patient_id": command.patient_id, "payment_id": command.payment_id}
+        return [PaymentNotTaken(**whose, allocation=command.allocation, amount_cents=command.amount_cents)]
+    applied = account.applied.get(key)
+    if applied is None:
+        return []  # Reversed before, or nothing of it was taken.
+    return [
+        PatientPaymentReversed(
+            account_id=command.account_id,
+            patient_id=command.patient_id,
+            payment_id=command.payment_id,
+            allocation=command.allocation,
+            amount_cents=applied.amount_cents,
+            reason=command.reason,
+            since_on=account.patient_owes_since_on or command.taken_back_on,
+            postings=_owed_again(applied, account),
+        )
+    ]
+
+
+def _owed_again(applied: PaymentApplied, account: ClaimAccount) -> tuple[Posting, ...]:
+    if account.placement_id:
+        return ledger.mirrored(applied.postings)
+    of_agency, of_patient = ledger.receivable(ledger.AGENCY), ledger.receivable(ledger.PATIENT)
+    return ledger.mirrored(applied.postings, instead_of=(of_agency,), use=of_patient)
 
 
 def _taken_from(account: ClaimAccount, party: str, amount_cents: int) -> dict[str, int]:
@@ -103,8 +140,12 @@ def approve_adjustment(command: ApproveAdjustment, account: ClaimAccount) -> lis
     asked = adjustment.asked
     if adjustment.status != "requested":
         raise AdjustmentAlreadyDecided("this adjustment is decided", adjustment_id=asked.adjustment_id)
-    if command.approved_by == asked.requested_by:
-        raise SamePerson("an adjustment needs a second person", adjustment_id=asked.adjustment_id)
+    refuse_same_person(
+        "an adjustment",
+        asked_by=asked.requested_by,
+        agreed_by=command.approved_by,
+        adjustment_id=asked.adjustment_id,
+    )
     _must_owe(account, asked.party, asked.amount_cents)
     taken = _taken_from(account, asked.party, asked.amount_cents)
     return [
@@ -140,27 +181,47 @@ def reverse_adjustment(command: ReverseAdjustment, account: ClaimAccount) -> lis
     ]
 
 
-def issue_refund(command: IssueRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
+def request_refund(command: RequestRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
     _must_have_charges(account)
-    if command.refund_id in account.refunds:
+    if command.refund_id in account.refunds or command.refund_id in account.refunds_asked:
         return []
-    credit = -account.owed_by(command.to_party)
     if command.amount_cents <= 0:
         raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
-    if command.amount_cents > credit:
-        raise ExceedsCredit("more than was paid too much", credit_cents=max(0, credit))
-    credits = {line_id: -cents for line_id, cents in account.owed_by_line(command.to_party).items() if cents < 0}
+    _must_have_credit(account, command.to_party, command.amount_cents)
     return [
-        RefundIssued(
+        RefundRequested(
             account_id=command.account_id,
             refund_id=command.refund_id,
             to_party=command.to_party,
             amount_cents=command.amount_cents,
+            requested_by=command.requested_by,
+        )
+    ]
+
+
+def approve_refund(command: ApproveRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    if command.refund_id in account.refunds:
+        raise RefundAlreadyIssued("this refund is issued", refund_id=command.refund_id)
+    asked = account.refunds_asked.get(command.refund_id)
+    if asked is None:
+        raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
+    refuse_same_person(
+        "a refund", asked_by=asked.requested_by, agreed_by=command.approved_by, refund_id=asked.refund_id
+    )
+    _must_have_credit(account, asked.to_party, asked.amount_cents)
+    credits = {line_id: -cents for line_id, cents in account.owed_by_line(asked.to_party).items() if cents < 0}
+    return [
+        RefundIssued(
+            account_id=asked.account_id,
+            refund_id=asked.refund_id,
+            to_party=asked.to_party,
+            amount_cents=asked.amount_cents,
             postings=ledger.moved_by_line(
-                ledger.spread(command.amount_cents, credits),
-                debit=ledger.receivable(command.to_party),
+                ledger.spread(asked.amount_cents, credits),
+                debit=ledger.receivable(asked.to_party),
                 credit=ledger.REFUNDS,
             ),
+            approved_by=command.approved_by,
         )
     ]
 
@@ -205,6 +266,12 @@ def _must_owe(account: ClaimAccount, party: str, amount_cents: int) -> None:
     owed = account.owed_by(party)
     if amount_cents > owed:
         raise ExceedsBalance("more than the party owes", party=party, owed_cents=owed, amount_cents=amount_cents)
+
+
+def _must_have_credit(account: ClaimAccount, party: str, amount_cents: int) -> None:
+    credit = max(0, -account.owed_by(party))
+    if amount_cents > credit:
+        raise ExceedsCredit("more than was paid too much", party=party, credit_cents=credit, amount_cents=amount_cents)
 
 
 def _adjustment(account: ClaimAccount, adjustment_id: str) -> AdjustmentAsked:

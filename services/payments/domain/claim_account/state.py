@@ -31,10 +31,12 @@ from shared.events.payments import (
     LedgerLine,
     OpeningBalancePosted,
     OpeningBalanceReversed,
+    PatientPaymentReversed,
     PayersKnown,
     PaymentApplied,
     PaymentNotTaken,
     RefundIssued,
+    RefundRequested,
     RemittanceClaimHeld,
     ResponsibilityTransferred,
 )
@@ -89,8 +91,11 @@ class ClaimAccount:
     heard: frozenset[AnswerKey] = frozenset()  # whatever became of them
     held: frozenset[AnswerKey] = frozenset()
     waiting: tuple[ClaimAnswer, ...] = ()  # answers that came before the charges
-    taken_allocations: frozenset[tuple[str, int]] = frozenset()
+    taken_allocations: frozenset[tuple[str, int]] = frozenset()  # of payments, whatever became of them
+    applied: Mapping[tuple[str, int], PaymentApplied] = field(default_factory=dict)  # and not reversed
+    patient_owes_since_on: date | None = None  # of the last responsibility that came to the patient
     adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
+    refunds_asked: Mapping[str, RefundRequested] = field(default_factory=dict)  # whatever became of them
     refunds: frozenset[str] = frozenset()
     openings: Mapping[str, OpeningBalancePosted] = field(default_factory=dict)  # by import, and not taken back
     openings_heard: frozenset[str] = frozenset()  # imports, whatever became of them
@@ -167,10 +172,15 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
             return replace(heard, waiting=(*heard.waiting, event.answer))
         case ResponsibilityTransferred():
             return _transferred(_moved(account, event.postings), event)
-        case PaymentApplied() | PaymentNotTaken():
-            postings = event.postings if isinstance(event, PaymentApplied) else ()
-            taken = account.taken_allocations | {(event.payment_id, event.allocation)}
-            return replace(_moved(account, postings), taken_allocations=taken)
+        case PaymentApplied():
+            applied = {**account.applied, (event.payment_id, event.allocation): event}
+            return replace(_taken(_moved(account, event.postings), event), applied=applied)
+        case PaymentNotTaken():
+            return _taken(account, event)
+        case PatientPaymentReversed():
+            reversed_ = (event.payment_id, event.allocation)
+            still = {key: each for key, each in account.applied.items() if key != reversed_}
+            return replace(_moved(account, event.postings), applied=still)
         case AdjustmentRequested():
             return _adjustment(account, AdjustmentAsked(asked=event))
         case AdjustmentApproved():
@@ -180,6 +190,8 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
         case AdjustmentReversed():
             undone = replace(account.adjustments[event.adjustment_id], status="reversed")
             return _adjustment(_moved(account, event.postings), undone)
+        case RefundRequested():
+            return replace(account, refunds_asked={**account.refunds_asked, event.refund_id: event})
         case RefundIssued():
             return replace(_moved(account, event.postings), refunds=account.refunds | {event.refund_id})
         case AccountMovedToAgency():
@@ -230,8 +242,14 @@ def _denied(account: ClaimAccount, event: ClaimDeniedByPayer) -> ClaimAccount:
     return _answered(account, replace(answer, denied_cents=answer.denied_cents + event.denied_cents))
 
 
+def _taken(account: ClaimAccount, event: PaymentApplied | PaymentNotTaken) -> ClaimAccount:
+    return replace(account, taken_allocations=account.taken_allocations | {(event.payment_id, event.allocation)})
+
+
 def _transferred(account: ClaimAccount, event: ResponsibilityTransferred) -> ClaimAccount:
     """A share that an answer made is remembered with the answer."""
+    if event.to_party == ledger.PATIENT:
+        account = replace(account, patient_owes_since_on=event.since_on)
     answer = account.answers.get(AnswerKey(event.remittance_id, event.ordinal))
     if answer is None:
         return account

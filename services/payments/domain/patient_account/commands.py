@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
 from services.payments.domain.books.state import Books
+from shared.events.payments import TakeBackReason
 
 Method: TypeAlias = Literal["cash", "check", "card", "ach"]
 
@@ -55,12 +56,44 @@ class ReturnAllocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundUnapplied:
-    """Give back what waits of a payment."""
+class RequestUnappliedRefund:
+    """Ask to give back what waits of a payment."""
 
     payment_id: str
     refund_id: str
     amount_cents: int
+    requested_by: str
 
 
-PatientAccountCommand: TypeAlias = ReceivePatientPayment | AllocateUnapplied | ReturnAllocation | RefundUnapplied
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveUnappliedRefund:
+    """Agree to what somebody else asked for."""
+
+    payment_id: str
+    refund_id: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBackPayment:
+    """The bank returned the whole payment, its card holder disputed it, or it was never made.
+
+    `refunded_too`: what had been refunded of it was taken by the bank as well.
+    """
+
+    payment_id: str
+    reason: TakeBackReason
+    taken_back_on: date
+    taken_back_by: str
+    refunded_too: bool = False
+    books: Books | None = None  # as of a received payment
+
+
+PatientAccountCommand: TypeAlias = (
+    ReceivePatientPayment
+    | AllocateUnapplied
+    | ReturnAllocation
+    | RequestUnappliedRefund
+    | ApproveUnappliedRefund
+    | TakeBackPayment
+)

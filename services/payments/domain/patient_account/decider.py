@@ -3,6 +3,9 @@
 For the ones that were named, then for what the patient owes longest; the rest stays unapplied with its owner and is used when
 the patient comes to owe something. Source: domain-facts section 6 (rest is unapplied, not income). The account that gets
 the money decides how much it takes; what it cannot take comes back.
+
+A payment that did not last is taken back whole, and its accounts follow. What had been refunded of it the bank may have taken too:
+then the patient had it twice, and it is made good before anything is used for what is owed on accounts.
 """
 
 from __future__ import annotations
@@ -17,23 +20,36 @@ from services.payments.domain.errors import (
     AllocationUnknown,
     ExceedsUnapplied,
     NotAnAmount,
+    PaymentAlreadyTakenBack,
     PaymentNumberReused,
     PaymentUnknown,
+    PaymentWasRefunded,
+    RefundAlreadyIssued,
+    RefundUnknown,
+    TakenBackTooEarly,
 )
 from services.payments.domain.patient_account.commands import (
     AllocateUnapplied,
+    ApproveUnappliedRefund,
     PatientAccountCommand,
     ReceivePatientPayment,
-    RefundUnapplied,
+    RequestUnappliedRefund,
     ReturnAllocation,
+    TakeBackPayment,
 )
 from services.payments.domain.patient_account.state import PatientAccount, Payment, evolve
+from services.payments.domain.two_persons import refuse_same_person
 from shared.events.payments import (
     AllocationReturned,
+    AllocationTakenBack,
+    OverdraftCovered,
+    OverdraftReopened,
     PatientAccountEvent,
     PatientPaymentReceived,
     PaymentAllocated,
+    PaymentTakenBack,
     UnappliedRefunded,
+    UnappliedRefundRequested,
 )
 from shared.kernel.decider import Decider
 
@@ -45,9 +61,13 @@ def decide(command: PatientAccountCommand, account: PatientAccount) -> Sequence[
         case AllocateUnapplied():
             return _allocate(command, account)
         case ReturnAllocation():
+            return _return(command, account)
+        case RequestUnappliedRefund():
+            return _request_refund(command, account)
+        case ApproveUnappliedRefund():
+            return _approve_refund(command, account)
+        case TakeBackPayment():
             return _take_back(command, account)
-        case RefundUnapplied():
-            return _refund(command, account)
         case _:
             assert_never(command)
 
@@ -72,18 +92,16 @@ def _receive(command: ReceivePatientPayment, account: PatientAccount) -> list[Pa
         raise AllocationsExceedPayment("more was named than was paid", amount_cents=command.amount_cents)
     if command.books is not None:
         refuse_closed_day(command.books, command.received_on)
-    payment = Payment(received=received, unapplied_cents=command.amount_cents)
-    return [received, *_shared_out(payment, _wanted(command))]
-
-
-def _wanted(command: ReceivePatientPayment) -> Iterator[tuple[str, int]]:
-    """Named accounts first, then what is owed longest; what was named is not wanted a second time."""
     named: dict[str, int] = {}
     for each in command.named:
         named[each.account_id] = named.get(each.account_id, 0) + each.amount_cents
-    yield from named.items()
-    for due in command.due:
-        yield due.account_id, due.due_cents - named.get(due.account_id, 0)
+    # What was named is not wanted a second time.
+    due = [(each.account_id, each.due_cents - named.get(each.account_id, 0)) for each in command.due]
+    story = _Story(account).then([received])
+    story.then(_shared_out(story.account.payments[command.payment_id], named.items()))
+    story.then(_covering(story.account))
+    story.then(_shared_out(story.account.payments[command.payment_id], due))
+    return story.events
 
 
 def _shared_out(payment: Payment, wanted: Iterable[tuple[str, int]]) -> Iterator[PaymentAllocated]:
@@ -119,44 +137,187 @@ def _allocate(command: AllocateUnapplied, account: PatientAccount) -> list[Patie
     return events
 
 
-def _take_back(command: ReturnAllocation, account: PatientAccount) -> list[PatientAccountEvent]:
+def _return(command: ReturnAllocation, account: PatientAccount) -> list[PatientAccountEvent]:
     payment = account.payments.get(command.payment_id)
     if payment is None or command.allocation not in payment.allocations:
         raise AllocationUnknown("the payment was never allocated so", payment_id=command.payment_id)
     if command.allocation in payment.returned:
-        return []
+        return []  # It came back before, or went with the whole payment.
     allocated = payment.allocations[command.allocation]
-    return [
-        AllocationReturned(
-            payment_id=allocated.payment_id,
-            patient_id=allocated.patient_id,
-            account_id=allocated.account_id,
-            allocation=allocated.allocation,
-            amount_cents=command.amount_cents,
-            postings=ledger.moved(command.amount_cents, debit=ledger.ALLOCATED, credit=ledger.UNAPPLIED),
-        )
-    ]
+    returned = AllocationReturned(
+        payment_id=allocated.payment_id,
+        patient_id=allocated.patient_id,
+        account_id=allocated.account_id,
+        allocation=allocated.allocation,
+        amount_cents=command.amount_cents,
+        postings=ledger.moved(command.amount_cents, debit=ledger.ALLOCATED, credit=ledger.UNAPPLIED),
+    )
+    story = _Story(account).then([returned])
+    return story.then(_covering(story.account)).events
 
 
-def _refund(command: RefundUnapplied, account: PatientAccount) -> list[PatientAccountEvent]:
-    payment = account.payments.get(command.payment_id)
-    if payment is None:
-        raise PaymentUnknown("there is no such payment of this patient", payment_id=command.payment_id)
-    if command.refund_id in payment.refunds:
+# What people give back
+
+
+def _request_refund(command: RequestUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = _payment(account, command.payment_id)
+    if command.refund_id in payment.requested or command.refund_id in payment.refunds:
         return []
     if command.amount_cents <= 0:
         raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
-    if command.amount_cents > payment.unapplied_cents:
-        raise ExceedsUnapplied("more than waits of this payment", unapplied_cents=payment.unapplied_cents)
+    _must_wait(payment, command.amount_cents)
     return [
-        UnappliedRefunded(
-            payment_id=payment.received.payment_id,
+        UnappliedRefundRequested(
+            payment_id=command.payment_id,
             patient_id=payment.received.patient_id,
             refund_id=command.refund_id,
             amount_cents=command.amount_cents,
-            postings=ledger.moved(command.amount_cents, debit=ledger.UNAPPLIED, credit=ledger.REFUNDS),
+            requested_by=command.requested_by,
         )
     ]
+
+
+def _approve_refund(command: ApproveUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = _payment(account, command.payment_id)
+    asked = payment.requested.get(command.refund_id)
+    if command.refund_id in payment.refunds:
+        raise RefundAlreadyIssued("this refund is issued", refund_id=command.refund_id)
+    if asked is None:
+        raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
+    refuse_same_person(
+        "a refund", asked_by=asked.requested_by, agreed_by=command.approved_by, refund_id=asked.refund_id
+    )
+    _must_wait(payment, asked.amount_cents)
+    return [
+        UnappliedRefunded(
+            payment_id=asked.payment_id,
+            patient_id=asked.patient_id,
+            refund_id=asked.refund_id,
+            amount_cents=asked.amount_cents,
+            postings=ledger.moved(asked.amount_cents, debit=ledger.UNAPPLIED, credit=ledger.REFUNDS),
+            approved_by=command.approved_by,
+        )
+    ]
+
+
+def _must_wait(payment: Payment, amount_cents: int) -> None:
+    if amount_cents > payment.unapplied_cents:
+        raise ExceedsUnapplied(
+            "more than waits of this payment", unapplied_cents=payment.unapplied_cents, amount_cents=amount_cents
+        )
+
+
+# What did not last
+
+
+def _take_back(command: TakeBackPayment, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = _payment(account, command.payment_id)
+    if (before := payment.taken_back) is not None:
+        if (before.reason, before.taken_back_on) == (command.reason, command.taken_back_on):
+            return []
+        raise PaymentAlreadyTakenBack(
+            "this payment was taken back before",
+            reason=before.reason,
+            taken_back_on=str(before.taken_back_on),
+        )
+    if command.taken_back_on < payment.received.received_on:
+        raise TakenBackTooEarly(
+            "a payment is taken back on the day on which it was received, or later",
+            received_on=str(payment.received.received_on),
+        )
+    refunded = payment.refunded_cents
+    overdrawn = refunded if command.refunded_too else 0
+    amount = payment.received.amount_cents - refunded + overdrawn
+    if (refunded and not command.refunded_too and command.reason != "chargeback") or amount == 0:
+        raise PaymentWasRefunded(
+            "something of this payment was refunded: say refunded_too if the bank took that as well",
+            refunded_cents=refunded,
+            amount_cents=payment.received.amount_cents,
+        )
+    if command.books is not None:
+        refuse_closed_day(command.books, command.taken_back_on)
+    story = _Story(account).then(_allocations_taken_back(command, payment)).then(_reopened(payment))
+    taken_back = PaymentTakenBack(
+        payment_id=command.payment_id,
+        patient_id=payment.received.patient_id,
+        amount_cents=amount,
+        refunded_cents=refunded,
+        overdrawn_cents=overdrawn,
+        reason=command.reason,
+        taken_back_on=command.taken_back_on,
+        taken_back_by=command.taken_back_by,
+        postings=(
+            *ledger.moved(amount - overdrawn, debit=ledger.UNAPPLIED, credit=ledger.CASH),
+            *ledger.moved(overdrawn, debit=ledger.OVERDRAWN, credit=ledger.CASH),
+        ),
+    )
+    story.then([taken_back])
+    return story.then(_covering(story.account)).events
+
+
+def _allocations_taken_back(command: TakeBackPayment, payment: Payment) -> Iterator[PatientAccountEvent]:
+    for allocation, allocated in payment.allocations.items():
+        if standing := payment.standing(allocation):
+            yield AllocationTakenBack(
+                payment_id=allocated.payment_id,
+                patient_id=allocated.patient_id,
+                account_id=allocated.account_id,
+                allocation=allocation,
+                amount_cents=standing,
+                reason=command.reason,
+                taken_back_on=command.taken_back_on,
+                postings=ledger.moved(standing, debit=ledger.ALLOCATED, credit=ledger.UNAPPLIED),
+            )
+
+
+def _reopened(payment: Payment) -> Iterator[PatientAccountEvent]:
+    for covered_id, cents in payment.covering.items():
+        yield OverdraftReopened(
+            payment_id=payment.received.payment_id,
+            patient_id=payment.received.patient_id,
+            covers_payment_id=covered_id,
+            amount_cents=cents,
+            postings=ledger.moved(cents, debit=ledger.OVERDRAWN, credit=ledger.UNAPPLIED),
+        )
+
+
+def _covering(account: PatientAccount) -> Iterator[PatientAccountEvent]:
+    """Money that waits is for what the patient had twice, oldest first on both sides."""
+    waits = {name: each.unapplied_cents for name, each in account.payments.items()}
+    for covered in account.payments.values():
+        missing = covered.overdrawn_cents
+        for payment_id, cents in waits.items():
+            amount = min(missing, cents)
+            if amount > 0:
+                missing -= amount
+                waits[payment_id] -= amount
+                yield OverdraftCovered(
+                    payment_id=payment_id,
+                    patient_id=covered.received.patient_id,
+                    covers_payment_id=covered.received.payment_id,
+                    amount_cents=amount,
+                    postings=ledger.moved(amount, debit=ledger.UNAPPLIED, credit=ledger.OVERDRAWN),
+                )
+
+
+def _payment(account: PatientAccount, payment_id: str) -> Payment:
+    if payment_id not in account.payments:
+        raise PaymentUnknown("there is no such payment of this patient", payment_id=payment_id)
+    return account.payments[payment_id]
+
+
+class _Story:
+    """Events decided one after the other, each on what the ones before it led to."""
+
+    def __init__(self, account: PatientAccount) -> None:
+        self.account = account
+        self.events: list[PatientAccountEvent] = []
+
+    def then(self, events: Iterable[PatientAccountEvent]) -> _Story:
+        for event in events:
+            self.events.append(event)
+            self.account = evolve(self.account, event)
+        return self
 
 
 patient_account: Decider[PatientAccountCommand, PatientAccountEvent, PatientAccount] = Decider(

@@ -8,10 +8,15 @@ from typing import assert_never
 
 from shared.events.payments import (
     AllocationReturned,
+    AllocationTakenBack,
+    OverdraftCovered,
+    OverdraftReopened,
     PatientAccountEvent,
     PatientPaymentReceived,
     PaymentAllocated,
+    PaymentTakenBack,
     UnappliedRefunded,
+    UnappliedRefundRequested,
 )
 
 
@@ -20,8 +25,17 @@ class Payment:
     received: PatientPaymentReceived
     unapplied_cents: int
     allocations: Mapping[int, PaymentAllocated] = field(default_factory=dict)
-    returned: frozenset[int] = frozenset()  # allocations of which something came back
+    returned: Mapping[int, int] = field(default_factory=dict)  # cents that came back, by allocation
+    requested: Mapping[str, UnappliedRefundRequested] = field(default_factory=dict)  # refunds, whatever became of them
     refunds: frozenset[str] = frozenset()
+    refunded_cents: int = 0
+    taken_back: PaymentTakenBack | None = None
+    overdrawn_cents: int = 0  # the patient had it twice, and has not made it good yet
+    covering: Mapping[str, int] = field(default_factory=dict)  # cents that made another one's good, by payment
+
+    def standing(self, allocation: int) -> int:
+        """What is set aside by an allocation and did not come back: taken by its account, or on the way there."""
+        return self.allocations[allocation].amount_cents - self.returned.get(allocation, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,41 +44,48 @@ class PatientAccount:
 
 
 def evolve(account: PatientAccount, event: PatientAccountEvent) -> PatientAccount:
+    if isinstance(event, PatientPaymentReceived):
+        return _with(account, Payment(received=event, unapplied_cents=event.amount_cents))
+    payment = account.payments[event.payment_id]
     match event:
-        case PatientPaymentReceived():
-            return _with(account, Payment(received=event, unapplied_cents=event.amount_cents))
         case PaymentAllocated():
-            payment = account.payments[event.payment_id]
-            return _with(
-                account,
-                replace(
-                    payment,
-                    unapplied_cents=payment.unapplied_cents - event.amount_cents,
-                    allocations={**payment.allocations, event.allocation: event},
-                ),
+            payment = replace(_waits(payment, -event.amount_cents), allocations=_put(payment.allocations, event))
+        case AllocationReturned() | AllocationTakenBack():
+            back = payment.returned.get(event.allocation, 0) + event.amount_cents
+            payment = replace(
+                _waits(payment, event.amount_cents), returned={**payment.returned, event.allocation: back}
             )
-        case AllocationReturned():
-            payment = account.payments[event.payment_id]
-            return _with(
-                account,
-                replace(
-                    payment,
-                    unapplied_cents=payment.unapplied_cents + event.amount_cents,
-                    returned=payment.returned | {event.allocation},
-                ),
-            )
+        case UnappliedRefundRequested():
+            payment = replace(payment, requested={**payment.requested, event.refund_id: event})
         case UnappliedRefunded():
-            payment = account.payments[event.payment_id]
-            return _with(
-                account,
-                replace(
-                    payment,
-                    unapplied_cents=payment.unapplied_cents - event.amount_cents,
-                    refunds=payment.refunds | {event.refund_id},
-                ),
+            payment = replace(
+                _waits(payment, -event.amount_cents),
+                refunds=payment.refunds | {event.refund_id},
+                refunded_cents=payment.refunded_cents + event.amount_cents,
             )
+        case PaymentTakenBack():
+            payment = replace(
+                _waits(payment, event.overdrawn_cents - event.amount_cents),
+                taken_back=event,
+                overdrawn_cents=event.overdrawn_cents,
+            )
+        case OverdraftCovered() | OverdraftReopened():
+            cents = event.amount_cents if isinstance(event, OverdraftCovered) else -event.amount_cents
+            covered = account.payments[event.covers_payment_id]
+            account = _with(account, replace(covered, overdrawn_cents=covered.overdrawn_cents - cents))
+            spent = payment.covering.get(event.covers_payment_id, 0) + cents
+            payment = replace(_waits(payment, -cents), covering={**payment.covering, event.covers_payment_id: spent})
         case _:
             assert_never(event)
+    return _with(account, payment)
+
+
+def _waits(payment: Payment, change_cents: int) -> Payment:
+    return replace(payment, unapplied_cents=payment.unapplied_cents + change_cents)
+
+
+def _put(allocations: Mapping[int, PaymentAllocated], event: PaymentAllocated) -> Mapping[int, PaymentAllocated]:
+    return {**allocations, event.allocation: event}
 
 
 def _with(account: PatientAccount, payment: Payment) -> PatientAccount:

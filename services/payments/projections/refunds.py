@@ -1,0 +1,64 @@
+"""What is to be given back to whom, who asked, and who agreed? Of accounts' credits and of patients' money that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.payments.domain.ledger import PATIENT
+from shared.events.envelope import Recorded
+from shared.events.payments import RefundIssued, RefundRequested, UnappliedRefunded, UnappliedRefundRequested
+from shared.runtime.projection import Change, Projection, Put
+
+metadata = sa.MetaData()
+
+refunds = sa.Table(
+    "refunds",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("payment_id", sa.Text, primary_key=True),  # empty: an account's credit
+    sa.Column("refund_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, server_default=""),  # empty: money that waits
+    sa.Column("patient_id", sa.Text, server_default=""),
+    sa.Column("to_party", sa.Text),
+    sa.Column("status", sa.Text),  # requested, issued
+    sa.Column("requested_by", sa.Text, server_default=""),
+    sa.Column("approved_by", sa.Text, server_default=""),
+    sa.Column("requested_at", sa.DateTime(timezone=True)),
+    sa.Column("amount_cents", sa.BigInteger),
+    sa.Index("refunds_by_status", "tenant", "status", "requested_at"),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    event = recorded.event
+    values: dict[str, Any] = {"amount_cents": event.amount_cents}
+    match event:
+        case RefundRequested() | RefundIssued():
+            values |= {"account_id": event.account_id, "to_party": event.to_party}
+        case UnappliedRefundRequested() | UnappliedRefunded():
+            values |= {"patient_id": event.patient_id, "to_party": PATIENT}
+    match event:
+        case RefundRequested() | UnappliedRefundRequested():
+            values |= {"status": "requested", "requested_by": event.requested_by, "requested_at": recorded.recorded_at}
+        case RefundIssued() | UnappliedRefunded():
+            values |= {"status": "issued", "approved_by": event.approved_by}
+    key = (recorded.stream, getattr(event, "payment_id", ""), event.refund_id)
+    yield Put(table="refunds", key=key, values=values)
+
+
+projection = Projection(
+    name="payments.refunds",
+    version=1,
+    tables=(refunds,),
+    reads={"payments": (RefundRequested, RefundIssued, UnappliedRefundRequested, UnappliedRefunded)},
+    apply=apply,
+)
+
+
+def requested() -> sa.Select[Any]:
+    """Refunds that wait for a second person."""
+    return sa.select(refunds).where(refunds.c.status == "requested")
