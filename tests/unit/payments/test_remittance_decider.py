@@ -45,6 +45,7 @@ def told(
     claims: int = 2,
     document: str = "d0",
     findings: tuple[Finding, ...] = (),
+    usage: str | None = "P",
 ) -> RemittanceTold:
     return RemittanceTold(
         remittance_id="remittance-1",
@@ -58,6 +59,7 @@ def told(
         claims_cents=claims_cents,
         provider_adjustments=adjustments,
         findings=findings,
+        usage=usage,
         document=DocumentReference(document_id=document, place="segment 3"),
     )
 
@@ -68,6 +70,26 @@ def receive(*args: Any, **more: Any) -> ReceiveRemittance:
 
 def answered(ordinal: int, cents: int, outcome: Any = "posted") -> RecordClaimAnswer:
     return RecordClaimAnswer(ordinal=ordinal, account_id=f"account-{ordinal}", outcome=outcome, paid_cents=cents)
+
+
+@pytest.mark.parametrize(
+    ("usage", "usage_here", "rule"),
+    [("T", "P", "test-file"), ("P", "T", "production-file"), ("I", "P", "usage-unknown")],
+)
+def test_a_file_of_a_test_posts_nothing_in_production_and_the_reverse(usage: str, usage_here: Any, rule: str) -> None:
+    sent = told(100_00, 100_00, usage=usage)
+    held = spec.when(ReceiveRemittance(told=sent, usage_here=usage_here)).only(RemittanceHeld)
+    assert [(each.rule, each.place, each.value) for each in held.findings] == [(rule, "ISA15", usage)]
+
+
+def test_a_test_file_that_is_sent_as_production_afterwards_is_received() -> None:
+    held = spec.when(receive(100_00, 100_00, usage="T", document="d0")).only(RemittanceHeld)
+    assert spec.given(held).when(receive(100_00, 100_00, document="d1")).only(RemittanceReceived)
+
+
+@pytest.mark.parametrize("usage_here", ["P", "T"])
+def test_what_is_typed_in_from_paper_is_neither_test_nor_production(usage_here: Any) -> None:
+    spec.when(ReceiveRemittance(told=told(100_00, 100_00, usage=None), usage_here=usage_here)).only(RemittanceReceived)
 
 
 def test_a_remittance_that_balances_takes_the_cash_into_suspense() -> None:
