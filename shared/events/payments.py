@@ -242,9 +242,11 @@ class RemittanceClaimAnswered(Event, frozen=True, kw_only=True):
 
 
 class ProviderAdjustmentPosted(Event, frozen=True, kw_only=True):
-    """One PLB pair, on the clearing account of its reference, never on a claim. Positive reduces the payment.
+    """One PLB pair, on the clearing account of its payer and reference, never on a claim. Positive reduces the payment.
 
-    A chain of takebacks or forwarded balances is closed when its reference sums to zero. Interest (L6) is income.
+    A chain of takebacks or forwarded balances is closed when the reference sums to zero over the remittances of one payer (the
+    `payer_identifier` of the `RemittanceReceived` before it); older postings stand on `provider-adjustment:<reference>`. Interest (L6)
+    is income.
     """
 
     remittance_id: str

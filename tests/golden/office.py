@@ -244,9 +244,11 @@ class Office:
         ledger, chains = Counter[str](), Counter[str]()
         for row in self.table("postings"):
             ledger[row["ledger"]] += row["amount_cents"]
+        payers = {row["remittance_id"]: row["payer_identifier"] for row in self.table("remittances")}
         for row in self.table("provider_adjustments"):
             if row["clearing"].startswith("provider-adjustment:"):
-                chains[row["clearing"]] += row["amount_cents"]
+                chain = f"{payers[row['remittance_id']]}:{row['reference'] or row['reason']}"
+                chains[f"provider-adjustment:{chain}"] += row["amount_cents"]
         accounts = [row for row in self.table("claim_accounts") if row["release"] > 0]
         parties: dict[str, dict[str, int]] = {row["account_id"]: {} for row in accounts}
         for row in self.table("claim_account_parties"):

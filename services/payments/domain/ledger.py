@@ -36,9 +36,9 @@ def receivable(party: str) -> str:
     return f"receivable:{party}"
 
 
-def provider_adjustment(reference: str) -> str:
-    """The clearing account of one chain of provider adjustments; zero when the chain is closed."""
-    return f"provider-adjustment:{reference}"
+def provider_adjustment(chain: str) -> str:
+    """The clearing account of one payer's chain of provider adjustments; zero when the chain is closed."""
+    return f"provider-adjustment:{chain}"
 
 
 def written_off(reason: str) -> str:

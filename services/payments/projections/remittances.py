@@ -326,11 +326,26 @@ def waiting(outcome: str) -> sa.Select[Any]:
 
 
 def open_chains() -> sa.Select[*tuple[Any, ...]]:
-    """Clearing accounts of takebacks and forwarded balances that are not closed yet."""
-    cents = sa.func.sum(provider_adjustments.c.amount_cents).cast(sa.BigInteger)
+    """Takebacks and forwarded balances that are not closed yet, by payer and reference.
+
+    By what the 835s say, not by the account that was posted to: that had once no payer in its name.
+    """
+    told, whole = provider_adjustments.c, remittances.c
+    cents = sa.func.sum(told.amount_cents).cast(sa.BigInteger)
+    payer = sa.func.upper(sa.func.btrim(whole.payer_identifier))
+    reference = sa.func.coalesce(sa.func.nullif(told.reference, ""), told.reason)
     return (
-        sa.select(provider_adjustments.c.clearing, cents.label("open_cents"))
-        .where(provider_adjustments.c.clearing.startswith("provider-adjustment:"))
-        .group_by(provider_adjustments.c.clearing)
+        sa.select(
+            payer.label("payer_identifier"),
+            sa.func.max(whole.payer_name).label("payer_name"),
+            reference.label("reference"),
+            (sa.literal("provider-adjustment:") + payer + ":" + reference).label("clearing"),
+            cents.label("open_cents"),
+        )
+        .select_from(provider_adjustments)
+        .join(remittances, (whole.tenant == told.tenant) & (whole.remittance_id == told.remittance_id))
+        .where(told.clearing.startswith("provider-adjustment:"))
+        .group_by(payer, reference)
         .having(cents != 0)
+        .order_by(payer, reference)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_provider_adjustments_stand_on_clearing_and_interest_is_income() -> None
     assert balances(story.events) == {
         "cash": 401_25,
         "suspense": -460_00,
-        "provider-adjustment:ICN7": 60_00,
+        "provider-adjustment:1999999999:ICN7": 60_00,
         "interest": -1_25,
     }
     assert [type(event) for event in story.events] == [
@@ -129,14 +130,22 @@ def test_a_forwarded_balance_is_closed_by_the_next_remittance() -> None:
     """Claims −25.00: nothing is paid and FB carries −25.00; the next one pays 200.00 − 25.00."""
     first = spec.when(receive(0, -25_00, plb("FB", -25_00, "TRACE1"))).events
     second = spec.when(receive(175_00, 200_00, plb("FB", 25_00, "TRACE1"))).events
-    assert "provider-adjustment:TRACE1" not in balances([*first, *second])
+    assert "provider-adjustment:1999999999:TRACE1" not in balances([*first, *second])
     assert balances([*first, *second])["cash"] == 175_00
 
 
 def test_a_takeback_that_is_put_off_and_taken_later_closes_its_chain() -> None:
     put_off = spec.when(receive(40_00, 0, plb("WO", -40_00, "ICN7"))).events
     taken = spec.when(receive(60_00, 100_00, plb("WO", 40_00, "ICN7"))).events
-    assert "provider-adjustment:ICN7" not in balances([*put_off, *taken])
+    assert "provider-adjustment:1999999999:ICN7" not in balances([*put_off, *taken])
+
+
+def test_two_payers_with_the_same_reference_have_a_chain_each() -> None:
+    put_off = spec.when(receive(40_00, 0, plb("WO", -40_00, "ICN7"))).events
+    another = replace(told(60_00, 100_00, plb("WO", 40_00, "ICN7")), payer_identifier="1888888888")
+    taken = spec.when(ReceiveRemittance(told=another)).events
+    clearing = {name: cents for name, cents in balances([*put_off, *taken]).items() if "adjustment" in name}
+    assert clearing == {"provider-adjustment:1999999999:ICN7": -40_00, "provider-adjustment:1888888888:ICN7": 40_00}
 
 
 def test_an_authorised_return_and_its_recovery_are_nothing_together() -> None:

@@ -22,6 +22,7 @@ from services.payments.domain.remittance.commands import (
     RemittanceTold,
     Usage,
 )
+from services.payments.domain.remittance.identity import chain_of
 from services.payments.domain.remittance.state import Answered, Remittance, evolve
 from shared.events.payments import (
     ProviderAdjustmentPosted,
@@ -164,14 +165,14 @@ def _provider_adjustments(told: RemittanceTold) -> Iterator[ProviderAdjustmentPo
             reason=each.reason,
             reference=each.reference,
             amount_cents=each.amount_cents,
-            postings=_cleared(each),
+            postings=_cleared(each, told.payer_identifier),
         )
 
 
-def _cleared(told: ProviderAdjustmentTold) -> tuple[Posting, ...]:
+def _cleared(told: ProviderAdjustmentTold, payer_identifier: str) -> tuple[Posting, ...]:
     """What the payer keeps back leaves suspense for the clearing account of its reference, and comes back from there."""
-    clearing = ledger.provider_adjustment(told.reference or told.reason)
-    account = ledger.INTEREST if told.reason == INTEREST else clearing
+    chain = chain_of(payer_identifier=payer_identifier, reference=told.reference or told.reason)
+    account = ledger.INTEREST if told.reason == INTEREST else ledger.provider_adjustment(chain)
     return ledger.moved(told.amount_cents, debit=account, credit=ledger.SUSPENSE)
 
 
