@@ -246,7 +246,7 @@ class Office:
             ledger[row["ledger"]] += row["amount_cents"]
         payers = {row["remittance_id"]: row["payer_identifier"] for row in self.table("remittances")}
         for row in self.table("provider_adjustments"):
-            if row["clearing"].startswith("provider-adjustment:"):
+            if row["reason"] not in ("L6", "CR", "CT", "IR", "LE"):
                 chain = f"{payers[row['remittance_id']]}:{row['reference'] or row['reason']}"
                 chains[f"provider-adjustment:{chain}"] += row["amount_cents"]
         accounts = [row for row in self.table("claim_accounts") if row["release"] > 0]

@@ -19,6 +19,9 @@ ALLOCATED = "allocated"  # a patient's cash on its way to an account
 CONTRACTUAL = "contractual"
 REFUNDS = "refunds"
 INTEREST = "interest"
+CAPITATION = "capitation"  # income for members, not for visits
+TAX_WITHHELD = "tax-withheld"  # of ours, at the tax office: it counts on our tax return
+LEVIED = "levied"  # of ours, paid to one of our creditors by order
 OPENING_BALANCE = "opening-balance"  # equity: what was open when the ledger began
 
 UNASSIGNED = "unassigned"

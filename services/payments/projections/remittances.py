@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.payments.domain.ledger import CASH
 from services.payments.domain.remittance.identity import deposit_id_of
+from services.payments.domain.remittance.provider_adjustments import SETTLED
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ClaimAnswerNoted,
@@ -328,7 +329,8 @@ def waiting(outcome: str) -> sa.Select[Any]:
 def open_chains() -> sa.Select[*tuple[Any, ...]]:
     """Takebacks and forwarded balances that are not closed yet, by payer and reference.
 
-    By what the 835s say, not by the account that was posted to: that had once no payer in its name.
+    By what the 835s say, not by the account that was posted to: that had once no payer in its name, and once a chain was begun for what
+    has no other half.
     """
     told, whole = provider_adjustments.c, remittances.c
     cents = sa.func.sum(told.amount_cents).cast(sa.BigInteger)
@@ -344,7 +346,7 @@ def open_chains() -> sa.Select[*tuple[Any, ...]]:
         )
         .select_from(provider_adjustments)
         .join(remittances, (whole.tenant == told.tenant) & (whole.remittance_id == told.remittance_id))
-        .where(told.clearing.startswith("provider-adjustment:"))
+        .where(told.reason.not_in(SETTLED))
         .group_by(payer, reference)
         .having(cents != 0)
         .order_by(payer, reference)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from services.payments.domain.claim_account.commands import (
     RetryHeldAnswer,
     ReverseClaimPayment,
 )
 from shared.events.payments import (
+    ClaimDeniedByPayer,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
     RemittanceClaimHeld,
@@ -121,6 +123,21 @@ def test_a_takeback_moves_the_account_once_and_the_cash_when_it_is_taken() -> No
         "contractual": 30_00,
         "receivable:patient": 40_00,
     }
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["kept", "written before remarks were kept"])
+def test_an_answer_that_is_read_again_still_has_the_remarks_of_its_claim(is_old: bool) -> None:
+    """Remarks of the claim (MOA) stand beside those of the line in every denial, the second time as well."""
+    line = said_of("L1", 100_00, 0, cas("CO", "16", 100_00), remarks=("N382",))
+    first = of_lines(said_of("L1", 100_00, 30_00, cas("PR", "1", 70_00)))
+    second = replace(of_lines(line, remittance="remittance-2"), remarks=("MA130", "N290"))
+    past = account.when(*INSURED, post(first), post(second)).events
+    if is_old:
+        past = [replace(each, remarks=()) if isinstance(each, ClaimPaymentPosted) else each for each in past]
+    again = account.given(*past).when(post(negated(first, remittance="remittance-3", ordinal=1)))
+    told = [each.remarks for each in [*past, *again.events] if isinstance(each, ClaimDeniedByPayer)]
+    assert set(told) == {("MA130", "N290", "N382")}
+    assert [each for each in again.events if isinstance(each, ClaimDeniedByPayer)]
 
 
 def test_a_reversal_of_a_denial_takes_the_denial_back() -> None:

@@ -38,7 +38,17 @@ from tests.unit.payments.stories import (
 )
 
 CHARGES = {"L1": 60_00, "L2": 40_00}
-REASONS = [("CO", "45"), ("CO", "97"), ("PR", "1"), ("PR", "2"), ("OA", "23"), ("OA", "18"), ("PI", "16"), ("CO", "94")]
+REASONS = [
+    ("CO", "45"),
+    ("CO", "97"),
+    ("PR", "1"),
+    ("PR", "2"),
+    ("OA", "23"),
+    ("OA", "18"),
+    ("PI", "16"),
+    ("CO", "94"),
+    ("OA", "94"),
+]
 
 
 @st.composite

@@ -140,6 +140,16 @@ def test_a_takeback_that_is_put_off_and_taken_later_closes_its_chain() -> None:
     assert "provider-adjustment:1999999999:ICN7" not in balances([*put_off, *taken])
 
 
+@pytest.mark.parametrize(
+    ("reason", "account"),
+    [("CT", "capitation"), ("CR", "interest"), ("L6", "interest"), ("IR", "tax-withheld"), ("LE", "levied")],
+)
+@pytest.mark.parametrize("cents", [24_00, -24_00])
+def test_what_has_no_other_half_stands_where_an_accountant_looks_for_it(reason: str, account: str, cents: int) -> None:
+    story = spec.when(receive(100_00 - cents, 100_00, plb(reason, cents)))
+    assert balances(story.events) == {"cash": 100_00 - cents, "suspense": -100_00, account: cents}
+
+
 def test_two_payers_with_the_same_reference_have_a_chain_each() -> None:
     put_off = spec.when(receive(40_00, 0, plb("WO", -40_00, "ICN7"))).events
     another = replace(told(60_00, 100_00, plb("WO", 40_00, "ICN7")), payer_identifier="1888888888")

@@ -306,6 +306,7 @@ def _posted(
         source=answer.source,
         findings=tuple(doubts),
         matrix_version=matrix.version,
+        remarks=answer.remarks,
     )
 
 
@@ -390,14 +391,15 @@ def _read_again(
         story.then([_taken_back(each, each.key, ledger.SUSPENSE, on=on, source=source, reason="unposted")])
         story.then(_transfers_back(each, story.account, on))
     for each in answers:
-        answer, rank = _as_sent(each.posted), each.rank
+        answer, rank = _as_sent(each), each.rank
         doubts = [finding for finding in each.posted.findings if finding.rule not in _OF_THE_MOMENT]
         doubts += doubts_about(answer, story.account, rank=rank)
         story.then([*_read(answer, story.account, matrix, ledger.SUSPENSE, rank=rank, doubts=doubts)])
     yield from story.events
 
 
-def _as_sent(posted: ClaimPaymentPosted) -> ClaimAnswer:
+def _as_sent(answer: PostedAnswer) -> ClaimAnswer:
+    posted = answer.posted
     return ClaimAnswer(
         account_id=posted.account_id,
         claim_id=posted.claim_id,
@@ -409,6 +411,7 @@ def _as_sent(posted: ClaimPaymentPosted) -> ClaimAnswer:
         payer_control_number=posted.payer_control_number,
         payment_on=posted.payment_on,
         adjustments=posted.adjustments,
+        remarks=answer.remarks,
         lines=posted.lines,
         source=posted.source,
     )

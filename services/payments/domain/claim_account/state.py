@@ -50,6 +50,7 @@ class PostedAnswer:
     posted: ClaimPaymentPosted
     transfers: tuple[ResponsibilityTransferred, ...] = ()
     denied_cents: int = 0
+    remarks: tuple[str, ...] = ()  # of the claim, not of its lines
 
     @property
     def key(self) -> AnswerKey:
@@ -152,7 +153,8 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
         case PayersKnown():
             return replace(_moved(account, event.postings), patient_id=event.patient_id, payers=event.payers)
         case ClaimPaymentPosted():
-            return _answered(_moved(account, event.postings), PostedAnswer(posted=event))
+            answer = PostedAnswer(posted=event, remarks=event.remarks)
+            return _answered(_moved(account, event.postings), answer)
         case ClaimAnswerNoted() | ClaimPaymentRematched():
             return _heard(account, AnswerKey(event.remittance_id, event.ordinal))
         case RemittanceClaimHeld():
@@ -227,7 +229,13 @@ def _answered(account: ClaimAccount, answer: PostedAnswer) -> ClaimAccount:
 
 def _denied(account: ClaimAccount, event: ClaimDeniedByPayer) -> ClaimAccount:
     answer = account.answers[AnswerKey(event.remittance_id, event.ordinal)]
-    return _answered(account, replace(answer, denied_cents=answer.denied_cents + event.denied_cents))
+    of_lines = {remark for line in answer.posted.lines for remark in line.remarks}
+    of_claim = [
+        *answer.remarks,
+        *(remark for remark in event.remarks if remark not in of_lines),
+    ]  # older answers: only here
+    denied_cents = answer.denied_cents + event.denied_cents
+    return _answered(account, replace(answer, denied_cents=denied_cents, remarks=tuple(dict.fromkeys(of_claim))))
 
 
 def _transferred(account: ClaimAccount, event: ResponsibilityTransferred) -> ClaimAccount:

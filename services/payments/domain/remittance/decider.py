@@ -23,6 +23,7 @@ from services.payments.domain.remittance.commands import (
     Usage,
 )
 from services.payments.domain.remittance.identity import chain_of
+from services.payments.domain.remittance.provider_adjustments import SETTLED
 from services.payments.domain.remittance.state import Answered, Remittance, evolve
 from shared.events.payments import (
     ProviderAdjustmentPosted,
@@ -36,8 +37,6 @@ from shared.events.payments import (
 )
 from shared.events.values import Finding, Posting
 from shared.kernel.decider import Decider
-
-INTEREST = "L6"
 
 
 def decide(command: RemittanceCommand, remittance: Remittance) -> Sequence[RemittanceEvent]:
@@ -170,9 +169,10 @@ def _provider_adjustments(told: RemittanceTold) -> Iterator[ProviderAdjustmentPo
 
 
 def _cleared(told: ProviderAdjustmentTold, payer_identifier: str) -> tuple[Posting, ...]:
-    """What the payer keeps back leaves suspense for the clearing account of its reference, and comes back from there."""
+    """What the payer keeps back leaves suspense for the clearing account of its reference, and comes back from there; what is settled
+    as it stands leaves for the account where it belongs."""
     chain = chain_of(payer_identifier=payer_identifier, reference=told.reference or told.reason)
-    account = ledger.INTEREST if told.reason == INTEREST else ledger.provider_adjustment(chain)
+    account = SETTLED.get(told.reason) or ledger.provider_adjustment(chain)
     return ledger.moved(told.amount_cents, debit=account, credit=ledger.SUSPENSE)
 
 
