@@ -312,7 +312,8 @@ class ClaimAnswerNoted(Event, frozen=True, kw_only=True):
 
 
 class RemittanceClaimHeld(Event, frozen=True, kw_only=True):
-    """This claim's part does not balance or has no original: its cash stays in suspense, the rest goes on."""
+    """This claim's part does not balance or has no original: its cash stays in suspense, the rest goes on. Or a person took back a
+    reversal, or cash that waited for an account (`unposted`)."""
 
     account_id: str
     claim_id: str

@@ -231,7 +231,8 @@ class Office:
         found.sort(key=lambda row: int(row["ordinal"]))
         if deed.ordinal:
             return [row for row in found if row["ordinal"] == deed.ordinal]
-        return [row for row in found if row["outcome"] == "posted" and not row["is_reversed"]]
+        moved = [row for row in found if row["outcome"] in ("posted", "reversal", "unapplied")]
+        return [row for row in reversed(moved) if not row["is_reversed"]]
 
     def claim(self, deed: Deed) -> Row:
         return self.claims_of(deed)[-1]

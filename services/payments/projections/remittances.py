@@ -284,13 +284,18 @@ def claims_of(remittance_id: str) -> sa.Select[Any]:
     return sa.select(remittance_claims).where(remittance_claims.c.remittance_id == remittance_id)
 
 
-def posted_claims_of(remittance_id: str) -> sa.Select[*tuple[Any, ...]]:
-    """`ordinal` and `account_id` of the claims that can be taken back."""
-    claim = remittance_claims
+MOVED_MONEY = ("posted", "reversal", "unapplied")
+
+
+def claims_to_take_back(remittance_id: str) -> sa.Select[*tuple[Any, ...]]:
+    """`ordinal` and `account_id` of the claims that moved money which a person can move back. The last first: a correction goes
+    before the reversal ahead of it."""
+    claim = remittance_claims.c
+    is_in_force = claim.outcome.in_(MOVED_MONEY) & claim.is_reversed.is_(False)
     return (
-        sa.select(claim.c.ordinal, claim.c.account_id)
-        .where(claim.c.remittance_id == remittance_id, claim.c.outcome == "posted", claim.c.is_reversed.is_(False))
-        .order_by(claim.c.ordinal)
+        sa.select(claim.ordinal, claim.account_id)
+        .where(claim.remittance_id == remittance_id, is_in_force)
+        .order_by(claim.ordinal.desc())
     )
 
 

@@ -351,6 +351,7 @@ async def when_taken_back_and_posted_again(world: World, received: Any) -> tuple
     """The balances while a remittance of one claim is taken back, and those after it was posted again."""
     path = f"/remittances/{received['remittance_id']}"
     assert (await world.ask("POST", f"{path}/unpost"))["claims"] == 1
+    await world.ask("POST", "/remittances/no-such-one/unpost", status=404)
     await world.settle()
     taken_back = await world.balances()
     assert (await world.trial())["suspense"] == -received["payment_cents"]

@@ -202,6 +202,48 @@ def test_unposting_puts_the_cash_back_into_suspense_and_it_may_be_posted_again()
     assert again.only(ClaimPaymentPosted).paid_cents == 80_00
 
 
+@pytest.mark.parametrize("has_correction", [False, True])
+def test_a_reversal_that_is_taken_back_restores_the_answer_and_may_be_posted_again(has_correction: bool) -> None:
+    told = of_lines(said_of("L1", 100_00, 70_00, cas("CO", "45", 20_00), cas("PR", "2", 10_00)))
+    back = negated(told, remittance="remittance-2", ordinal=1)
+    right = of_lines(said_of("L1", 100_00, 60_00, cas("CO", "45", 40_00)), remittance="remittance-2", ordinal=2)
+    before = account.when(*INSURED, post(told)).events
+    second = [post(back), post(right)] if has_correction else [post(back)]
+    undone = [
+        ReverseClaimPayment(remittance_id="remittance-2", ordinal=ordinal, reversed_on=PAID_ON)
+        for ordinal in range(len(second), 0, -1)
+    ]
+    story = account.given(*before).when(*second, *undone)
+    assert balances([*before, *story.events]) == balances(before)
+    held = [event for event in story.events if isinstance(event, RemittanceClaimHeld)]
+    assert [(each.ordinal, each.paid_cents, each.findings[0].rule) for each in held] == [(1, -70_00, "unposted")]
+    again = account.given(*before, *story.events).when(RetryHeldAnswer(answer=back))
+    assert balances([*before, *story.events, *again.events]) == {"charges": -100_00, "receivable:payer:1": 100_00}
+
+
+def test_a_reversal_is_taken_back_only_once() -> None:
+    told = of_lines(said_of("L1", 100_00, 100_00))
+    past = account.when(*INSURED, post(told), post(negated(told, remittance="remittance-2", ordinal=1))).events
+    unpost = ReverseClaimPayment(remittance_id="remittance-2", ordinal=1, reversed_on=PAID_ON)
+    undone = account.given(*past).when(unpost).events
+    account.given(*past, *undone).when(unpost).then_refused("answer-not-posted")
+
+
+def test_cash_that_waits_for_an_account_is_taken_back_and_no_longer_posts_itself() -> None:
+    told = answer(100_00, 80_00, cas("CO", "45", 20_00))
+    past = account.when(post(told)).events
+    unpost = ReverseClaimPayment(remittance_id="remittance-1", ordinal=1, reversed_on=PAID_ON)
+    undone = account.given(*past).when(unpost, *INSURED)
+    assert undone.only(RemittanceClaimHeld).findings[0].rule == "unposted"
+    assert balances([*past, *undone.events]) == {"charges": -100_00, "receivable:payer:1": 100_00}
+    again = account.given(*past, *undone.events).when(RetryHeldAnswer(answer=told))
+    assert balances([*past, *undone.events, *again.events]) == {
+        "charges": -100_00,
+        "suspense": 80_00,
+        "contractual": 20_00,
+    }
+
+
 def test_unposting_what_was_not_posted_is_refused() -> None:
     unpost = ReverseClaimPayment(remittance_id="remittance-1", ordinal=1, reversed_on=PAID_ON)
     account.when(*INSURED, unpost).then_refused("answer-not-posted")

@@ -95,6 +95,8 @@ def commands(draw: st.DrawFn) -> list[Any]:
         ReturnFromAgency(account_id=ACCOUNT, placement_id="p1"),
         IssueRefund(account_id=ACCOUNT, refund_id="r1", to_party="patient", amount_cents=draw(amounts)),
         ReverseClaimPayment(remittance_id="remittance-0", ordinal=1, reversed_on=PAID_ON),
+        ReverseClaimPayment(remittance_id="back-remittance-0", ordinal=1, reversed_on=PAID_ON),
+        ReverseClaimPayment(remittance_id="back-remittance-1", ordinal=1, reversed_on=PAID_ON),
         post_charges(55_00, 40_00, release=2),
     ]
     shuffled = draw(st.permutations(asked))

@@ -70,6 +70,14 @@ class PostedAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayersReversal:
+    """A payer's reversal and the answer that it took back, so that it can be taken back in its turn."""
+
+    told: ClaimPaymentReversed
+    took_back: PostedAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustmentAsked:
     asked: AdjustmentRequested
     status: Literal["requested", "approved", "reversed"] = "requested"
@@ -89,6 +97,7 @@ class ClaimAccount:
     answers: Mapping[AnswerKey, PostedAnswer] = field(default_factory=dict)  # posted and not taken back
     heard: frozenset[AnswerKey] = frozenset()  # whatever became of them
     held: frozenset[AnswerKey] = frozenset()
+    reversals: Mapping[AnswerKey, PayersReversal] = field(default_factory=dict)  # posted and not taken back
     waiting: tuple[ClaimAnswer, ...] = ()  # answers that came before the charges
     taken_allocations: frozenset[tuple[str, int]] = frozenset()
     adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
@@ -159,7 +168,8 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
             return _heard(account, AnswerKey(event.remittance_id, event.ordinal))
         case RemittanceClaimHeld():
             key = AnswerKey(event.remittance_id, event.ordinal)
-            return replace(_heard(account, key), held=account.held | {key})
+            reversals = {each: reversal for each, reversal in account.reversals.items() if each != key}
+            return replace(_heard(account, key), held=account.held | {key}, reversals=reversals)
         case ClaimDeniedByPayer():
             return _denied(account, event)
         case ClaimPaymentReversed():
@@ -249,10 +259,12 @@ def _transferred(account: ClaimAccount, event: ResponsibilityTransferred) -> Cla
 def _taken_back(account: ClaimAccount, event: ClaimPaymentReversed) -> ClaimAccount:
     original = AnswerKey(event.reverses_remittance_id, event.reverses_ordinal)
     left = {key: answer for key, answer in account.answers.items() if key != original}
-    account = replace(_heard(account, AnswerKey(event.remittance_id, event.ordinal)), answers=left)
+    key = AnswerKey(event.remittance_id, event.ordinal)
+    gone = account.answers[original]
+    account = replace(_heard(account, key), answers=left)
     if event.reason == "unposted":
         return replace(account, held=account.held | {original})
-    return account
+    return replace(account, reversals={**account.reversals, key: PayersReversal(told=event, took_back=gone)})
 
 
 def _adjustment(account: ClaimAccount, adjustment: AdjustmentAsked) -> ClaimAccount:
