@@ -39,6 +39,7 @@ from services.payments.invariants import (
     ClosedPeriodsStand,
     OpeningBalancesTie,
     PostingsSumToZero,
+    ProviderAdjustmentsStand,
     RemittancesBalance,
     VariancesAreBacked,
 )
@@ -352,6 +353,7 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
             PostingsSumToZero,
             ChargesAreAccountedFor,
             RemittancesBalance,
+            ProviderAdjustmentsStand,
             ClosedPeriodsStand,
             VariancesAreBacked,
             OpeningBalancesTie,
