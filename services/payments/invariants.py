@@ -6,7 +6,7 @@ Source: design section 7. A deliberately simple second fold, in plain Python, of
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -135,6 +135,47 @@ class RemittancesBalance:
         self._result.checked += 1
         if expected != found:
             _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+
+
+class ProviderAdjustmentsStand:
+    """Each PLB left suspense for the account where it waits for its other half, or for the one where it belongs.
+
+    It waits with its payer under its reference; once it waited under the reference alone, whatever its reason was.
+    """
+
+    _BELONGS: Mapping[str, str] = {
+        "L6": "interest",
+        "CR": "interest",
+        "CT": "capitation",
+        "IR": "tax-withheld",
+        "LE": "levied",
+    }
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="payments: a provider adjustment stands with its payer and reference")
+        self._payers: dict[tuple[str, str], str] = {}
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        match event := recorded.event:
+            case RemittanceReceived():
+                self._payers[recorded.tenant, event.remittance_id] = event.payer_identifier.strip().upper()
+            case ProviderAdjustmentPosted():
+                payer = self._payers[recorded.tenant, event.remittance_id]
+                reference = event.reference or event.reason
+                waits = f"provider-adjustment:{payer}:{reference}"
+                once = f"provider-adjustment:{reference}"
+                self._check(recorded, event, {self._BELONGS.get(event.reason, waits), once})
+
+    def result(self) -> CheckResult:
+        return self._result
+
+    def _check(self, recorded: Recorded[Any], event: ProviderAdjustmentPosted, places: set[str]) -> None:
+        self._result.checked += 1
+        found = {leg.account: leg.amount_cents for leg in event.postings}
+        cents = event.amount_cents
+        expected = [{place: cents, "suspense": -cents} if cents else {} for place in sorted(places)]
+        if found not in expected:
+            _violate(self._result, recorded, f"{cents} cents on {' or '.join(sorted(places))}", f"{found}")
 
 
 class _Backing:

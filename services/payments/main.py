@@ -40,6 +40,7 @@ from services.payments.invariants import (
     OpeningBalancesTie,
     PatientsMoneyIsKept,
     PostingsSumToZero,
+    ProviderAdjustmentsStand,
     RemittancesBalance,
     VariancesAreBacked,
 )
@@ -66,6 +67,7 @@ from services.payments.projections import (
     variances,
 )
 from services.payments.projections import books as closings
+from services.payments.settings import PaymentsSettings
 from shared.events.base import Event
 from shared.events.charges import ChargesReleased
 from shared.events.claims import DenialWriteOffApproved
@@ -178,11 +180,16 @@ async def _write_off_denial(recorded: Recorded[Any]) -> Sequence[Reaction]:
     return _to(claim_account, event.account_id, write_off_denials.react(event))
 
 
-def build(runtime: ServiceRuntime) -> ServiceParts:
+def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> ServiceParts:
+    """Settings come from the environment unless they are given."""
+    settings = settings or PaymentsSettings()
     files = RemittanceFiles(
-        commands=runtime.commands, documents=runtime.documents, clock=runtime.clock, remittances=remittance
+        commands=runtime.commands,
+        documents=runtime.documents,
+        clock=runtime.clock,
+        remittances=remittance,
+        usage=settings.interchange_usage,
     )
-
     bank_files = BankFiles(
         commands=runtime.commands,
         documents=runtime.documents,
@@ -361,6 +368,7 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
             PostingsSumToZero,
             ChargesAreAccountedFor,
             RemittancesBalance,
+            ProviderAdjustmentsStand,
             ClosedPeriodsStand,
             VariancesAreBacked,
             OpeningBalancesTie,

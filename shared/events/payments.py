@@ -242,9 +242,11 @@ class RemittanceClaimAnswered(Event, frozen=True, kw_only=True):
 
 
 class ProviderAdjustmentPosted(Event, frozen=True, kw_only=True):
-    """One PLB pair, on the clearing account of its reference, never on a claim. Positive reduces the payment.
+    """One PLB pair, on the clearing account of its payer and reference, never on a claim. Positive reduces the payment.
 
-    A chain of takebacks or forwarded balances is closed when its reference sums to zero. Interest (L6) is income.
+    A chain of takebacks or forwarded balances is closed when the reference sums to zero over the remittances of one payer (the
+    `payer_identifier` of the `RemittanceReceived` before it); older postings stand on `provider-adjustment:<reference>`. Interest (L6,
+    CR), capitation (CT), tax withheld (IR) and levies (LE) have no other half and stand on accounts of their own.
     """
 
     remittance_id: str
@@ -294,6 +296,7 @@ class ClaimPaymentPosted(Event, frozen=True, kw_only=True):
     source: DocumentReference
     findings: tuple[Finding, ...] = ()  # warnings: worth a look, and posted
     matrix_version: int = 1  # of the posting matrix that told contract from denial
+    remarks: tuple[str, ...] = ()  # claim level (MIA, MOA), as sent; empty: none, or not kept then
 
 
 class ClaimAnswerNoted(Event, frozen=True, kw_only=True):
@@ -309,7 +312,8 @@ class ClaimAnswerNoted(Event, frozen=True, kw_only=True):
 
 
 class RemittanceClaimHeld(Event, frozen=True, kw_only=True):
-    """This claim's part does not balance or has no original: its cash stays in suspense, the rest goes on."""
+    """This claim's part does not balance or has no original: its cash stays in suspense, the rest goes on. Or a person took back a
+    reversal, or cash that waited for an account (`unposted`)."""
 
     account_id: str
     claim_id: str

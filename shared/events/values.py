@@ -144,7 +144,8 @@ class Posting(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Accounts: `receivable:unassigned`, `receivable:payer:1`, `receivable:payer:2`, `receivable:payer:3`, `receivable:patient`,
     `receivable:agency`, `charges`, `cash`, `contractual`, `write-off:<reason>`, `unapplied`, `allocated`, `suspense`,
-    `provider-adjustment:<reference>`, `refunds`, `interest`, `bad-debt`, `charity`.
+    `provider-adjustment:<payer>:<reference>`, `refunds`, `interest`, `capitation`, `tax-withheld`, `levied`,
+    `bad-debt`, `charity`.
     """
 
     account: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-_ISA = "ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*{receiver:<15}*260320*1200*^*00501*000000001*0*T*:~"
+_ISA = "ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*{receiver:<15}*260320*1200*^*00501*000000001*0*P*:~"
 
 
 def claim_numbers(count: int) -> list[str]:

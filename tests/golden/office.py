@@ -235,7 +235,8 @@ class Office:
         found.sort(key=lambda row: int(row["ordinal"]))
         if deed.ordinal:
             return [row for row in found if row["ordinal"] == deed.ordinal]
-        return [row for row in found if row["outcome"] == "posted" and not row["is_reversed"]]
+        moved = [row for row in found if row["outcome"] in ("posted", "reversal", "unapplied")]
+        return [row for row in reversed(moved) if not row["is_reversed"]]
 
     def claim(self, deed: Deed) -> Row:
         return self.claims_of(deed)[-1]
@@ -248,9 +249,11 @@ class Office:
         ledger, chains = Counter[str](), Counter[str]()
         for row in self.table("postings"):
             ledger[row["ledger"]] += row["amount_cents"]
+        payers = {row["remittance_id"]: row["payer_identifier"] for row in self.table("remittances")}
         for row in self.table("provider_adjustments"):
-            if row["clearing"].startswith("provider-adjustment:"):
-                chains[row["clearing"]] += row["amount_cents"]
+            if row["reason"] not in ("L6", "CR", "CT", "IR", "LE"):
+                chain = f"{payers[row['remittance_id']]}:{row['reference'] or row['reason']}"
+                chains[f"provider-adjustment:{chain}"] += row["amount_cents"]
         accounts = [row for row in self.table("claim_accounts") if row["release"] > 0]
         parties: dict[str, dict[str, int]] = {row["account_id"]: {} for row in accounts}
         for row in self.table("claim_account_parties"):

@@ -21,6 +21,7 @@ from services.collections.settings import CollectionsSettings
 from services.eligibility import main as eligibility
 from services.eligibility.settings import EligibilitySettings
 from services.payments import main as payments
+from services.payments.settings import PaymentsSettings
 from shared.kernel.identifiers import derived_id
 from shared.runtime.clock import DrivenClock
 from shared.runtime.codec import EventCodec
@@ -63,6 +64,7 @@ _SETTINGS = Settings(mode="embedded", home=Path("/nowhere"))
 _CLAIMS = ClaimsSettings(send_every_seconds=30.0)
 _ELIGIBILITY = EligibilitySettings()
 _COLLECTIONS = CollectionsSettings()
+_PAYMENTS = PaymentsSettings()
 
 _running_in: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 
@@ -333,6 +335,6 @@ def build(service: str, runtime: ServiceRuntime, ground: Ground) -> ServiceParts
         case "collections":
             return collections.build(runtime, _COLLECTIONS)
         case "payments":
-            return payments.build(runtime)
+            return payments.build(runtime, _PAYMENTS)
         case _:
             return charges.build(runtime)

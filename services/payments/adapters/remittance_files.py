@@ -14,7 +14,13 @@ from typing import Literal
 
 from services.payments.adapters.x12_remittance import RemittanceRead, read_remittances
 from services.payments.domain.days import happened_at
-from services.payments.domain.remittance.commands import HoldReusedTrace, ReceiveRemittance, RemittanceTold
+from services.payments.domain.remittance.commands import (
+    PRODUCTION,
+    HoldReusedTrace,
+    ReceiveRemittance,
+    RemittanceTold,
+    Usage,
+)
 from shared.events.payments import ClaimAnswer, RemittanceHeld, RemittanceReceived
 from shared.events.values import DocumentReference, Finding
 from shared.kernel.errors import Malformed
@@ -57,11 +63,20 @@ class Paper:
 class RemittanceFiles:
     """Takes files in, and reads the answers of a remittance from the file that it came in."""
 
-    def __init__(self, *, commands: Commands, documents: Documents, clock: Clock, remittances: Aggregate) -> None:
+    def __init__(
+        self,
+        *,
+        commands: Commands,
+        documents: Documents,
+        clock: Clock,
+        remittances: Aggregate,
+        usage: Usage = PRODUCTION,
+    ) -> None:
         self._commands = commands
         self._documents = documents
         self._clock = clock
         self._remittances = remittances
+        self._usage: Usage = usage  # of the installation
         self._read: OrderedDict[tuple[str, str], Sequence[RemittanceRead]] = OrderedDict()
         self._one_reading = asyncio.Lock()  # the remittances of one file are asked for at the same time
 
@@ -75,7 +90,8 @@ class RemittanceFiles:
         if not remittances:
             raise NoRemittance("the file has no 835 that can be read", document_id=document_id)
         if paper is not None:
-            told = [replace(each.told, entered_by=paper.entered_by, image=paper.image) for each in remittances]
+            by, image = paper.entered_by, paper.image
+            told = [replace(each.told, entered_by=by, image=image, usage=None) for each in remittances]
             remittances = [replace(each, told=known) for each, known in zip(remittances, told, strict=True)]
         return [await self._receive(each, cause, index) for index, each in enumerate(remittances, start=1)]
 
@@ -91,9 +107,8 @@ class RemittanceFiles:
         paid_at = happened_at(told.payment_on, self._clock.now())
         own = replace(cause, command_id=derived_id(cause.command_id, "835", index), occurred_at=paid_at)
         try:
-            outcome = await self._commands.handle(
-                self._remittances, told.remittance_id, ReceiveRemittance(told=told), own
-            )
+            receive = ReceiveRemittance(told=told, usage_here=self._usage)
+            outcome = await self._commands.handle(self._remittances, told.remittance_id, receive, own)
         except BusinessKeyTaken as taken:
             first = str(taken.facts["stream"]).partition("/")[2]
             hold = HoldReusedTrace(told=told, first_remittance_id=first)

@@ -87,6 +87,7 @@ def _remittance(advice: RemittanceAdvice, document_id: str) -> RemittanceRead:
             for each in advice.provider_adjustments
         ),
         findings=(*_missing(advice), *_foreign(advice), *map(_finding, _problems_by_claim(advice).get(0, ()))),
+        usage=header.envelope.usage,
         document=DocumentReference(document_id=document_id, place=f"segment {advice.place.first_segment}"),
     )
     return RemittanceRead(told=told, control_number=header.control_number, advice=advice)

@@ -149,6 +149,9 @@ class Unposted(BaseModel):
 
 
 class ChainRow(BaseModel):
+    payer_identifier: str = Field(description="Of the remittances (TRN03).")
+    payer_name: str
+    reference: str = Field(description="PLB03-2, or the reason where the payer gives none.")
     clearing: str
     open_cents: int
 

@@ -144,16 +144,20 @@ def router(
 
     @routes.post("/remittances/{remittance_id}/claims/{ordinal}/unpost")
     async def unpost_claim(remittance_id: Id, ordinal: Ordinal, cause: TakeBack) -> Done:
-        """Take one posted claim back, as a compensating event; its cash is in suspense again."""
+        """Take back what one claim moved, as a compensating event; its cash is in suspense again. A reversal that is taken back restores
+        the answer that it had reversed."""
         posted = await claim(cause.tenant, remittance_id, ordinal)
         command = ReverseClaimPayment(remittance_id=remittance_id, ordinal=ordinal, reversed_on=clock.now().date())
         return done(await commands.handle(claim_accounts, posted["account_id"], command, cause), SERVICE)
 
     @routes.post("/remittances/{remittance_id}/unpost")
     async def unpost_remittance(remittance_id: Id, cause: TakeBack) -> Unposted:
-        """Take every posted claim of a remittance back. Safe to send again when it stopped in the middle."""
+        """Take back whatever the claims of a remittance moved: payments, reversals, and cash that waits for an account. Safe to send
+        again when it stopped in the middle."""
         async with reads.read(cause.tenant) as connection:
-            posted = await rows(connection, read_model.posted_claims_of(remittance_id))
+            if await row(connection, read_model.one(remittance_id)) is None:
+                raise NotFound("there is no such remittance")
+            posted = await rows(connection, read_model.claims_to_take_back(remittance_id))
         last: str | None = None
         for each in posted:
             command = ReverseClaimPayment(

@@ -20,6 +20,9 @@ CONTRACTUAL = "contractual"
 REFUNDS = "refunds"
 OVERDRAWN = "overdrawn"  # a patient had it twice: refunded by us, and taken back by the bank
 INTEREST = "interest"
+CAPITATION = "capitation"  # income for members, not for visits
+TAX_WITHHELD = "tax-withheld"  # of ours, at the tax office: it counts on our tax return
+LEVIED = "levied"  # of ours, paid to one of our creditors by order
 OPENING_BALANCE = "opening-balance"  # equity: what was open when the ledger began
 
 UNASSIGNED = "unassigned"
@@ -37,9 +40,9 @@ def receivable(party: str) -> str:
     return f"receivable:{party}"
 
 
-def provider_adjustment(reference: str) -> str:
-    """The clearing account of one chain of provider adjustments; zero when the chain is closed."""
-    return f"provider-adjustment:{reference}"
+def provider_adjustment(chain: str) -> str:
+    """The clearing account of one payer's chain of provider adjustments; zero when the chain is closed."""
+    return f"provider-adjustment:{chain}"
 
 
 def written_off(reason: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.payments.domain.ledger import CASH
 from services.payments.domain.remittance.identity import deposit_id_of
+from services.payments.domain.remittance.provider_adjustments import SETTLED
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ClaimAnswerNoted,
@@ -283,13 +284,18 @@ def claims_of(remittance_id: str) -> sa.Select[Any]:
     return sa.select(remittance_claims).where(remittance_claims.c.remittance_id == remittance_id)
 
 
-def posted_claims_of(remittance_id: str) -> sa.Select[*tuple[Any, ...]]:
-    """`ordinal` and `account_id` of the claims that can be taken back."""
-    claim = remittance_claims
+MOVED_MONEY = ("posted", "reversal", "unapplied")
+
+
+def claims_to_take_back(remittance_id: str) -> sa.Select[*tuple[Any, ...]]:
+    """`ordinal` and `account_id` of the claims that moved money which a person can move back. The last first: a correction goes
+    before the reversal ahead of it."""
+    claim = remittance_claims.c
+    is_in_force = claim.outcome.in_(MOVED_MONEY) & claim.is_reversed.is_(False)
     return (
-        sa.select(claim.c.ordinal, claim.c.account_id)
-        .where(claim.c.remittance_id == remittance_id, claim.c.outcome == "posted", claim.c.is_reversed.is_(False))
-        .order_by(claim.c.ordinal)
+        sa.select(claim.ordinal, claim.account_id)
+        .where(claim.remittance_id == remittance_id, is_in_force)
+        .order_by(claim.ordinal.desc())
     )
 
 
@@ -326,11 +332,27 @@ def waiting(outcome: str) -> sa.Select[Any]:
 
 
 def open_chains() -> sa.Select[*tuple[Any, ...]]:
-    """Clearing accounts of takebacks and forwarded balances that are not closed yet."""
-    cents = sa.func.sum(provider_adjustments.c.amount_cents).cast(sa.BigInteger)
+    """Takebacks and forwarded balances that are not closed yet, by payer and reference.
+
+    By what the 835s say, not by the account that was posted to: that had once no payer in its name, and once a chain was begun for what
+    has no other half.
+    """
+    told, whole = provider_adjustments.c, remittances.c
+    cents = sa.func.sum(told.amount_cents).cast(sa.BigInteger)
+    payer = sa.func.upper(sa.func.btrim(whole.payer_identifier))
+    reference = sa.func.coalesce(sa.func.nullif(told.reference, ""), told.reason)
     return (
-        sa.select(provider_adjustments.c.clearing, cents.label("open_cents"))
-        .where(provider_adjustments.c.clearing.startswith("provider-adjustment:"))
-        .group_by(provider_adjustments.c.clearing)
+        sa.select(
+            payer.label("payer_identifier"),
+            sa.func.max(whole.payer_name).label("payer_name"),
+            reference.label("reference"),
+            (sa.literal("provider-adjustment:") + payer + ":" + reference).label("clearing"),
+            cents.label("open_cents"),
+        )
+        .select_from(provider_adjustments)
+        .join(remittances, (whole.tenant == told.tenant) & (whole.remittance_id == told.remittance_id))
+        .where(told.reason.not_in(SETTLED))
+        .group_by(payer, reference)
         .having(cents != 0)
+        .order_by(payer, reference)
     )

@@ -170,7 +170,7 @@ def faulty_files(words: Words) -> Iterator[tuple[str, bytes]]:
     text = words.text
     name = f"NM1*QC*1*{text('835 last')}*{text('835 first')}****MI*{text('835 member')}"
     head = (
-        "ISA*00*          *00*          *ZZ*SANDBOX        *ZZ*RIVERCLINIC    *260602*0800*^*00501*00000{n:04d}*0*T*:~"
+        "ISA*00*          *00*          *ZZ*SANDBOX        *ZZ*RIVERCLINIC    *260602*0800*^*00501*00000{n:04d}*0*P*:~"
         "GS*HP*SANDBOX*RIVERCLINIC*20260602*0800*{n}*X*005010X221A1~ST*835*0001~"
         "BPR*I*80*C*ACH*CCP*01*111000025*DA*12345678*1512345678**01*111000025*DA*87654321*20260603~TRN*1*CANARY{n}*1512345678~"
         "DTM*405*20260603~N1*PR*BLUE PLAINS HEALTH~REF*2U*BLPL1~N1*PE*RIVER CLINIC PLLC*XX*1000000004~LX*1~"

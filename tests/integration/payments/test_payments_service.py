@@ -19,12 +19,14 @@ from shared.events.base import Event, Sealed
 from shared.events.charges import ChargesReleased
 from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.eligibility import CoverageSelected, NoCoverageFound, PatientRetired
+from shared.events.payments import ProviderAdjustmentPosted
 from shared.events.values import (
     ChargeLine,
     CoverageSnapshot,
     FacilityIdentity,
     Person,
     PersonName,
+    Posting,
     ProviderIdentity,
 )
 from shared.kernel.decider import Decider
@@ -49,13 +51,20 @@ CLAIM = claim_id_of(ACCOUNT, 1)
 class World:
     """Payments, and what its neighbours say."""
 
-    def __init__(self, running: Hosted, neighbours: dict[str, ServiceRuntime]) -> None:
+    def __init__(self, running: Hosted, runtimes: dict[str, ServiceRuntime]) -> None:
         self.running = running
-        self._neighbours = neighbours
+        self._runtimes = runtimes
 
     async def say(self, service: str, event: Event) -> None:
         cause = Cause(tenant=TENANT, actor="test", command_id=uuid4(), correlation_id="test")
-        await self._neighbours[service].commands.handle(told, "x", event, cause)
+        await self._runtimes[service].commands.handle(told, "x", event, cause)
+
+    async def said_before(self, aggregate: str, key: str, event: Event) -> None:
+        """An event of payments' own, as it was written once."""
+        cause = Cause(tenant=TENANT, actor="test", command_id=uuid4(), correlation_id="test")
+        own = Aggregate(name=aggregate, decider=told.decider)
+        await self._runtimes["payments"].commands.handle(own, key, event, cause)
+        await self.settle()
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         return await self.running.ask(method, f"/api/payments{path}", body, **options)
@@ -108,11 +117,19 @@ def _neighbour(name: str, known: dict[str, ServiceRuntime]) -> Callable[[Service
     return build_it
 
 
+def _payments(known: dict[str, ServiceRuntime]) -> Callable[[ServiceRuntime], ServiceParts]:
+    def build_it(runtime: ServiceRuntime) -> ServiceParts:
+        known["payments"] = runtime
+        return build(runtime)
+
+    return build_it
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[World]:
     known: dict[str, ServiceRuntime] = {}
     builds = {name: _neighbour(name, known) for name in NEIGHBOURS}
-    async with hosted(postgres_server, {**builds, "payments": build}, tmp_path) as running:
+    async with hosted(postgres_server, {**builds, "payments": _payments(known)}, tmp_path) as running:
         yield World(running, known)
 
 
@@ -341,6 +358,7 @@ async def when_taken_back_and_posted_again(world: World, received: Any) -> tuple
     """The balances while a remittance of one claim is taken back, and those after it was posted again."""
     path = f"/remittances/{received['remittance_id']}"
     assert (await world.ask("POST", f"{path}/unpost"))["claims"] == 1
+    await world.ask("POST", "/remittances/no-such-one/unpost", status=404)
     await world.settle()
     taken_back = await world.balances()
     assert (await world.trial())["suspense"] == -received["payment_cents"]
@@ -474,7 +492,13 @@ async def test_a_takeback_changes_the_account_now_and_the_cash_later(world: Worl
     await world.send(remittance(body, "0", trace="TRACE2"))
     assert await world.balances() == {"patient": 40_00}
     assert (await world.ask("GET", "/provider-adjustments/open")) == [
-        {"clearing": "provider-adjustment:ICN1", "open_cents": -40_00}
+        {
+            "payer_identifier": "1512345678",
+            "payer_name": "Aetna",
+            "reference": "ICN1",
+            "clearing": "provider-adjustment:1512345678:ICN1",
+            "open_cents": -40_00,
+        }
     ]
     await world.send(remittance("PLB*1999999984*20261231*WO:ICN1*40*L6*-40~", "0", trace="TRACE3"))
     assert (await world.ask("GET", "/provider-adjustments/open")) == []
@@ -482,6 +506,31 @@ async def test_a_takeback_changes_the_account_now_and_the_cash_later(world: Worl
     assert (trial["cash"], trial["interest"]) == (120_00, -40_00)
     assert "suspense" not in trial
     await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_takeback_from_before_accounts_named_their_payer_is_closed_by_its_other_half(world: World) -> None:
+    [received] = await world.send(remittance("PLB*1999999984*20261231*L6*-10~", "10"))
+    old = ProviderAdjustmentPosted(
+        remittance_id=received["remittance_id"],
+        ordinal=2,
+        reason="WO",
+        reference="ICN1",
+        amount_cents=-40_00,
+        postings=(
+            Posting(account="provider-adjustment:ICN1", amount_cents=-40_00),
+            Posting(account="suspense", amount_cents=40_00),
+        ),
+    )
+    await world.said_before("remittance", received["remittance_id"], old)
+    [open_one] = await world.ask("GET", "/provider-adjustments/open")
+    assert (open_one["payer_identifier"], open_one["reference"], open_one["open_cents"]) == (
+        "1512345678",
+        "ICN1",
+        -40_00,
+    )
+    await world.send(remittance("PLB*1999999984*20261231*WO:ICN1*40*L6*-40~", "0", trace="TRACE2"))
+    assert (await world.ask("GET", "/provider-adjustments/open")) == []
 
 
 @pytest.mark.asyncio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,7 @@ def test_an_answer_by_line_is_posted_to_the_cent() -> None:
             Posting(account="receivable:payer:1", amount_cents=-40_00, line_id="L2"),
         ),
         source=SOURCE,
+        matrix_version=2,
     )
 
 
@@ -314,6 +316,28 @@ def test_contract_reasons_are_written_off(reason: str) -> None:
 def test_paid_in_excess_of_charges_is_a_negative_contractual_and_its_sign_is_kept() -> None:
     story = account.when(*INSURED, post(answer(100_00, 110_00, cas("CO", "94", -10_00))))
     assert balances(story.events) == {"charges": -100_00, "suspense": 110_00, "contractual": -10_00}
+
+
+@pytest.mark.parametrize("start", [INSURED, TWICE_INSURED])
+@pytest.mark.parametrize("code", [("OA", "94"), ("PI", "94"), ("OA", "70"), ("OA", "137")])
+def test_what_adds_to_the_payment_is_contractual_and_nobodys_share_gets_smaller(start: Any, code: Any) -> None:
+    story = account.when(*start, post(of_lines(said_of("L1", 100_00, 120_00, cas(*code, -20_00)))))
+    assert balances(story.events) == {"charges": -100_00, "suspense": 120_00, "contractual": -20_00}
+    posted = story.events[-1]
+    assert isinstance(posted, ClaimPaymentPosted)
+    assert (posted.contractual_cents, posted.patient_responsibility_cents, posted.denied_cents) == (-20_00, 0, 0)
+    assert posted.matrix_version == 2
+
+
+def test_a_code_that_takes_on_one_line_and_gives_on_another_is_read_by_what_it_comes_to() -> None:
+    lines = (
+        said_of("L1", 60_00, 80_00, cas("OA", "59", -20_00)),
+        said_of("L2", 40_00, 15_00, cas("OA", "59", 25_00)),
+    )
+    charges = (post_charges(60_00, 40_00), note_payers(AETNA))
+    story = account.when(*charges, post(of_lines(*lines)))
+    assert owed(story.events) == {"payer:1": 5_00}
+    assert story.only(ClaimDeniedByPayer).denied_cents == 5_00
 
 
 def test_a_payer_initiated_reduction_is_a_denial() -> None:

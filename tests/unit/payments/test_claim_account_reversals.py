@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from services.payments.domain.claim_account.commands import (
     RetryHeldAnswer,
     ReverseClaimPayment,
 )
 from shared.events.payments import (
+    ClaimDeniedByPayer,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
     RemittanceClaimHeld,
@@ -123,6 +125,21 @@ def test_a_takeback_moves_the_account_once_and_the_cash_when_it_is_taken() -> No
     }
 
 
+@pytest.mark.parametrize("is_old", [False, True], ids=["kept", "written before remarks were kept"])
+def test_an_answer_that_is_read_again_still_has_the_remarks_of_its_claim(is_old: bool) -> None:
+    """Remarks of the claim (MOA) stand beside those of the line in every denial, the second time as well."""
+    line = said_of("L1", 100_00, 0, cas("CO", "16", 100_00), remarks=("N382",))
+    first = of_lines(said_of("L1", 100_00, 30_00, cas("PR", "1", 70_00)))
+    second = replace(of_lines(line, remittance="remittance-2"), remarks=("MA130", "N290"))
+    past = account.when(*INSURED, post(first), post(second)).events
+    if is_old:
+        past = [replace(each, remarks=()) if isinstance(each, ClaimPaymentPosted) else each for each in past]
+    again = account.given(*past).when(post(negated(first, remittance="remittance-3", ordinal=1)))
+    told = [each.remarks for each in [*past, *again.events] if isinstance(each, ClaimDeniedByPayer)]
+    assert set(told) == {("MA130", "N290", "N382")}
+    assert [each for each in again.events if isinstance(each, ClaimDeniedByPayer)]
+
+
 def test_a_reversal_of_a_denial_takes_the_denial_back() -> None:
     told = of_lines(said_of("L1", 100_00, 0, cas("CO", "197", 100_00)))
     back = negated(told, remittance="remittance-2", ordinal=1)
@@ -183,6 +200,48 @@ def test_unposting_puts_the_cash_back_into_suspense_and_it_may_be_posted_again()
     assert balances(story.events) == {"charges": -100_00, "receivable:payer:1": 100_00}
     again = account.given(*story.events).when(RetryHeldAnswer(answer=told))
     assert again.only(ClaimPaymentPosted).paid_cents == 80_00
+
+
+@pytest.mark.parametrize("has_correction", [False, True])
+def test_a_reversal_that_is_taken_back_restores_the_answer_and_may_be_posted_again(has_correction: bool) -> None:
+    told = of_lines(said_of("L1", 100_00, 70_00, cas("CO", "45", 20_00), cas("PR", "2", 10_00)))
+    back = negated(told, remittance="remittance-2", ordinal=1)
+    right = of_lines(said_of("L1", 100_00, 60_00, cas("CO", "45", 40_00)), remittance="remittance-2", ordinal=2)
+    before = account.when(*INSURED, post(told)).events
+    second = [post(back), post(right)] if has_correction else [post(back)]
+    undone = [
+        ReverseClaimPayment(remittance_id="remittance-2", ordinal=ordinal, reversed_on=PAID_ON)
+        for ordinal in range(len(second), 0, -1)
+    ]
+    story = account.given(*before).when(*second, *undone)
+    assert balances([*before, *story.events]) == balances(before)
+    held = [event for event in story.events if isinstance(event, RemittanceClaimHeld)]
+    assert [(each.ordinal, each.paid_cents, each.findings[0].rule) for each in held] == [(1, -70_00, "unposted")]
+    again = account.given(*before, *story.events).when(RetryHeldAnswer(answer=back))
+    assert balances([*before, *story.events, *again.events]) == {"charges": -100_00, "receivable:payer:1": 100_00}
+
+
+def test_a_reversal_is_taken_back_only_once() -> None:
+    told = of_lines(said_of("L1", 100_00, 100_00))
+    past = account.when(*INSURED, post(told), post(negated(told, remittance="remittance-2", ordinal=1))).events
+    unpost = ReverseClaimPayment(remittance_id="remittance-2", ordinal=1, reversed_on=PAID_ON)
+    undone = account.given(*past).when(unpost).events
+    account.given(*past, *undone).when(unpost).then_refused("answer-not-posted")
+
+
+def test_cash_that_waits_for_an_account_is_taken_back_and_no_longer_posts_itself() -> None:
+    told = answer(100_00, 80_00, cas("CO", "45", 20_00))
+    past = account.when(post(told)).events
+    unpost = ReverseClaimPayment(remittance_id="remittance-1", ordinal=1, reversed_on=PAID_ON)
+    undone = account.given(*past).when(unpost, *INSURED)
+    assert undone.only(RemittanceClaimHeld).findings[0].rule == "unposted"
+    assert balances([*past, *undone.events]) == {"charges": -100_00, "receivable:payer:1": 100_00}
+    again = account.given(*past, *undone.events).when(RetryHeldAnswer(answer=told))
+    assert balances([*past, *undone.events, *again.events]) == {
+        "charges": -100_00,
+        "suspense": 80_00,
+        "contractual": 20_00,
+    }
 
 
 def test_unposting_what_was_not_posted_is_refused() -> None:

@@ -96,6 +96,11 @@ def test_what_is_refused_or_settled_otherwise_is_not_compared(adjustment: Adjust
     assert found.expected_cents is None and found.allowed_cents is None
 
 
+@pytest.mark.parametrize("code", [("CO", "94"), ("OA", "94"), ("PI", "94"), ("OA", "70")])
+def test_what_is_paid_beyond_the_charge_is_allowed(code: tuple[str, str]) -> None:
+    assert one(cas(*code, -20_00)).allowed_cents == 220_00
+
+
 @pytest.mark.parametrize(
     ("of_claim", "reason"),
     [

@@ -40,7 +40,17 @@ from tests.unit.payments.stories import (
 )
 
 CHARGES = {"L1": 60_00, "L2": 40_00}
-REASONS = [("CO", "45"), ("CO", "97"), ("PR", "1"), ("PR", "2"), ("OA", "23"), ("OA", "18"), ("PI", "16"), ("CO", "94")]
+REASONS = [
+    ("CO", "45"),
+    ("CO", "97"),
+    ("PR", "1"),
+    ("PR", "2"),
+    ("OA", "23"),
+    ("OA", "18"),
+    ("PI", "16"),
+    ("CO", "94"),
+    ("OA", "94"),
+]
 
 
 @st.composite
@@ -103,6 +113,8 @@ def commands(draw: st.DrawFn) -> list[Any]:
             taken_back_on=PAID_ON,
         ),
         ReverseClaimPayment(remittance_id="remittance-0", ordinal=1, reversed_on=PAID_ON),
+        ReverseClaimPayment(remittance_id="back-remittance-0", ordinal=1, reversed_on=PAID_ON),
+        ReverseClaimPayment(remittance_id="back-remittance-1", ordinal=1, reversed_on=PAID_ON),
         post_charges(55_00, 40_00, release=2),
     ]
     shuffled = draw(st.permutations(asked))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from services.payments.adapters.paper_remittances import PaperClaim, PaperRemittance, as_835
+from services.payments.adapters.remittance_files import Paper, Received, RemittanceFiles
 from services.payments.adapters.x12_remittance import read_remittances
 from services.payments.domain.remittance.commands import ProviderAdjustmentTold
 from shared.events.values import AdjudicatedLine, Adjustment
+from tests.golden.office import Office, in_office
 
 CLAIM = "0123456789ABCDEF1"
 LINE = AdjudicatedLine(
@@ -63,6 +66,24 @@ def test_every_word_comes_back() -> None:
     assert (second.adjustments, second.remarks) == (WHOLE.adjustments, WHOLE.remarks)
     assert (second.payer_control_number, second.original_payer_control_number) == ("ICN9", "ICN2")
     assert first.findings == second.findings == ()
+
+
+def test_what_is_typed_in_is_posted_in_a_test_installation_too() -> None:
+    async def received(office: Office) -> list[Received]:
+        files = RemittanceFiles(
+            commands=office.process.commands,
+            documents=office.ground.documents,
+            clock=office.clock,
+            remittances=office.process.aggregates["remittance"],
+            usage="T",
+        )
+        paper = replace(PAPER, payment_cents=1)
+        typed, sent = as_835(paper), as_835(replace(paper, trace_number="CHECK-101"))
+        cause, other = office.cause(), office.cause()
+        taken = await files.receive(typed, cause, Paper(entered_by="user:poster", image=None))
+        return [*taken, *await files.receive(sent, other)]
+
+    assert [each.outcome for each in in_office(received)] == ["accepted", "held"]
 
 
 def test_the_same_words_are_the_same_bytes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -45,6 +46,7 @@ def told(
     claims: int = 2,
     document: str = "d0",
     findings: tuple[Finding, ...] = (),
+    usage: str | None = "P",
 ) -> RemittanceTold:
     return RemittanceTold(
         remittance_id="remittance-1",
@@ -58,6 +60,7 @@ def told(
         claims_cents=claims_cents,
         provider_adjustments=adjustments,
         findings=findings,
+        usage=usage,
         document=DocumentReference(document_id=document, place="segment 3"),
     )
 
@@ -68,6 +71,26 @@ def receive(*args: Any, **more: Any) -> ReceiveRemittance:
 
 def answered(ordinal: int, cents: int, outcome: Any = "posted") -> RecordClaimAnswer:
     return RecordClaimAnswer(ordinal=ordinal, account_id=f"account-{ordinal}", outcome=outcome, paid_cents=cents)
+
+
+@pytest.mark.parametrize(
+    ("usage", "usage_here", "rule"),
+    [("T", "P", "test-file"), ("P", "T", "production-file"), ("I", "P", "usage-unknown")],
+)
+def test_a_file_of_a_test_posts_nothing_in_production_and_the_reverse(usage: str, usage_here: Any, rule: str) -> None:
+    sent = told(100_00, 100_00, usage=usage)
+    held = spec.when(ReceiveRemittance(told=sent, usage_here=usage_here)).only(RemittanceHeld)
+    assert [(each.rule, each.place, each.value) for each in held.findings] == [(rule, "ISA15", usage)]
+
+
+def test_a_test_file_that_is_sent_as_production_afterwards_is_received() -> None:
+    held = spec.when(receive(100_00, 100_00, usage="T", document="d0")).only(RemittanceHeld)
+    assert spec.given(held).when(receive(100_00, 100_00, document="d1")).only(RemittanceReceived)
+
+
+@pytest.mark.parametrize("usage_here", ["P", "T"])
+def test_what_is_typed_in_from_paper_is_neither_test_nor_production(usage_here: Any) -> None:
+    spec.when(ReceiveRemittance(told=told(100_00, 100_00, usage=None), usage_here=usage_here)).only(RemittanceReceived)
 
 
 def test_a_remittance_that_balances_takes_the_cash_into_suspense() -> None:
@@ -85,7 +108,7 @@ def test_provider_adjustments_stand_on_clearing_and_interest_is_income() -> None
     assert balances(story.events) == {
         "cash": 401_25,
         "suspense": -460_00,
-        "provider-adjustment:ICN7": 60_00,
+        "provider-adjustment:1999999999:ICN7": 60_00,
         "interest": -1_25,
     }
     assert [type(event) for event in story.events] == [
@@ -107,14 +130,32 @@ def test_a_forwarded_balance_is_closed_by_the_next_remittance() -> None:
     """Claims −25.00: nothing is paid and FB carries −25.00; the next one pays 200.00 − 25.00."""
     first = spec.when(receive(0, -25_00, plb("FB", -25_00, "TRACE1"))).events
     second = spec.when(receive(175_00, 200_00, plb("FB", 25_00, "TRACE1"))).events
-    assert "provider-adjustment:TRACE1" not in balances([*first, *second])
+    assert "provider-adjustment:1999999999:TRACE1" not in balances([*first, *second])
     assert balances([*first, *second])["cash"] == 175_00
 
 
 def test_a_takeback_that_is_put_off_and_taken_later_closes_its_chain() -> None:
     put_off = spec.when(receive(40_00, 0, plb("WO", -40_00, "ICN7"))).events
     taken = spec.when(receive(60_00, 100_00, plb("WO", 40_00, "ICN7"))).events
-    assert "provider-adjustment:ICN7" not in balances([*put_off, *taken])
+    assert "provider-adjustment:1999999999:ICN7" not in balances([*put_off, *taken])
+
+
+@pytest.mark.parametrize(
+    ("reason", "account"),
+    [("CT", "capitation"), ("CR", "interest"), ("L6", "interest"), ("IR", "tax-withheld"), ("LE", "levied")],
+)
+@pytest.mark.parametrize("cents", [24_00, -24_00])
+def test_what_has_no_other_half_stands_where_an_accountant_looks_for_it(reason: str, account: str, cents: int) -> None:
+    story = spec.when(receive(100_00 - cents, 100_00, plb(reason, cents)))
+    assert balances(story.events) == {"cash": 100_00 - cents, "suspense": -100_00, account: cents}
+
+
+def test_two_payers_with_the_same_reference_have_a_chain_each() -> None:
+    put_off = spec.when(receive(40_00, 0, plb("WO", -40_00, "ICN7"))).events
+    another = replace(told(60_00, 100_00, plb("WO", 40_00, "ICN7")), payer_identifier="1888888888")
+    taken = spec.when(ReceiveRemittance(told=another)).events
+    clearing = {name: cents for name, cents in balances([*put_off, *taken]).items() if "adjustment" in name}
+    assert clearing == {"provider-adjustment:1999999999:ICN7": -40_00, "provider-adjustment:1888888888:ICN7": 40_00}
 
 
 def test_an_authorised_return_and_its_recovery_are_nothing_together() -> None:

@@ -37,13 +37,21 @@ def test_each_sample_is_received_or_held_and_says_why(samples: Path) -> None:
     assert len(found) > 15
     outcomes = [spec.when(ReceiveRemittance(told=read.told)).events[0] for _, read in found]
     assert all(isinstance(each, RemittanceReceived) or each.findings for each in outcomes)
+    tests = [whole for whole, (_, read) in zip(outcomes, found, strict=True) if read.told.usage == "T"]
+    assert len(tests) > 5
+    assert all("test-file" in [finding.rule for finding in whole.findings] for whole in tests)
+
+
+def test_most_samples_are_received_where_their_usage_is_posted(samples: Path) -> None:
+    found = [read for _, read in remittances_in(samples)]
+    outcomes = [spec.when(ReceiveRemittance(told=read.told, usage_here=read.told.usage)).events[0] for read in found]
     assert sum(isinstance(each, RemittanceReceived) for each in outcomes) > len(outcomes) // 2
 
 
 def test_what_a_sample_pays_is_what_its_claims_and_provider_adjustments_move(samples: Path) -> None:
     received = 0
     for name, read in remittances_in(samples):
-        whole = spec.when(ReceiveRemittance(told=read.told)).events
+        whole = spec.when(ReceiveRemittance(told=read.told, usage_here=read.told.usage)).events
         if not isinstance(whole[0], RemittanceReceived):
             continue
         received += 1

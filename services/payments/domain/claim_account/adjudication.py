@@ -9,7 +9,7 @@ their order. An earlier payer's money is not new money: what a payer says again 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,7 @@ from shared.events.payments import ClaimAnswer
 from shared.events.values import AdjudicatedLine, Adjustment, Finding
 
 Outcome: TypeAlias = Literal["paid", "contractual", "share", "denied"]
+Meanings: TypeAlias = Mapping[tuple[str, str], Meaning]  # by group and reason
 PRIOR_PAYER = ("OA", "23")
 SILENCE, COUNTS_OTHERWISE, AGAIN = "earlier-payer-silent", "earlier-payment-differs", "answered-again"
 DOUBTS = (SILENCE, COUNTS_OTHERWISE, AGAIN)  # what may be found about the order of answers
@@ -103,16 +104,28 @@ def _earlier_payer_is_silent(answer: ClaimAnswer, account: ClaimAccount, *, rank
 def _parts(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix) -> list[Part]:
     ours = [_line_of_ours(line, account) for line in answer.lines]
     lines = list(zip(answer.lines, ours, strict=True))
+    meanings = _meanings(answer, matrix)
     if lines and all(ours) and not answer.adjustments:
-        return [_part_of_line(line_id, lines, matrix) for line_id in dict.fromkeys(ours)]
-    said = [_said(each, matrix) for each in answer.adjustments]
-    said += [_said(each, matrix, line_id, line.remarks) for line, line_id in lines for each in line.adjustments]
+        return [_part_of_line(line_id, lines, meanings) for line_id in dict.fromkeys(ours)]
+    said = [_said(each, meanings) for each in answer.adjustments]
+    said += [_said(each, meanings, line_id, line.remarks) for line, line_id in lines for each in line.adjustments]
     return [Part(line_id="", paid_cents=answer.paid_cents, said=tuple(said))]
 
 
-def _part_of_line(line_id: str, lines: list[tuple[AdjudicatedLine, str]], matrix: PostingMatrix) -> Part:
+def _meanings(answer: ClaimAnswer, matrix: PostingMatrix) -> Meanings:
+    """By group and reason, for what the whole answer says of it."""
+    sums = Counter[tuple[str, str]]()
+    for each in adjustments_of(answer):
+        sums[each.group, each.reason] += each.amount_cents
+    return {
+        (group, reason): matrix.meaning_of(Adjustment(group=group, reason=reason, amount_cents=cents))
+        for (group, reason), cents in sums.items()
+    }
+
+
+def _part_of_line(line_id: str, lines: list[tuple[AdjudicatedLine, str]], meanings: Meanings) -> Part:
     mine = [line for line, whose in lines if whose == line_id]  # a payer may split a line of ours
-    said = tuple(_said(each, matrix, line_id, line.remarks) for line in mine for each in line.adjustments)
+    said = tuple(_said(each, meanings, line_id, line.remarks) for line in mine for each in line.adjustments)
     return Part(line_id=line_id, paid_cents=sum(line.paid_cents for line in mine), said=said)
 
 
@@ -125,9 +138,9 @@ def _line_of_ours(line: AdjudicatedLine, account: ClaimAccount) -> str:
     return alike[0] if len(alike) == 1 else ""
 
 
-def _said(adjustment: Adjustment, matrix: PostingMatrix, line_id: str = "", remarks: tuple[str, ...] = ()) -> Said:
+def _said(adjustment: Adjustment, meanings: Meanings, line_id: str = "", remarks: tuple[str, ...] = ()) -> Said:
     return Said(
-        meaning=matrix.meaning_of(adjustment),
+        meaning=meanings[adjustment.group, adjustment.reason],
         group=adjustment.group,
         reason=adjustment.reason,
         amount_cents=adjustment.amount_cents,

@@ -53,7 +53,7 @@ from services.payments.domain.claim_account.commands import (
     TakeBackOpeningBalance,
 )
 from services.payments.domain.claim_account.matrix import PostingMatrix
-from services.payments.domain.claim_account.state import ClaimAccount, PostedAnswer, evolve
+from services.payments.domain.claim_account.state import ClaimAccount, PayersReversal, PostedAnswer, evolve
 from services.payments.domain.claim_account.transfers import all_moved, transfer, transfer_all
 from services.payments.domain.errors import (
     AnswerNotHeld,
@@ -312,6 +312,7 @@ def _posted(
         source=answer.source,
         findings=tuple(doubts),
         matrix_version=matrix.version,
+        remarks=answer.remarks,
     )
 
 
@@ -380,6 +381,7 @@ def _total(effects: Iterable[Effect], outcome: str) -> int:
 # Reading an answer again
 
 
+TAKEN_BACK_BY_US = Finding(rule="unposted", place="claim CLP02", message="a person took this answer back")
 UNKNOWN_NEXT = "forwarded-to-unknown-payer"
 _OF_THE_MOMENT = frozenset({*DOUBTS, UNKNOWN_NEXT})  # what is found anew when an answer is read again
 
@@ -395,15 +397,24 @@ def _read_again(
         on, source = posted.payment_on, posted.source
         story.then([_taken_back(each, each.key, ledger.SUSPENSE, on=on, source=source, reason="unposted")])
         story.then(_transfers_back(each, story.account, on))
+    yield from story.then(_read_once_more(answers, story.account, matrix)).events
+
+
+def _read_once_more(
+    answers: Sequence[PostedAnswer], account: ClaimAccount, matrix: PostingMatrix
+) -> Iterator[ClaimAccountEvent]:
+    """Each of these answers, which are not in force, given what stands now."""
+    story = _Story(account)
     for each in answers:
-        answer, rank = _as_sent(each.posted), each.rank
+        answer, rank = _as_sent(each), each.rank
         doubts = [finding for finding in each.posted.findings if finding.rule not in _OF_THE_MOMENT]
         doubts += doubts_about(answer, story.account, rank=rank)
         story.then([*_read(answer, story.account, matrix, ledger.SUSPENSE, rank=rank, doubts=doubts)])
     yield from story.events
 
 
-def _as_sent(posted: ClaimPaymentPosted) -> ClaimAnswer:
+def _as_sent(answer: PostedAnswer) -> ClaimAnswer:
+    posted = answer.posted
     return ClaimAnswer(
         account_id=posted.account_id,
         claim_id=posted.claim_id,
@@ -415,6 +426,7 @@ def _as_sent(posted: ClaimPaymentPosted) -> ClaimAnswer:
         payer_control_number=posted.payer_control_number,
         payment_on=posted.payment_on,
         adjustments=posted.adjustments,
+        remarks=answer.remarks,
         lines=posted.lines,
         source=posted.source,
     )
@@ -526,7 +538,12 @@ def _original_of(reversal: ClaimAnswer, account: ClaimAccount) -> PostedAnswer |
 
 
 def _unpost(command: ReverseClaimPayment, account: ClaimAccount) -> list[ClaimAccountEvent]:
+    """A payment, a reversal, or cash that waits for an account: whatever a claim of a remittance moved, it moves back."""
     key = AnswerKey(command.remittance_id, command.ordinal)
+    if key in account.reversals:
+        return _unpost_reversal(account.reversals[key], account, command.matrix)
+    if waits := next((each for each in account.waiting if key_of(each) == key), None):
+        return [_held(waits, [TAKEN_BACK_BY_US], ledger.UNAPPLIED)]
     original = account.answers.get(key)
     if original is None:
         raise AnswerNotPosted("this answer is not posted", remittance_id=key.remittance_id, ordinal=key.ordinal)
@@ -535,6 +552,22 @@ def _unpost(command: ReverseClaimPayment, account: ClaimAccount) -> list[ClaimAc
     story.then([_taken_back(original, key, ledger.SUSPENSE, on=on, source=source, reason="unposted")])
     story.then(_transfers_back(original, account, on))
     return story.then(_read_again(_answers_behind(original, account), story.account, command.matrix)).events
+
+
+def _unpost_reversal(reversal: PayersReversal, account: ClaimAccount, matrix: PostingMatrix) -> list[ClaimAccountEvent]:
+    """What the payer took back stands again, and the reversal is held: its negative cash is in suspense again."""
+    told = reversal.told
+    held = RemittanceClaimHeld(
+        account_id=told.account_id,
+        claim_id=told.claim_id,
+        remittance_id=told.remittance_id,
+        ordinal=told.ordinal,
+        paid_cents=told.paid_cents,
+        findings=(TAKEN_BACK_BY_US,),
+        source=told.source,
+    )
+    story = _Story(account).then([held])
+    return story.then(_read_once_more([reversal.took_back], story.account, matrix)).events
 
 
 def _taken_back(

@@ -52,6 +52,7 @@ class PostedAnswer:
     posted: ClaimPaymentPosted
     transfers: tuple[ResponsibilityTransferred, ...] = ()
     denied_cents: int = 0
+    remarks: tuple[str, ...] = ()  # of the claim, not of its lines
 
     @property
     def key(self) -> AnswerKey:
@@ -68,6 +69,14 @@ class PostedAnswer:
     @property
     def contractual_by_line(self) -> dict[str, int]:
         return ledger.by_line(self.posted.postings, (ledger.CONTRACTUAL,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayersReversal:
+    """A payer's reversal and the answer that it took back, so that it can be taken back in its turn."""
+
+    told: ClaimPaymentReversed
+    took_back: PostedAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +99,7 @@ class ClaimAccount:
     answers: Mapping[AnswerKey, PostedAnswer] = field(default_factory=dict)  # posted and not taken back
     heard: frozenset[AnswerKey] = frozenset()  # whatever became of them
     held: frozenset[AnswerKey] = frozenset()
+    reversals: Mapping[AnswerKey, PayersReversal] = field(default_factory=dict)  # posted and not taken back
     waiting: tuple[ClaimAnswer, ...] = ()  # answers that came before the charges
     taken_allocations: frozenset[tuple[str, int]] = frozenset()  # of payments, whatever became of them
     applied: Mapping[tuple[str, int], PaymentApplied] = field(default_factory=dict)  # and not reversed
@@ -157,12 +167,14 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
         case PayersKnown():
             return replace(_moved(account, event.postings), patient_id=event.patient_id, payers=event.payers)
         case ClaimPaymentPosted():
-            return _answered(_moved(account, event.postings), PostedAnswer(posted=event))
+            answer = PostedAnswer(posted=event, remarks=event.remarks)
+            return _answered(_moved(account, event.postings), answer)
         case ClaimAnswerNoted() | ClaimPaymentRematched():
             return _heard(account, AnswerKey(event.remittance_id, event.ordinal))
         case RemittanceClaimHeld():
             key = AnswerKey(event.remittance_id, event.ordinal)
-            return replace(_heard(account, key), held=account.held | {key})
+            reversals = {each: reversal for each, reversal in account.reversals.items() if each != key}
+            return replace(_heard(account, key), held=account.held | {key}, reversals=reversals)
         case ClaimDeniedByPayer():
             return _denied(account, event)
         case ClaimPaymentReversed():
@@ -239,7 +251,13 @@ def _answered(account: ClaimAccount, answer: PostedAnswer) -> ClaimAccount:
 
 def _denied(account: ClaimAccount, event: ClaimDeniedByPayer) -> ClaimAccount:
     answer = account.answers[AnswerKey(event.remittance_id, event.ordinal)]
-    return _answered(account, replace(answer, denied_cents=answer.denied_cents + event.denied_cents))
+    of_lines = {remark for line in answer.posted.lines for remark in line.remarks}
+    of_claim = [
+        *answer.remarks,
+        *(remark for remark in event.remarks if remark not in of_lines),
+    ]  # older answers: only here
+    denied_cents = answer.denied_cents + event.denied_cents
+    return _answered(account, replace(answer, denied_cents=denied_cents, remarks=tuple(dict.fromkeys(of_claim))))
 
 
 def _taken(account: ClaimAccount, event: PaymentApplied | PaymentNotTaken) -> ClaimAccount:
@@ -259,10 +277,12 @@ def _transferred(account: ClaimAccount, event: ResponsibilityTransferred) -> Cla
 def _taken_back(account: ClaimAccount, event: ClaimPaymentReversed) -> ClaimAccount:
     original = AnswerKey(event.reverses_remittance_id, event.reverses_ordinal)
     left = {key: answer for key, answer in account.answers.items() if key != original}
-    account = replace(_heard(account, AnswerKey(event.remittance_id, event.ordinal)), answers=left)
+    key = AnswerKey(event.remittance_id, event.ordinal)
+    gone = account.answers[original]
+    account = replace(_heard(account, key), answers=left)
     if event.reason == "unposted":
         return replace(account, held=account.held | {original})
-    return account
+    return replace(account, reversals={**account.reversals, key: PayersReversal(told=event, took_back=gone)})
 
 
 def _adjustment(account: ClaimAccount, adjustment: AdjustmentAsked) -> ClaimAccount:

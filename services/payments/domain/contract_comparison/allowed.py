@@ -69,6 +69,8 @@ def _reasons_not_to(said: Sequence[Adjustment], matrix: PostingMatrix) -> Iterat
             yield NotPriced(reason="earlier-payer", value=value)
         elif meaning == "patient":
             yield NotPriced(reason="not-covered", value=value)
+        elif meaning == "contractual":
+            continue  # adds to the payment: what the contract pays beyond the charge
         else:
             yield NotPriced(reason="denied", value=value)
 

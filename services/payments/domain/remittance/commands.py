@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 from shared.events.values import DocumentReference, Finding
 
 NO_PAYMENT = "NON"  # BPR04: the remittance is information only
+Usage: TypeAlias = Literal["P", "T"]  # production, test
+PRODUCTION: Usage = "P"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class RemittanceTold:
     claims_cents: int  # sum of CLP04
     provider_adjustments: tuple[ProviderAdjustmentTold, ...] = ()
     findings: tuple[Finding, ...] = ()  # of the reading; an error holds the remittance
+    usage: str | None = PRODUCTION  # ISA15; None: it was typed in, so nobody sent it as production or test
     document: DocumentReference
     entered_by: str = ""  # who typed it in from paper; empty: it came as a file
     image: DocumentReference | None = None  # of the paper
@@ -43,6 +46,7 @@ class RemittanceTold:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveRemittance:
     told: RemittanceTold
+    usage_here: Usage = PRODUCTION  # of this installation: files of the other are held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

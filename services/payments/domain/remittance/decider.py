@@ -1,7 +1,8 @@
 """Is this a remittance that we do not have yet, does it balance as a whole, and has each of its claims answered?
 
 Source: ASC X12N 005010X221A1: BPR02 = sum of CLP04 - sum of PLB; a positive PLB amount reduces the payment. What becomes of
-a claim is decided by its account; a remittance that does not balance is held and nothing of it is posted.
+a claim is decided by its account; a remittance that does not balance is held and nothing of it is posted, and so is one of a
+test in production, or the reverse (ISA15).
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from services.payments.domain.remittance.commands import (
     RecordClaimAnswer,
     RemittanceCommand,
     RemittanceTold,
+    Usage,
 )
+from services.payments.domain.remittance.identity import chain_of
+from services.payments.domain.remittance.provider_adjustments import SETTLED
 from services.payments.domain.remittance.state import Answered, Remittance, evolve
 from shared.events.payments import (
     ProviderAdjustmentPosted,
@@ -34,13 +38,11 @@ from shared.events.payments import (
 from shared.events.values import Finding, Posting
 from shared.kernel.decider import Decider
 
-INTEREST = "L6"
-
 
 def decide(command: RemittanceCommand, remittance: Remittance) -> Sequence[RemittanceEvent]:
     match command:
         case ReceiveRemittance():
-            return _receive(command.told, remittance)
+            return _receive(command, remittance)
         case HoldReusedTrace():
             return _hold_twin(command, remittance)
         case RecordClaimAnswer():
@@ -51,16 +53,25 @@ def decide(command: RemittanceCommand, remittance: Remittance) -> Sequence[Remit
             assert_never(command)
 
 
-def _receive(told: RemittanceTold, remittance: Remittance) -> list[RemittanceEvent]:
+def _receive(command: ReceiveRemittance, remittance: Remittance) -> list[RemittanceEvent]:
+    told = command.told
     if remittance.is_received:
         return []  # Payers and clearinghouses send files again. The same remittance is no news.
     wrong = [finding for finding in told.findings if finding.severity == "error"]
-    wrong += _out_of_balance(told)
+    wrong += [*_other_usage(told, command.usage_here), *_out_of_balance(told)]
     if wrong:
         return _held(told, remittance, wrong)
     received = _received(told)
     taken_in: list[RemittanceEvent] = [received, *_provider_adjustments(told)]
     return taken_in if told.claims else [*taken_in, _posted(evolve(remittance, received))]
+
+
+def _other_usage(told: RemittanceTold, usage_here: Usage) -> Iterator[Finding]:
+    """What a payer sends to try a connection pays nobody, and a test installation has no business with what does."""
+    if told.usage is not None and told.usage != usage_here:
+        rule = {"P": "production-file", "T": "test-file"}.get(told.usage, "usage-unknown")
+        message = f"what is posted here has {usage_here} in ISA15"
+        yield Finding(rule=rule, place="ISA15", message=message, value=told.usage[:1])
 
 
 def _out_of_balance(told: RemittanceTold) -> Iterator[Finding]:
@@ -153,14 +164,15 @@ def _provider_adjustments(told: RemittanceTold) -> Iterator[ProviderAdjustmentPo
             reason=each.reason,
             reference=each.reference,
             amount_cents=each.amount_cents,
-            postings=_cleared(each),
+            postings=_cleared(each, told.payer_identifier),
         )
 
 
-def _cleared(told: ProviderAdjustmentTold) -> tuple[Posting, ...]:
-    """What the payer keeps back leaves suspense for the clearing account of its reference, and comes back from there."""
-    clearing = ledger.provider_adjustment(told.reference or told.reason)
-    account = ledger.INTEREST if told.reason == INTEREST else clearing
+def _cleared(told: ProviderAdjustmentTold, payer_identifier: str) -> tuple[Posting, ...]:
+    """What the payer keeps back leaves suspense for the clearing account of its reference, and comes back from there; what is settled
+    as it stands leaves for the account where it belongs."""
+    chain = chain_of(payer_identifier=payer_identifier, reference=told.reference or told.reason)
+    account = SETTLED.get(told.reason) or ledger.provider_adjustment(chain)
     return ledger.moved(told.amount_cents, debit=account, credit=ledger.SUSPENSE)
 
 

@@ -27,6 +27,12 @@ def deposit_id_of(*, payer_identifier: str, trace_number: str) -> str:
     return str(derived_id("deposit", _plain(payer_identifier), _plain(trace_number)))
 
 
+def chain_of(*, payer_identifier: str, reference: str) -> str:
+    """By which a payer's takebacks and forwarded balances find their other halves. A reference is the payer's own: another's may
+    be the same by chance."""
+    return f"{_plain(payer_identifier)}:{reference}"
+
+
 def unidentified_id_of(*, deposited_on: date, amount_cents: int, said: str, alike: int) -> str:
     """A bank's line that names no payment is its day, its amount, all that the bank says of it, and which it is of several in
     one file that are alike: the same line in two files is one deposit, and two equal checks of one day are two."""
