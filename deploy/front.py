@@ -377,7 +377,9 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
         edge = edge_application(platform, gateway, Quietness(platform, client, gateway, works), ready, public)
         door: ASGIApp = Starlette(routes=[*mounts, Mount("/", app=edge)])
         if settings.is_locally_issued:
-            door = WithPages(door, await stack.enter_async_context(_pages(platform, door)))
+            pages = await stack.enter_async_context(_pages(platform, door))
+            refuse_shared_paths(pages, edge)
+            door = WithPages(door, pages)
         yield Front(door, gateway, works)
 
 
@@ -387,6 +389,12 @@ async def _pages(platform: Platform, door: ASGIApp) -> AsyncIterator[Starlette]:
     transport = httpx.ASGITransport(app=door)
     async with httpx.AsyncClient(transport=transport, base_url="http://ledgerline", timeout=60) as client:
         yield dashboard_service.build(platform.settings, client, platform.verifier)
+
+
+def refuse_shared_paths(pages: Starlette, edge: Starlette) -> None:
+    """A page would hide what the front door has at the same path. Raises ValueError."""
+    if shared := dashboard_service.first_segments(pages) & dashboard_service.first_segments(edge):
+        raise ValueError(f"a page and the front door have the same path: {', '.join(sorted(shared))}")
 
 
 class WithPages:

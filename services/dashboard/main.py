@@ -89,6 +89,6 @@ def build(
 
 
 def first_segments(app: Starlette) -> frozenset[str]:
-    """The first parts of all paths of the pages, by which the front door tells them from its own."""
+    """The first parts of all paths, by which the front door tells pages from its own."""
     paths = [route.path for route in app.routes if isinstance(route, Route | Mount)]
     return frozenset(path.strip("/").split("/")[0] for path in paths)

@@ -29,7 +29,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),
             Place(title="Bank", path="/bank", action="payments:read-deposits", key="b"),
-            Place(title="Brought along", path="/openings", action="payments:read-ledger"),
+            Place(title="Brought along", path="/brought-along", action="payments:read-ledger"),
             Place(title="Collections", path="/collections", action="collections:read-worklists", key="l"),
         ),
     ),

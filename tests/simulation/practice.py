@@ -148,7 +148,7 @@ def set_up(payer_ids: Iterable[str]) -> list[Ask]:
         transport="sftp",
         sender_id="RIVERCLINIC",
         receiver_id="SANDBOX",
-        usage="T",
+        usage="P",
         claims_per_batch_max=2,
     )
     payers = [

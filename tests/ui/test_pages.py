@@ -39,7 +39,7 @@ def paths(system: System) -> dict[str, str]:
         "receivables-accounts": "/receivables/accounts",
         "books": "/books",
         "bank": "/bank",
-        "brought-along": "/openings",
+        "brought-along": "/brought-along",
         "underpayments": "/underpayments",
         "paper": "/remittances/paper",
         "account": f"/accounts/{claim['account_id']}",

@@ -39,13 +39,13 @@ async def take_in(visit: Visit) -> Response:
         return visit.show("openings/_look.html", errors=errors, seen=None)
     taken = await visit.services.send_file(_API, content, "text/csv", key=visit.form["key"], query=figures)
     await visit.settled(_API, taken["done"]["after"])
-    return Response(headers={"HX-Redirect": "/openings"})
+    return Response(headers={"HX-Redirect": "/brought-along"})
 
 
 async def take_back(visit: Visit) -> Response:
     done = await visit.do(f"{_API}/{visit.path('import_id')}/take-back", {"reason": visit.form.get("reason", "")})
     await visit.settled(_API, done["after"])
-    return Response(headers={"HX-Redirect": "/openings"})
+    return Response(headers={"HX-Redirect": "/brought-along"})
 
 
 async def _asked(visit: Visit) -> tuple[bytes, dict[str, Any], list[str]]:
@@ -78,8 +78,10 @@ def _is_day(text: str) -> bool:
 
 
 PAGES = (
-    Page(path="/openings", action="payments:read-ledger", handler=openings),
-    Page(path="/openings/look", action="payments:import-balances", handler=look, method="POST"),
-    Page(path="/openings/files", action="payments:import-balances", handler=take_in, method="POST"),
-    Page(path="/openings/{import_id}/take-back", action="payments:import-balances", handler=take_back, method="POST"),
+    Page(path="/brought-along", action="payments:read-ledger", handler=openings),
+    Page(path="/brought-along/look", action="payments:import-balances", handler=look, method="POST"),
+    Page(path="/brought-along/files", action="payments:import-balances", handler=take_in, method="POST"),
+    Page(
+        path="/brought-along/{import_id}/take-back", action="payments:import-balances", handler=take_back, method="POST"
+    ),
 )

@@ -65,10 +65,15 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "/api/eligibility/checks": {"patient_id": "rosa", "coverage_id": "rosa-blue-plains", "service_on": "2026-06-20"},
     "/api/payments/patient-payments": {
         "payment_id": "payment-1",
-        "patient_id": "rosa",
+        "patient_id": "olive",  # who owes nothing, so that it waits
         "amount_cents": 500,
         "method": "cash",
         "received_on": "2026-06-10",
+    },
+    "/api/payments/patient-payments/payment-1/refunds": {
+        "patient_id": "olive",
+        "refund_id": "refund-1",
+        "amount_cents": 100,
     },
     "/api/collections/patients/iris/holds": {"hold": "litigation", "reason": "attorney letter"},
 }
@@ -260,6 +265,7 @@ async def _found(system: System) -> dict[str, str]:
         "authorization_id": "authorization-1",
         "payment_id": "payment-1",
         "adjustment_id": "adj-1",
+        "refund_id": "refund-1",
         "hold": "litigation",
         "period": "2026-05",
         "ordinal": "1",

@@ -56,7 +56,7 @@ in_the_house = pytest.mark.asyncio(loop_scope="session")
 async def opened(world: World, role: str = "manager", **row: Any) -> httpx.Response:
     world.answers |= {f"GET {API}": {"items": [IMPORT | row], "next": None, "positions": {}}}
     await world.log_in(role)
-    return await world.browser.get("/openings")
+    return await world.browser.get("/brought-along")
 
 
 async def post(world: World, path: str, form: dict[str, str], file: bytes | None = None) -> httpx.Response:
@@ -69,13 +69,13 @@ async def post(world: World, path: str, form: dict[str, str], file: bytes | None
 async def test_what_was_brought_along_is_listed_and_can_be_taken_back(world: World) -> None:
     page = (await opened(world)).text
     assert "170.07" in page
-    assert 'hx-post="/openings/opening-1/take-back"' in page
+    assert 'hx-post="/brought-along/opening-1/take-back"' in page
     taken_back = (await opened(world, status="taken-back", reason="wrong-file", taken_back_by="user:manager")).text
     assert "/take-back" not in taken_back
 
     world.answers |= {f"POST {API}/opening-1/take-back": DONE}
-    answer = await post(world, "/openings/opening-1/take-back", {"key": "k9", "reason": "wrong-file"})
-    assert answer.headers["hx-redirect"] == "/openings"
+    answer = await post(world, "/brought-along/opening-1/take-back", {"key": "k9", "reason": "wrong-file"})
+    assert answer.headers["hx-redirect"] == "/brought-along"
     [asked] = [each for each in world.asked if each.path.endswith("/take-back")]
     assert (json.loads(asked.body), asked.headers["idempotency-key"]) == ({"reason": "wrong-file"}, "k9")
 
@@ -84,8 +84,8 @@ async def test_what_was_brought_along_is_listed_and_can_be_taken_back(world: Wor
 async def test_who_reads_the_ledger_sees_the_list_and_nothing_to_do(world: World) -> None:
     page = (await opened(world, "auditor")).text
     assert "170.07" in page
-    assert 'hx-post="/openings' not in page
-    refused = await post(world, "/openings/opening-1/take-back", {"key": "k9", "reason": "wrong-file"})
+    assert 'hx-post="/brought-along' not in page
+    refused = await post(world, "/brought-along/opening-1/take-back", {"key": "k9", "reason": "wrong-file"})
     assert refused.status_code == 403
 
 
@@ -93,7 +93,7 @@ async def test_who_reads_the_ledger_sees_the_list_and_nothing_to_do(world: World
 async def test_a_file_is_looked_at_before_it_is_taken_in(world: World) -> None:
     await opened(world)
     world.answers |= {f"POST {API}/preview": SEEN}
-    good = (await post(world, "/openings/look", TYPED, b"account\n")).text
+    good = (await post(world, "/brought-along/look", TYPED, b"account\n")).text
     assert "It can be taken in." in good
     assert "OPENACCOUNT01" in good
     [asked] = [each for each in world.asked if each.path.endswith("/preview")]
@@ -101,7 +101,7 @@ async def test_a_file_is_looked_at_before_it_is_taken_in(world: World) -> None:
     assert asked.body == b"account\n"
 
     world.answers |= {f"POST {API}/preview": SEEN | {"may_be_taken_in": False, "problems": [PROBLEM], "items": []}}
-    bad = (await post(world, "/openings/look", TYPED, b"account\n")).text
+    bad = (await post(world, "/brought-along/look", TYPED, b"account\n")).text
     assert "1 problem." in bad
     assert PROBLEM["rule"] in bad
 
@@ -110,20 +110,20 @@ async def test_a_file_is_looked_at_before_it_is_taken_in(world: World) -> None:
 async def test_a_file_is_taken_in_whole_or_the_refusal_is_told_over_the_form(world: World) -> None:
     await opened(world)
     world.answers |= {f"POST {API}": {"import_id": "opening-1", "done": DONE}}
-    answer = await post(world, "/openings/files", TYPED | {"late_entry": "yes"}, b"account\n")
-    assert answer.headers["hx-redirect"] == "/openings"
+    answer = await post(world, "/brought-along/files", TYPED | {"late_entry": "yes"}, b"account\n")
+    assert answer.headers["hx-redirect"] == "/brought-along"
     [asked] = [each for each in world.asked if (each.method, each.path) == ("POST", API)]
     assert asked.query["late_entry"] == "true"
 
     told = {"code": "control-total-differs", "detail": "the file comes to another sum", "status": 422}
     world.answers |= {f"POST {API}": JSONResponse(told, 422)}
-    refused = await post(world, "/openings/files", TYPED, b"account\n")
+    refused = await post(world, "/brought-along/files", TYPED, b"account\n")
     assert refused.headers["hx-retarget"] == "#messages"
     assert "the file comes to another sum" in refused.text
 
 
 @in_the_house
-@pytest.mark.parametrize("path", ["/openings/look", "/openings/files"])
+@pytest.mark.parametrize("path", ["/brought-along/look", "/brought-along/files"])
 async def test_what_cannot_be_read_is_named_and_nothing_is_sent(world: World, path: str) -> None:
     await opened(world)
     world.asked.clear()
