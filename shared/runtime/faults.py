@@ -20,6 +20,7 @@ from shared.runtime.availability import Unavailable, is_outage
 from shared.runtime.command import TooBusy
 from shared.runtime.queries import NotYet
 
+JITTER = random.Random()  # nobody else draws from it, so that a simulation of one seed is one run whatever traces draw
 _DATA_CLASSES = ("22", "23")
 
 
@@ -45,7 +46,7 @@ class Pause:
     def next_seconds(self) -> float:
         seconds = self._next
         self._next = min(self._next * 2, self._most)
-        return seconds * random.uniform(0.5, 1.0)
+        return seconds * JITTER.uniform(0.5, 1.0)
 
     async def rest(self) -> None:
         """Wait before the next attempt, unless there is to be none: see `end_if_cancelled`."""

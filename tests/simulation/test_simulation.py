@@ -9,7 +9,9 @@ from collections import Counter
 from functools import cache
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from shared.testing.spans import spans_told_to
 from tests.simulation.checks import violations
 from tests.simulation.weather import TROUBLE
 from tests.simulation.world import Run, run
@@ -49,3 +51,10 @@ def test_a_run_of_the_same_seed_is_the_same_run(hash_seed: str) -> None:
         check=True,
     )
     assert again.stdout.split() == first
+
+
+def test_traces_that_are_told_to_somebody_change_no_run() -> None:
+    """Ids of spans are random numbers too."""
+    before = run(_PLAYED_AGAIN[1]).digest
+    with spans_told_to(InMemorySpanExporter()):
+        assert run(_PLAYED_AGAIN[1]).digest == before

@@ -19,7 +19,7 @@ from shared.events.registry import SERVICES
 from shared.kernel.errors import DomainError
 from shared.runtime.clock import DrivenClock
 from shared.runtime.command import Outcome
-from shared.runtime.faults import is_worth_retrying
+from shared.runtime.faults import JITTER, is_worth_retrying
 from tests.simulation import loop
 from tests.simulation.feed import SimulatedFeed
 from tests.simulation.log import ServiceLog
@@ -256,7 +256,7 @@ def run(seed: int, *, is_calm: bool = False, pieces: Pieces = WHOLE) -> Run:
     dice = random.Random(seed)
     story = generated(dice)
     climate = climate_of(dice)
-    random.seed(dice.getrandbits(64))  # the jitter of the runtime's own pauses
+    JITTER.seed(dice.getrandbits(64))
     return loop.run(_run(seed, story, CALM if is_calm else climate, dice, pieces))
 
 
