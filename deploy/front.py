@@ -378,7 +378,8 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
         door: ASGIApp = Starlette(routes=[*mounts, Mount("/", app=edge)])
         if settings.is_locally_issued:
             pages = await stack.enter_async_context(_pages(platform, door))
-            refuse_shared_paths(pages, edge)
+            if shared := shared_paths(pages, edge):
+                raise ValueError(f"a page would hide what the front door has at {', '.join(sorted(shared))}")
             door = WithPages(door, pages)
         yield Front(door, gateway, works)
 
@@ -391,10 +392,9 @@ async def _pages(platform: Platform, door: ASGIApp) -> AsyncIterator[Starlette]:
         yield dashboard_service.build(platform.settings, client, platform.verifier)
 
 
-def refuse_shared_paths(pages: Starlette, edge: Starlette) -> None:
-    """A page would hide what the front door has at the same path. Raises ValueError."""
-    if shared := dashboard_service.first_segments(pages) & dashboard_service.first_segments(edge):
-        raise ValueError(f"a page and the front door have the same path: {', '.join(sorted(shared))}")
+def shared_paths(pages: Starlette, edge: Starlette) -> frozenset[str]:
+    """The first parts of paths that pages and the front door both have."""
+    return dashboard_service.first_segments(pages) & dashboard_service.first_segments(edge)
 
 
 class WithPages:

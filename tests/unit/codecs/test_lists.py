@@ -85,9 +85,13 @@ def test_a_refusal_counts_all_that_were_kept_and_names_the_first() -> None:
     assert told["problem_1"] == "line 0, code: no code; found 1 characters"
 
 
-@given(st.binary(max_size=200))
-def test_nothing_that_is_sent_raises(content: bytes) -> None:
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"code,amount\n{text}".encode()))
+def test_whatever_is_sent_is_read_or_named(content: bytes) -> None:
     problems = Problems("line")
-    for line in lines_of(content, COLUMNS, problems, most=5):
-        line.cents("amount", most=100)
-        line.day("day")
+    lines = list(lines_of(content, COLUMNS, problems, most=5))
+    assert len(lines) <= 5
+    assert all(line.fields.keys() >= set(COLUMNS.needed) for line in lines)
+    assert lines or problems or content.decode("utf-8-sig").split("\n", 1)[0].strip()
+    for line in lines:
+        noted = len(problems)
+        assert (line.cents("amount", most=100) is None) == (len(problems) > noted)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deploy.front import refuse_shared_paths
+from deploy.front import shared_paths
 
 
 async def answer(_request: Request) -> Response:
@@ -19,10 +19,15 @@ def having(*paths: str) -> Starlette:
     return Starlette(routes=[Route(path, answer) for path in paths])
 
 
-def test_pages_beside_the_front_doors_own_paths_are_fine() -> None:
-    refuse_shared_paths(having("/", "/claims", "/claims/{claim_id}"), having("/openings", "/keys/roots"))
-
-
-def test_a_page_at_a_path_of_the_front_door_is_refused() -> None:
-    with pytest.raises(ValueError, match="the same path: openings"):
-        refuse_shared_paths(having("/claims", "/openings"), having("/openings/{number}", "/keys"))
+@pytest.mark.parametrize(
+    ("pages", "own", "shared"),
+    [
+        (("/", "/claims", "/claims/{claim_id}"), ("/openings", "/keys/roots"), set()),
+        (("/claims", "/openings"), ("/openings/{number}", "/keys"), {"openings"}),
+        (("/keys/mine", "/claims"), ("/keys", "/claims/{claim_id}/raw"), {"keys", "claims"}),
+    ],
+)
+def test_what_pages_and_the_front_door_both_have_is_named(
+    pages: tuple[str, ...], own: tuple[str, ...], shared: set[str]
+) -> None:
+    assert shared_paths(having(*pages), having(*own)) == shared

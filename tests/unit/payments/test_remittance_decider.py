@@ -90,7 +90,8 @@ def test_a_test_file_that_is_sent_as_production_afterwards_is_received() -> None
 
 @pytest.mark.parametrize("usage_here", ["P", "T"])
 def test_what_is_typed_in_from_paper_is_neither_test_nor_production(usage_here: Any) -> None:
-    spec.when(ReceiveRemittance(told=told(100_00, 100_00, usage=None), usage_here=usage_here)).only(RemittanceReceived)
+    decided = spec.when(ReceiveRemittance(told=told(100_00, 100_00, usage=None), usage_here=usage_here))
+    assert decided.only(RemittanceReceived).payment_cents == 100_00
 
 
 def test_a_remittance_that_balances_takes_the_cash_into_suspense() -> None:
