@@ -238,7 +238,7 @@ def _row(found: sa.RowMapping) -> ClaimRow:
 
 def _filing(filing: Filing | None, proof: Proof) -> FilingAnswer:
     return FilingAnswer(
-        limit=None if filing is None else FilingLimitRow(kind=filing.kind, **asdict(filing.limit)),
+        limit=None if filing is None else FilingLimitRow.model_validate(filing),
         counts_on=filing.counts_on if filing else None,
         file_by_on=filing.last_on if filing else None,
         accepted_on=proof.accepted_on,

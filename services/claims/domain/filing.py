@@ -1,50 +1,19 @@
-"""Until when must a payer have a claim, and what proves that it did?
+"""Which kinds of claims have limits of their own, and on which workday does a limit end?
 
-Limits belong to payer and kind of claim: an original, a corrected one (frequency 7 or 8), a secondary one. They count from a day of the
-claim. Months end on the same day, or on the month's last (29 February and a year: 28 February). Only the payer's own acceptance in a
-277CA proves receipt; the clearinghouse's does not, and a claim that was returned before adjudication was never received.
-
-Sources: 42 CFR 424.44 (Medicare: one calendar year; a last day that is no workday moves), 5 U.S.C. 6103(a) (federal holidays),
-X12 005010X214 (277CA), in our own words.
+Sources: 42 CFR 424.44 (Medicare: a last day that is no workday moves), 5 U.S.C. 6103(a) (federal holidays), in our own words.
 """
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-ClaimKind: TypeAlias = Literal["original", "corrected", "secondary"]
-CountsFrom: TypeAlias = Literal["service-begin", "service-end", "primary-answer"]
+ClaimKind: TypeAlias = Literal["original", "corrected", "secondary"]  # corrected: frequency 7 or 8, to any payer
 
 _SATURDAY = 5
 _MONDAY, _THURSDAY = 0, 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """So many days and months behind a day of the claim."""
-
-    days: int = 0
-    months: int = 0
-    counts_from: CountsFrom = "service-begin"
-    moves_to_workday: bool = False
-
-
-def kind_of(*, frequency: str, rank: int) -> ClaimKind:
-    """`frequency` is CLM05-3, `rank` that of the payer billed; a corrected secondary claim is a corrected one."""
-    if frequency != "1":
-        return "corrected"
-    return "original" if rank <= 1 else "secondary"
-
-
-def last_day(counts_on: date, limit: Limit) -> date:
-    """The last day on which the payer takes the claim, when its limit counts from `counts_on`."""
-    day = _months_later(counts_on, limit.months) + timedelta(days=limit.days)
-    return on_workday(day) if limit.moves_to_workday else day
 
 
 def on_workday(day: date) -> date:
@@ -52,12 +21,6 @@ def on_workday(day: date) -> date:
     while day.weekday() >= _SATURDAY or day in _federal_holidays(day.year):
         day += timedelta(days=1)
     return day
-
-
-def _months_later(day: date, months: int) -> date:
-    index = day.year * 12 + day.month - 1 + months
-    year, month = index // 12, index % 12 + 1
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 @lru_cache(maxsize=64)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
 
 import sqlalchemy as sa
 
-from services.claims.domain.filing import ClaimKind, Limit, kind_of, last_day
+from services.claims.domain.filing import ClaimKind, on_workday
 from services.claims.projections.claims_worklist import claims_worklist
 from services.claims.projections.directories import filing_limits
 
@@ -21,9 +20,19 @@ class Filing:
     """The limit of a claim, the day from which it counts, and the last day."""
 
     kind: ClaimKind
-    limit: Limit
+    days: int
+    months: int
+    counts_from: str
+    moves_to_workday: bool
     counts_on: date
     last_on: date
+
+
+def ends_on(
+    counts_on: sa.ColumnElement[date], months: sa.ColumnElement[int], days: sa.ColumnElement[int]
+) -> sa.Cast[date]:
+    """So many months and days later. A month ends on the same day, or on its last: a year behind 29 February is 28 February."""
+    return sa.cast(counts_on + sa.func.make_interval(0, months, 0, days), sa.Date)
 
 
 def _claims() -> sa.Subquery:
@@ -36,7 +45,6 @@ def _claims() -> sa.Subquery:
         (limits.c.counts_from == "primary-answer", sa.func.coalesce(claims.c.prior_answer_on, claims.c.service_on)),
         else_=claims.c.service_on,
     )
-    ends_on = sa.cast(counts_on + sa.func.make_interval(0, limits.c.months, 0, limits.c.days), sa.Date)
     of_payer = sa.and_(
         claims.c.tenant == limits.c.tenant, claims.c.payer_id == limits.c.payer_id, limits.c.kind == kind
     )
@@ -44,7 +52,8 @@ def _claims() -> sa.Subquery:
         sa.select(
             claims,
             counts_on.label("filing_counts_on"),
-            ends_on.label("filing_ends_on"),
+            ends_on(counts_on, limits.c.months, limits.c.days).label("filing_ends_on"),
+            limits.c.kind.label("limit_kind"),
             limits.c.days.label("limit_days"),
             limits.c.months.label("limit_months"),
             limits.c.counts_from.label("limit_counts_from"),
@@ -60,18 +69,15 @@ CLAIMS = _claims()
 
 def filing_of(claim: sa.RowMapping) -> Filing | None:
     """What a row of `CLAIMS` says; None when its payer is unknown."""
-    if claim["limit_days"] is None:
+    if claim["limit_kind"] is None:
         return None
-    limit = Limit(
+    last_on: date = claim["filing_ends_on"]
+    return Filing(
+        kind=claim["limit_kind"],
         days=claim["limit_days"],
         months=claim["limit_months"],
         counts_from=claim["limit_counts_from"],
         moves_to_workday=claim["limit_moves_to_workday"],
-    )
-    counts_on = cast(date, claim["filing_counts_on"])
-    return Filing(
-        kind=kind_of(frequency=claim["frequency"], rank=claim["rank"]),
-        limit=limit,
-        counts_on=counts_on,
-        last_on=last_day(counts_on, limit),
+        counts_on=claim["filing_counts_on"],
+        last_on=on_workday(last_on) if claim["limit_moves_to_workday"] else last_on,
     )

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.claims.domain.claim.decider import claim
 from services.claims.domain.claim.proof import proof_of
-from services.claims.domain.filing import Limit, kind_of, last_day, on_workday
+from services.claims.domain.filing import on_workday
 from services.claims.projections import directories
 from shared.events.base import Event
 from shared.events.claims import ClaimAccepted, ClaimEvent, ClaimRejected
@@ -39,26 +39,17 @@ RETURNED = ClaimRejected(claim_id=PRIMARY_CLAIM, by="MEDB3", stage="payer", code
 
 
 @pytest.mark.parametrize(
-    ("counts_on", "limit", "last_on"),
+    ("ends_on", "last_on"),
     [
-        (date(2026, 3, 2), Limit(days=90), date(2026, 5, 31)),
-        (date(2026, 3, 2), Limit(months=12), date(2027, 3, 2)),
-        (date(2024, 2, 29), Limit(months=12), date(2025, 2, 28)),
-        (date(2023, 2, 28), Limit(months=12), date(2024, 2, 28)),
-        (date(2026, 8, 31), Limit(months=6), date(2027, 2, 28)),
-        (date(2026, 12, 15), Limit(months=1), date(2027, 1, 15)),
-        (date(2025, 11, 1), Limit(months=12, moves_to_workday=True), date(2026, 11, 2)),  # a Sunday
-        (date(2024, 12, 25), Limit(months=12, moves_to_workday=True), date(2025, 12, 26)),  # Christmas, a Thursday
-        (
-            date(2026, 7, 3),
-            Limit(days=0, moves_to_workday=True),
-            date(2026, 7, 6),
-        ),  # 4 July is a Saturday: the Friday before
-        (date(2026, 9, 5), Limit(days=0, moves_to_workday=True), date(2026, 9, 8)),  # Saturday, Sunday, Labor Day
+        (date(2026, 11, 3), date(2026, 11, 3)),
+        (date(2026, 11, 1), date(2026, 11, 2)),  # a Sunday
+        (date(2025, 12, 25), date(2025, 12, 26)),  # Christmas, a Thursday
+        (date(2026, 7, 3), date(2026, 7, 6)),  # 4 July is a Saturday: the Friday before
+        (date(2026, 9, 5), date(2026, 9, 8)),  # Saturday, Sunday, Labor Day
     ],
 )
-def test_a_limit_ends_on_its_last_day(counts_on: date, limit: Limit, last_on: date) -> None:
-    assert last_day(counts_on, limit) == last_on
+def test_a_limit_ends_on_a_workday(ends_on: date, last_on: date) -> None:
+    assert on_workday(ends_on) == last_on
 
 
 @pytest.mark.parametrize(
@@ -83,23 +74,9 @@ def test_a_workday_is_at_most_four_days_off_and_never_before(day: date) -> None:
     assert moved.weekday() < 5
 
 
-@given(
-    st.dates(min_value=date(2000, 1, 1), max_value=date(2090, 1, 1)),
-    st.integers(0, 400),
-    st.integers(0, 24),
-    st.booleans(),
-)
-def test_a_later_day_never_has_an_earlier_last_day(day: date, days: int, months: int, moves: bool) -> None:
-    limit = Limit(days=days, months=months, moves_to_workday=moves)
-    assert last_day(day, limit) <= last_day(day + timedelta(days=1), limit)
-
-
-@pytest.mark.parametrize(
-    ("frequency", "rank", "kind"),
-    [("1", 1, "original"), ("1", 2, "secondary"), ("7", 1, "corrected"), ("8", 1, "corrected"), ("7", 2, "corrected")],
-)
-def test_what_kind_a_claim_is_of(frequency: str, rank: int, kind: str) -> None:
-    assert kind_of(frequency=frequency, rank=rank) == kind
+@given(st.dates(min_value=date(2000, 1, 1), max_value=date(2090, 1, 1)))
+def test_the_order_of_last_days_stays_when_they_move_to_workdays(day: date) -> None:
+    assert on_workday(day) <= on_workday(day + timedelta(days=1))
 
 
 def test_every_kind_has_a_limit_and_one_that_is_not_listed_the_usual_days() -> None:
