@@ -139,6 +139,14 @@ def demo(
     first_day = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=days)
     state = machine.choose(folder, feed=_feed(feed), brokers=brokers, port=port, clock_from=first_day)
     _start(folder, state)
+    with Client(folder, state) as client:
+        until = datetime.fromisoformat(client.get("/clock")["now"])
+    if until > datetime.fromisoformat(state.clock_from):
+        _out.print(
+            f"a practice was played here already, until {until:%Y-%m-%d}; another LEDGERLINE_HOME has room for a new one"
+        )
+        _say_where(folder, state)
+        return
     with Client(folder, state) as client, _progress() as bar:
         player = Player(client, state, patients=patients, days=days, seed=seed)
         player.play(_bar(bar, "playing the practice"))

@@ -55,6 +55,23 @@ def test_a_second_up_says_that_it_is_running(ledgerline: CommandLine) -> None:
 
 
 @pytest.mark.timeout(600)
+def test_a_second_demo_says_that_the_practice_was_played_and_where_it_is() -> None:
+    home = Path(tempfile.mkdtemp(prefix="ledgerline-cli-"))
+    home.chmod(0o755)
+    line = CommandLine(home, free_block())
+    try:
+        first = line.run("demo", "--patients", "2", "--days", "1", "--port", str(line.port))
+        assert "What happened" in first
+        line.run("down")
+        second = line.run("demo", "--patients", "2", "--days", "1")
+        assert f"played here already, until {datetime.now(UTC):%Y-%m-%d}" in second
+        assert f"http://127.0.0.1:{line.port}/" in second
+    finally:
+        line.run("down")
+        shutil.rmtree(home)
+
+
+@pytest.mark.timeout(600)
 def test_a_state_keeps_its_feed_and_says_what_to_do(ledgerline: CommandLine) -> None:
     said = ledgerline.run("up", "--feed", "kafka", code=1)
     assert "--feed postgres" in said
