@@ -22,9 +22,17 @@ from shared.events.contracts import (
     VarianceResolved,
 )
 from shared.events.envelope import Recorded
-from shared.events.payments import (
+from shared.events.patient_money import (
     AllocationReturned,
     AllocationTakenBack,
+    OverdraftCovered,
+    OverdraftReopened,
+    PatientPaymentReceived,
+    PaymentAllocated,
+    PaymentTakenBack,
+    UnappliedRefunded,
+)
+from shared.events.payments import (
     ChargesPosted,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
@@ -32,20 +40,14 @@ from shared.events.payments import (
     OpeningBalanceReversed,
     OpeningBalancesImported,
     OpeningBalanceStated,
-    OverdraftCovered,
-    OverdraftReopened,
-    PatientPaymentReceived,
     PatientPaymentReversed,
-    PaymentAllocated,
     PaymentApplied,
-    PaymentTakenBack,
     PeriodClosed,
     PeriodReopened,
     ProviderAdjustmentPosted,
     RemittanceClaimAnswered,
     RemittancePosted,
     RemittanceReceived,
-    UnappliedRefunded,
 )
 from shared.events.values import Posting
 from shared.runtime.invariants import CheckResult, Violation, note

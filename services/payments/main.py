@@ -72,20 +72,17 @@ from shared.events.base import Event
 from shared.events.charges import ChargesReleased
 from shared.events.claims import DenialWriteOffApproved
 from shared.events.collections import AccountPlaced, AccountRecalled
+from shared.events.deposits import DepositIdentified, DepositNotTaken, IdentificationUndone
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
+from shared.events.patient_money import AllocationTakenBack, PaymentAllocated
 from shared.events.payments import (
-    AllocationTakenBack,
     ClaimPaymentPosted,
     ClaimPaymentRematched,
     ClaimPaymentReversed,
-    DepositIdentified,
-    DepositNotTaken,
-    IdentificationUndone,
     OpeningBalanceStated,
     OpeningBalanceWithdrawn,
     PatientPaymentReversed,
-    PaymentAllocated,
     PaymentNotTaken,
     RemittanceReceived,
     ResponsibilityTransferred,

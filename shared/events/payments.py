@@ -2,7 +2,7 @@
 
 `claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `unidentified-deposit/{deposit_id}`,
 `books/ledger`, `opening-balances/imports`, `fee-schedule/{schedule_id}`, `payer-contracts/{payer_id}`, `contract-comparison/{comparison_id}`.
-What is about contracts stands in `contracts.py`.
+What is about contracts stands in `contracts.py`, about money of patients that no account has taken in `patient_money.py`, about the bank in `deposits.py`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
 
@@ -20,6 +20,8 @@ from msgspec import Struct
 
 from shared.events.base import Event
 from shared.events.contracts import ContractComparisonEvent, FeeScheduleEvent, PayerContractsEvent
+from shared.events.deposits import DepositEvent, UnidentifiedDepositEvent
+from shared.events.patient_money import PatientAccountEvent, TakeBackReason
 from shared.events.values import (
     AdjudicatedLine,
     Adjustment,
@@ -412,103 +414,6 @@ class ResponsibilityTransferred(Event, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
 
 
-class PatientPaymentReceived(Event, frozen=True, kw_only=True):
-    payment_id: str
-    patient_id: str
-    amount_cents: int
-    method: Literal["cash", "check", "card", "ach"]
-    received_on: date
-    token: str = ""  # of the card processor; never a card number
-    postings: tuple[Posting, ...]  # cash to unapplied
-
-
-class PaymentAllocated(Event, frozen=True, kw_only=True):
-    """Part of a patient's payment was set aside for one account: unapplied to allocated."""
-
-    payment_id: str
-    patient_id: str
-    account_id: str
-    allocation: int  # 1, 2, … of this payment
-    amount_cents: int
-    postings: tuple[Posting, ...]
-
-
-class AllocationReturned(Event, frozen=True, kw_only=True):
-    """The account could not take all of it: allocated back to unapplied."""
-
-    payment_id: str
-    patient_id: str
-    account_id: str
-    allocation: int
-    amount_cents: int
-    postings: tuple[Posting, ...]
-
-
-class UnappliedRefundRequested(Event, frozen=True, kw_only=True):
-    """Somebody wants to give a patient back money that waits. Nothing moves until another person agrees."""
-
-    payment_id: str
-    patient_id: str
-    refund_id: str
-    amount_cents: int
-    requested_by: str
-
-
-class UnappliedRefunded(Event, frozen=True, kw_only=True):
-    """A patient got back money that no account needed."""
-
-    payment_id: str
-    patient_id: str
-    refund_id: str
-    amount_cents: int
-    postings: tuple[Posting, ...]
-    approved_by: str = ""  # other than who asked; empty: one person did it, as was possible then
-
-
-TakeBackReason: TypeAlias = Literal["returned-by-bank", "chargeback", "entered-wrongly"]
-
-
-class AllocationTakenBack(Event, frozen=True, kw_only=True):
-    """What was set aside of a payment for one account goes with the payment: allocated back to unapplied. The account follows."""
-
-    payment_id: str
-    patient_id: str
-    account_id: str
-    allocation: int
-    amount_cents: int  # allocated and not returned
-    reason: TakeBackReason
-    taken_back_on: date
-    postings: tuple[Posting, ...]
-
-
-class PaymentTakenBack(Event, frozen=True, kw_only=True):
-    """A patient's payment did not last: the bank returned it, the card holder disputed it, or it was never made. Unapplied to cash.
-
-    `AllocationTakenBack`s come first, so all of it that is still here is unapplied. What had been refunded is not taken a second
-    time, unless the bank did so: then the patient had it twice, and owes it as `overdrawn`.
-    """
-
-    payment_id: str
-    patient_id: str
-    amount_cents: int  # that leaves cash
-    refunded_cents: int  # of the payment, before
-    overdrawn_cents: int  # part of the amount: refunded before, and taken by the bank as well
-    reason: TakeBackReason
-    taken_back_on: date
-    taken_back_by: str
-    postings: tuple[Posting, ...]
-
-
-class OverdraftCovered(Event, frozen=True, kw_only=True):
-    """Money of a patient that waits makes good what the patient had twice of an earlier payment: unapplied to overdrawn."""
-
-    payment_id: str  # whose money it is
-    patient_id: str
-    covers_payment_id: str  # that was taken back
-    amount_cents: int
-    postings: tuple[Posting, ...]
-
-
 class PaymentApplied(Event, frozen=True, kw_only=True):
     """The account took a patient's money: allocated to the receivable of the patient, then of the agency."""
 
@@ -528,16 +433,6 @@ class PaymentNotTaken(Event, frozen=True, kw_only=True):
     payment_id: str
     allocation: int
     amount_cents: int
-
-
-class OverdraftReopened(Event, frozen=True, kw_only=True):
-    """A payment that had made good what the patient had twice is taken back itself: overdrawn again, back to unapplied."""
-
-    payment_id: str  # that is taken back
-    patient_id: str
-    covers_payment_id: str
-    amount_cents: int
-    postings: tuple[Posting, ...]
 
 
 class PatientPaymentReversed(Event, frozen=True, kw_only=True):
@@ -626,127 +521,6 @@ class AccountReturnedFromAgency(Event, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
 
 
-class DepositExpected(Event, frozen=True, kw_only=True):
-    """A remittance says that the bank will show this amount under this trace number."""
-
-    deposit_id: str
-    remittance_id: str
-    trace_number: str
-    payer_identifier: str
-    amount_cents: int
-    payment_on: date
-
-
-class DepositRecorded(Event, frozen=True, kw_only=True):
-    """The bank shows this amount under this trace number."""
-
-    deposit_id: str
-    trace_number: str
-    payer_identifier: str
-    amount_cents: int
-    deposited_on: date
-    source: DocumentReference | None = None  # the bank's file and its record; none: a person or a program said so
-    unidentified_id: str = ""  # the unidentified deposit that this one was said to be
-
-
-class DepositNotTaken(Event, frozen=True, kw_only=True):
-    """The bank had already shown another deposit under the trace number that an unidentified one was said to have."""
-
-    deposit_id: str
-    unidentified_id: str
-    amount_cents: int
-
-
-class DepositShownAgain(Event, frozen=True, kw_only=True):
-    """The bank, or a person, names by itself the payment that an unidentified deposit had been said to be.
-
-    It is taken for the same money; when that identification is undone, this one stands.
-    """
-
-    deposit_id: str
-    trace_number: str
-    payer_identifier: str
-    amount_cents: int
-    deposited_on: date
-    source: DocumentReference | None = None
-
-
-class DepositWithdrawn(Event, frozen=True, kw_only=True):
-    """The unidentified deposit that was recorded here is another payment: the bank shows nothing here, and no match stands.
-
-    A `DepositRecorded` follows when the payment was named by the bank itself too.
-    """
-
-    deposit_id: str
-    unidentified_id: str
-    amount_cents: int
-    deposited_on: date
-
-
-class DepositReconciled(Event, frozen=True, kw_only=True):
-    """Bank and remittance agree on trace number and amount."""
-
-    deposit_id: str
-    remittance_id: str
-    amount_cents: int
-
-
-class UnidentifiedDepositRecorded(Event, frozen=True, kw_only=True):
-    """The bank shows money and does not say which payment it is, or names one that another deposit is already.
-
-    The words of the bank may name people and are in its file only, at `source`.
-    """
-
-    deposit_id: str
-    amount_cents: int
-    deposited_on: date
-    reason: str  # trace-number-missing, payer-missing, trace-number-used
-    kind: str  # ach, wire, check, other
-    trace_number: str = ""
-    payer_identifier: str = ""
-    payer_name: str = ""  # of the company that sent an ACH transfer
-    reference: str = ""  # a number of the bank or the sender
-    account_ending: str = ""  # last four characters of our account at the bank
-    source: DocumentReference
-
-
-class DepositIdentified(Event, frozen=True, kw_only=True):
-    """A person said which payment an unidentified deposit is."""
-
-    deposit_id: str
-    identified_as: str  # the deposit of this payer and trace number
-    trace_number: str
-    payer_identifier: str
-    amount_cents: int
-    deposited_on: date
-    source: DocumentReference
-    identified_by: str
-
-
-class IdentificationReturned(Event, frozen=True, kw_only=True):
-    """Another deposit was there first under that trace number: this one is unidentified again."""
-
-    deposit_id: str
-    identified_as: str
-
-
-class IdentificationUndone(Event, frozen=True, kw_only=True):
-    """A person said that an unidentified deposit is not the payment it was said to be, and why: it is unidentified again."""
-
-    deposit_id: str
-    identified_as: str
-    reason: str
-    undone_by: str
-
-
-class DepositSetAside(Event, frozen=True, kw_only=True):
-    """A person said that an unidentified deposit is no payer's payment, or was recorded otherwise, and why."""
-
-    deposit_id: str
-    reason: str
-    set_aside_by: str
-
-
 class PeriodClosed(Event, frozen=True, kw_only=True):
     """The books are closed up to and including a day: their figures stand.
 
@@ -807,23 +581,6 @@ RemittanceEvent: TypeAlias = (
     | RemittanceClaimAnswered
     | ProviderAdjustmentPosted
     | RemittancePosted
-)
-PatientAccountEvent: TypeAlias = (
-    PatientPaymentReceived
-    | PaymentAllocated
-    | AllocationReturned
-    | UnappliedRefundRequested
-    | UnappliedRefunded
-    | AllocationTakenBack
-    | PaymentTakenBack
-    | OverdraftCovered
-    | OverdraftReopened
-)
-DepositEvent: TypeAlias = (
-    DepositExpected | DepositRecorded | DepositShownAgain | DepositNotTaken | DepositWithdrawn | DepositReconciled
-)
-UnidentifiedDepositEvent: TypeAlias = (
-    UnidentifiedDepositRecorded | DepositIdentified | IdentificationReturned | IdentificationUndone | DepositSetAside
 )
 BooksEvent: TypeAlias = PeriodClosed | PeriodReopened
 OpeningBalancesEvent: TypeAlias = (

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.payments.adapters.remittance_files import Received
-from shared.events.payments import TakeBackReason
+from shared.events.patient_money import TakeBackReason
 from shared.events.values import Finding
 from shared.kernel.card_numbers import is_card_number
 from shared.runtime.web import Done, done

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from services.payments.domain.deposit.commands import RecordDeposit, WithdrawDeposit
 from services.payments.domain.unidentified_deposit.commands import ReturnIdentification
-from shared.events.payments import DepositIdentified, DepositNotTaken, IdentificationUndone
+from shared.events.deposits import DepositIdentified, DepositNotTaken, IdentificationUndone
 
 
 def record_identified(event: DepositIdentified) -> Iterator[RecordDeposit]:

@@ -18,13 +18,8 @@ from services.payments.domain.claim_account.commands import (
 )
 from services.payments.domain.patient_account.commands import AccountDue, AllocateUnapplied, ReturnAllocation
 from shared.events.collections import AccountPlaced, AccountRecalled
-from shared.events.payments import (
-    AllocationTakenBack,
-    PatientPaymentReversed,
-    PaymentAllocated,
-    PaymentNotTaken,
-    ResponsibilityTransferred,
-)
+from shared.events.patient_money import AllocationTakenBack, PaymentAllocated
+from shared.events.payments import PatientPaymentReversed, PaymentNotTaken, ResponsibilityTransferred
 
 
 def apply_payment(event: PaymentAllocated) -> Iterator[ApplyPatientPayment]:

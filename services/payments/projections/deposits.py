@@ -8,8 +8,7 @@ from typing import Any, assert_never
 
 import sqlalchemy as sa
 
-from shared.events.envelope import Recorded
-from shared.events.payments import (
+from shared.events.deposits import (
     DepositExpected,
     DepositIdentified,
     DepositReconciled,
@@ -20,6 +19,7 @@ from shared.events.payments import (
     IdentificationUndone,
     UnidentifiedDepositRecorded,
 )
+from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()

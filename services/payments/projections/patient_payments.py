@@ -13,18 +13,17 @@ import sqlalchemy as sa
 
 from shared.events.eligibility import PatientRetired
 from shared.events.envelope import Recorded
-from shared.events.payments import (
+from shared.events.patient_money import (
     AllocationReturned,
     AllocationTakenBack,
     OverdraftCovered,
     OverdraftReopened,
     PatientPaymentReceived,
-    PatientPaymentReversed,
     PaymentAllocated,
-    PaymentApplied,
     PaymentTakenBack,
     UnappliedRefunded,
 )
+from shared.events.payments import PatientPaymentReversed, PaymentApplied
 from shared.runtime.merged_patients import merged, merged_patients_table, registrations_of
 from shared.runtime.projection import Change, Projection, Put
 

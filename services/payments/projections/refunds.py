@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from services.payments.domain.ledger import PATIENT
 from shared.events.envelope import Recorded
-from shared.events.payments import RefundIssued, RefundRequested, UnappliedRefunded, UnappliedRefundRequested
+from shared.events.patient_money import UnappliedRefunded, UnappliedRefundRequested
+from shared.events.payments import RefundIssued, RefundRequested
 from shared.runtime.projection import Change, Projection, Put
 
 metadata = sa.MetaData()

@@ -16,7 +16,8 @@ from services.payments.domain.deposit.decider import deposit
 from services.payments.domain.ledger import counterparts, moved, movement_of
 from services.payments.domain.patient_account.commands import ReceivePatientPayment
 from services.payments.domain.patient_account.decider import patient_account
-from shared.events.payments import PatientPaymentReceived, PeriodClosed, PeriodReopened
+from shared.events.patient_money import PatientPaymentReceived
+from shared.events.payments import PeriodClosed, PeriodReopened
 from shared.events.values import Posting
 from shared.kernel.errors import Malformed
 from shared.testing.specification import Specification

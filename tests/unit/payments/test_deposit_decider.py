@@ -9,7 +9,7 @@ import pytest
 from services.payments.domain.deposit.commands import ExpectDeposit, RecordDeposit
 from services.payments.domain.deposit.decider import deposit
 from services.payments.domain.remittance.identity import deposit_id_of
-from shared.events.payments import DepositExpected, DepositReconciled, DepositRecorded
+from shared.events.deposits import DepositExpected, DepositReconciled, DepositRecorded
 from shared.testing.specification import Specification
 
 spec = Specification(deposit)

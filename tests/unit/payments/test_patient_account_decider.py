@@ -18,7 +18,7 @@ from services.payments.domain.patient_account.commands import (
     ReturnAllocation,
 )
 from services.payments.domain.patient_account.decider import patient_account
-from shared.events.payments import (
+from shared.events.patient_money import (
     AllocationReturned,
     PatientPaymentReceived,
     PaymentAllocated,

@@ -36,16 +36,14 @@ from services.payments.invariants import PatientsMoneyIsKept
 from services.payments.policies import patient_money
 from services.payments.projections import patient_payments
 from shared.events.envelope import Recorded
-from shared.events.payments import (
+from shared.events.patient_money import (
     AllocationTakenBack,
     OverdraftCovered,
     OverdraftReopened,
-    PatientPaymentReversed,
     PaymentAllocated,
-    PaymentNotTaken,
     PaymentTakenBack,
-    ResponsibilityTransferred,
 )
+from shared.events.payments import PatientPaymentReversed, PaymentNotTaken, ResponsibilityTransferred
 from shared.events.values import Posting
 from shared.kernel.errors import DomainError
 from shared.testing.specification import Specification

@@ -22,7 +22,7 @@ from services.payments.domain.unidentified_deposit.commands import (
 )
 from services.payments.domain.unidentified_deposit.decider import UnidentifiedDeposit, unidentified_deposit
 from services.payments.policies.identify_deposits import record_identified, return_identification, withdraw
-from shared.events.payments import (
+from shared.events.deposits import (
     DepositIdentified,
     DepositNotTaken,
     DepositReconciled,

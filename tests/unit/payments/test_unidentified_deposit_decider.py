@@ -14,7 +14,7 @@ from services.payments.domain.unidentified_deposit.commands import (
 )
 from services.payments.domain.unidentified_deposit.decider import as_recorded, unidentified_deposit
 from services.payments.policies.identify_deposits import record_identified, return_identification
-from shared.events.payments import (
+from shared.events.deposits import (
     DepositIdentified,
     DepositNotTaken,
     DepositRecorded,

@@ -7,7 +7,8 @@ from datetime import date
 from typing import TypeAlias
 
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
-from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine, OpeningBalanceStated, TakeBackReason
+from shared.events.patient_money import TakeBackReason
+from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine, OpeningBalanceStated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

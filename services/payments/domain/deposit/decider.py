@@ -13,7 +13,7 @@ from typing import assert_never
 from services.payments.domain.books.decider import refuse_closed_day
 from services.payments.domain.deposit.commands import DepositCommand, ExpectDeposit, RecordDeposit, WithdrawDeposit
 from services.payments.domain.errors import DepositAlreadyRecorded, NotAnAmount
-from shared.events.payments import (
+from shared.events.deposits import (
     DepositEvent,
     DepositExpected,
     DepositNotTaken,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
 from services.payments.domain.books.state import Books
-from shared.events.payments import TakeBackReason
+from shared.events.patient_money import TakeBackReason
 
 Method: TypeAlias = Literal["cash", "check", "card", "ach"]
 

@@ -39,7 +39,7 @@ from services.payments.domain.patient_account.commands import (
 )
 from services.payments.domain.patient_account.state import PatientAccount, Payment, evolve
 from services.payments.domain.two_persons import refuse_same_person
-from shared.events.payments import (
+from shared.events.patient_money import (
     AllocationReturned,
     AllocationTakenBack,
     OverdraftCovered,

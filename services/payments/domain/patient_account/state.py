@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from shared.events.payments import (
+from shared.events.patient_money import (
     AllocationReturned,
     AllocationTakenBack,
     OverdraftCovered,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from services.payments.domain.books.state import Books
-from shared.events.payments import DepositRecorded
+from shared.events.deposits import DepositRecorded
 from shared.events.values import DocumentReference
 
 

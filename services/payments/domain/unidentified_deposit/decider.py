@@ -28,7 +28,7 @@ from services.payments.domain.unidentified_deposit.commands import (
     UndoIdentification,
     UnidentifiedDepositCommand,
 )
-from shared.events.payments import (
+from shared.events.deposits import (
     DepositIdentified,
     DepositRecorded,
     DepositSetAside,
