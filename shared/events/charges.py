@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from shared.events.base import Event
+from shared.events.claim_kinds import ClaimKind, DentalCase, DentalService, HospitalCoding, HospitalStay
 from shared.events.values import (
     ChargeLine,
     DocumentReference,
@@ -47,6 +48,7 @@ class Price(Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount_cents: int  # for one unit
     procedure_code: str = ""  # when `code` is a charge code of the practice's own
     modifiers: tuple[str, ...] = ()
+    revenue_code: str = ""  # under which a hospital bills it
 
 
 class PricesSet(Event, frozen=True, kw_only=True):
@@ -70,6 +72,10 @@ class EncounterOpened(Event, frozen=True, kw_only=True):
     attending_reference: str = ""
     referring_reference: str = ""
     source: DocumentReference | None = None
+    kind: ClaimKind = "professional"  # of the claim that it is billed on
+    operating_reference: str = ""  # the surgeon of an institutional claim
+    stay: HospitalStay | None = None
+    dental: DentalCase | None = None
 
 
 class EncounterChanged(Event, frozen=True, kw_only=True):
@@ -81,6 +87,10 @@ class EncounterChanged(Event, frozen=True, kw_only=True):
     attending_reference: str = ""
     discharged_at: datetime | None = None
     source: DocumentReference | None = None
+    kind: ClaimKind | None = None
+    operating_reference: str = ""
+    stay: HospitalStay | None = None  # the whole stay as it is now told
+    dental: DentalCase | None = None  # the whole case as it is now told
 
 
 class EncounterCancelled(Event, frozen=True, kw_only=True):
@@ -97,7 +107,7 @@ class ChargeCaptured(Event, frozen=True, kw_only=True):
     source_key: str  # sender and its transaction id
     service_on: date
     service_to_on: date | None = None
-    code: str  # as sent: a procedure code, or a charge code of the price list
+    code: str  # as sent: a procedure code, or a charge code of the price list; empty: a revenue code says what it was
     code_system: str = ""  # as sent, "C4", "HCPCS", "SNOMED", …; empty: not said
     modifiers: tuple[str, ...] = ()
     units: str  # exact decimal text
@@ -113,6 +123,11 @@ class ChargeCaptured(Event, frozen=True, kw_only=True):
     )
     replaces: tuple[str, ...] = ()  # charge ids of the procedures that this is the sender's own charge for
     source: DocumentReference | None = None
+    revenue_code: str = ""  # institutional, four digits; empty: the price list's
+    unit: Literal["UN", "DA"] = "UN"  # what `units` counts: units or days
+    rate_cents: int | None = None  # of a room for a day
+    non_covered_cents: int = 0
+    dental: DentalService | None = None
 
 
 class ChargePriced(Event, frozen=True, kw_only=True):
@@ -123,6 +138,7 @@ class ChargePriced(Event, frozen=True, kw_only=True):
     charged_cents: int
     price_list_id: str
     procedure_code: str
+    revenue_code: str = ""  # of the price list, where it names one
 
 
 class ChargeCredited(Event, frozen=True, kw_only=True):
@@ -140,9 +156,10 @@ class ChargeCredited(Event, frozen=True, kw_only=True):
 
 class DiagnosesCoded(Event, frozen=True, kw_only=True):
     encounter_id: str
-    diagnoses: tuple[str, ...]  # ICD-10-CM without dots, principal first, at most 12
+    diagnoses: tuple[str, ...]  # ICD-10-CM without dots, principal first; at most 12, institutional 25
     coder: str
     source: DocumentReference | None = None
+    hospital: HospitalCoding | None = None  # absent: what was said before stands
 
 
 class EditFailed(Event, frozen=True, kw_only=True):
@@ -183,6 +200,12 @@ class ChargesReleased(Event, frozen=True, kw_only=True):
     charged_cents: int  # sum of the lines
     submitter_contact: str = ""
     submitter_phone: str = ""
+    kind: ClaimKind = "professional"
+    stay: HospitalStay | None = None  # institutional
+    coding: HospitalCoding | None = None  # institutional
+    attending: ProviderIdentity | None = None  # institutional
+    operating: ProviderIdentity | None = None  # institutional
+    dental: DentalCase | None = None
 
 
 class CodingQueried(Event, frozen=True, kw_only=True):

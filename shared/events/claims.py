@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from shared.events.base import Event, Sealed
+from shared.events.claim_kinds import ClaimKind, DentalCase, HospitalCoding, HospitalStay
 from shared.events.values import (
     AdjudicatedLine,
     Adjustment,
@@ -57,6 +58,12 @@ class ServicesBilled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     charged_cents: int
     submitter_contact: str = ""
     submitter_phone: str = ""
+    kind: ClaimKind = "professional"
+    stay: HospitalStay | None = None  # institutional
+    coding: HospitalCoding | None = None  # institutional
+    attending: ProviderIdentity | None = None  # institutional
+    operating: ProviderIdentity | None = None  # institutional
+    dental: DentalCase | None = None
 
 
 class ChargesNoted(Event, frozen=True, kw_only=True):
@@ -159,6 +166,7 @@ class ClaimReleased(Event, frozen=True, kw_only=True):
     payer_id: str
     version: int  # 1, 2, … submissions of this claim
     charged_cents: int = 0
+    kind: ClaimKind = "professional"  # each kind is sent in interchanges of its own
 
 
 class ClaimBatched(Event, frozen=True, kw_only=True):
@@ -176,6 +184,7 @@ class BatchedClaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int
     charged_cents: int
     answer_days: int = 30  # no 835 after so many days is silence; the payer's, as known when the batch was assembled
+    kind: ClaimKind = "professional"
 
 
 class BatchAssembled(Event, frozen=True, kw_only=True):
@@ -184,7 +193,7 @@ class BatchAssembled(Event, frozen=True, kw_only=True):
     partner_id: str
     batch_id: str
     control_number: int  # ISA13; GS06 is the same
-    claims: tuple[BatchedClaim, ...]
+    claims: tuple[BatchedClaim, ...]  # of one kind: the version of the group (GS08) says which
 
 
 class ClaimSet(Struct, frozen=True, kw_only=True, omit_defaults=True):

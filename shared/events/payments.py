@@ -40,6 +40,7 @@ class LedgerLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     charged_cents: int
     units: str = ""  # exact decimal text; empty: not kept then
     place_of_service: str = ""  # CMS, two digits, of the line or its visit; empty: not kept then
+    revenue_code: str = ""  # of an institutional line
 
 
 class ChargesPosted(Event, frozen=True, kw_only=True):

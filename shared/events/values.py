@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from shared.events.base import Sealed
+from shared.events.claim_kinds import DentalService
 
 
 class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,7 +90,7 @@ class ChargeLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     charge_id: str
     service_on: date
     service_to_on: date | None = None
-    procedure_code: str
+    procedure_code: str  # CPT, HCPCS or CDT; empty on a hospital's line that has a revenue code only
     modifiers: tuple[str, ...] = ()  # at most 4
     units: str  # exact decimal text
     charged_cents: int
@@ -97,6 +98,11 @@ class ChargeLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     place_of_service: str = ""
     rendering: ProviderIdentity | None = None
     national_drug_code: str = ""
+    revenue_code: str = ""  # four digits, on every line of an institutional claim and on no other
+    unit: Literal["UN", "DA"] = "UN"  # what `units` counts: units or days
+    rate_cents: int | None = None  # of a room for a day
+    non_covered_cents: int = 0  # of the charge
+    dental: DentalService | None = None
 
 
 class CoverageSnapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,6 +136,7 @@ class AdjudicatedLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     line_id: str = ""  # REF*6R; empty when the payer did not return it
     procedure_code: str = ""
+    revenue_code: str = ""  # institutional: beside the procedure, or alone
     modifiers: tuple[str, ...] = ()
     charged_cents: int
     paid_cents: int

@@ -2,7 +2,7 @@
 
 Personal values are opened here and nowhere else in claims, once a batch, on the record. Each claim is written alone, checked as a
 receiver would, read back and compared before it joins the others: what is faulty or does not come back the same never leaves. A set holds claims of one organisation, whose
-contact is the submitter's. Source: ASC X12N 005010X222A1, X12.5 envelopes.
+contact is the submitter's. Source: ASC X12N 005010X222A1, X223A2 and X224A2, X12.5 envelopes.
 """
 
 from __future__ import annotations
@@ -11,28 +11,31 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
-from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage, facts, professional_claim, unfit
+from services.claims.adapters.claim_documents import DOCUMENTS, ClaimDocument
+from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage, unfit
 from services.claims.domain.batch.interchange import WrittenInterchange
 from shared.codecs.x12.check import check
-from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, read_837p, write_837p
+from shared.codecs.x12.claim_parts import Batch, Claim
 from shared.codecs.x12.elements import Contact, Party
 from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.writer import SegmentWriter
 from shared.events.base import Sealed
+from shared.events.claim_kinds import ClaimKind
 from shared.events.claims import BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
 from shared.events.values import Finding, Person, ProviderIdentity
 from shared.kernel.errors import NotFound
 from shared.runtime.vault import Opener, Vault
 
 _OPENER = Opener(actor="task:claims.send-batches", purpose="clearinghouse")
+_Written: TypeAlias = tuple[BatchedClaim, ClaimCreated, Claim]
 _REFERENCE_DIGITS = 9  # of BHT03: the control number, then the set's number
 
 
 class X12InterchangeWriter:
-    """Implements `InterchangeWriter` for the 837P."""
+    """Implements `InterchangeWriter` for the 837P, 837I and 837D."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -47,21 +50,23 @@ class X12InterchangeWriter:
         claims: Sequence[tuple[BatchedClaim, ClaimCreated]],
         written_at: datetime,
     ) -> WrittenInterchange:
-        """Raises whatever keeps the vault from answering; a person whose values were erased refuses their claim only."""
+        """Raises whatever keeps the vault from answering; a person whose values were erased refuses their claim only.
+        Raises ValueError for claims of more than one kind: a group names one guide."""
+        document = _document(claims)
         refused: dict[str, tuple[Finding, ...]] = {}
-        written: list[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]] = []
+        written: list[_Written] = []
         envelope = _envelope(partner, control_number, written_at)
         opened = await self._opened(tenant, [claim for _, claim in claims])
         for (place, claim), values in zip(claims, opened, strict=True):
-            result = _erased() if values is None else _written(values, partner, envelope)
+            result = _erased() if values is None else _written(values, document, partner, envelope)
             await asyncio.sleep(0)  # a large batch must not keep the others in this process waiting
-            if isinstance(result, ProfessionalClaim):
+            if isinstance(result, Claim):
                 written.append((place, claim, result))
             else:
                 refused[claim.claim_id] = result
-        sets = list(_sets(written, partner, envelope))
+        sets = list(_sets(written, document, partner, envelope))
         return WrittenInterchange(
-            content=await asyncio.to_thread(write_837p, [batch for _, batch in sets]) if sets else b"",
+            content=await asyncio.to_thread(document.write, [batch for _, batch in sets]) if sets else b"",
             file_name=f"{batch_id}.837",
             sets=tuple(claim_set for claim_set, _ in sets),
             refused=refused,
@@ -126,38 +131,43 @@ def _erased() -> tuple[Finding, ...]:
     )
 
 
+def _document(claims: Sequence[tuple[BatchedClaim, ClaimCreated]]) -> ClaimDocument:
+    kinds: set[ClaimKind] = {claim.services.kind for _, claim in claims} or {"professional"}
+    if len(kinds) > 1:
+        raise ValueError(f"an interchange holds claims of one kind, not {', '.join(sorted(kinds))}")
+    return DOCUMENTS[kinds.pop()]
+
+
 def _written(
-    opened: OpenedClaim, partner: PartnerListed, envelope: Envelope
-) -> ProfessionalClaim | tuple[Finding, ...]:
+    opened: OpenedClaim, document: ClaimDocument, partner: PartnerListed, envelope: Envelope
+) -> Claim | tuple[Finding, ...]:
     """The claim for the codec, once it has come back from the written bytes as it went in; or why not."""
     if findings := unfit(opened):
         return findings
-    claim = professional_claim(opened)
-    content = write_837p([_batch(1, [claim], opened.claim.services.organization, opened.claim, partner, envelope)])
+    claim = document.claim_of(opened)
+    content = document.write([_batch(document, 1, [claim], opened.claim, partner, envelope)])
     if faults := [found for found in check(content, npi="error") if found.severity == "error"]:
         return tuple(Finding(rule=found.rule, place=found.element, message=found.message) for found in faults)
-    back = [each for batch in read_837p(content) for each in batch.claims]
+    back = [each for batch in document.read(content) for each in batch.claims]
     writer = SegmentWriter()
-    if len(back) != 1 or facts(back[0], writer) != facts(claim, writer):
+    if len(back) != 1 or document.facts(back[0], writer) != document.facts(claim, writer):
         message = "what was written does not read back as the same claim"
         return (Finding(rule="changed-when-written", place="claim", message=message),)
     return claim
 
 
 def _sets(
-    written: Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]], partner: PartnerListed, envelope: Envelope
-) -> Iterator[tuple[ClaimSet, ClaimBatch]]:
+    written: Sequence[_Written], document: ClaimDocument, partner: PartnerListed, envelope: Envelope
+) -> Iterator[tuple[ClaimSet, Batch[Any]]]:
     """ST to SE, numbered from 0001."""
     for number, part in enumerate(_shares(written, partner.claims_per_set_max), start=1):
         first = part[0][1]
-        batch = _batch(number, [each for _, _, each in part], first.services.organization, first, partner, envelope)
+        batch = _batch(document, number, [each for _, _, each in part], first, partner, envelope)
         claim_set = ClaimSet(set_control_number=batch.control_number, claims=tuple(place for place, _, _ in part))
         yield claim_set, batch
 
 
-def _shares(
-    written: Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]], claims_per_set_max: int
-) -> Iterator[Sequence[tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]]]:
+def _shares(written: Sequence[_Written], claims_per_set_max: int) -> Iterator[Sequence[_Written]]:
     """Claims of one organisation together, as many as the partner's sets hold; a claim that goes again goes alone, so
     that a rejection of its set is about nobody else."""
     again = [each for each in written if each[0].version > 1]
@@ -169,19 +179,20 @@ def _shares(
     yield from ([each] for each in again)
 
 
-def _organization(written: tuple[BatchedClaim, ClaimCreated, ProfessionalClaim]) -> ProviderIdentity:
+def _organization(written: _Written) -> ProviderIdentity:
     return written[1].services.organization
 
 
 def _batch(
+    document: ClaimDocument,
     number: int,
-    claims: Sequence[ProfessionalClaim],
-    organization: ProviderIdentity,
+    claims: Sequence[Claim],
     claim: ClaimCreated,
     partner: PartnerListed,
     envelope: Envelope,
-) -> ClaimBatch:
-    return ClaimBatch(
+) -> Batch[Any]:
+    organization = claim.services.organization
+    return document.batch(
         envelope=envelope,
         control_number=f"{number:04d}",
         beginning=Beginning(

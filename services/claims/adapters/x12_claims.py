@@ -1,6 +1,6 @@
-"""How does one claim become the 837P claim that says exactly the same?
+"""How does one claim become the 837P claim that says exactly the same? And what do claims of every kind have in common?
 
-Pure: the personal values come in already opened. What cannot be written (an empty member number, a name that does not fit) is a
+Pure: the personal values come in already opened. The institutional and the dental claim are in modules of their own. What cannot be written (an empty member number, a name that does not fit) is a
 finding that refuses this claim. Coordination of benefits goes out as the earlier payers' 835s said it, at the level at which
 they said it. Source: ASC X12N 005010X222A1 and its limits.
 """
@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from msgspec import structs
 
 from services.claims.domain.claim.scrubbing import billed_coverage
+from shared.codecs.x12 import claim_parts as codec
 from shared.codecs.x12.claim_837p import (
     BillingProvider,
     LineAdjudication,
@@ -42,6 +44,7 @@ SELF = "18"
 _RESPONSIBILITY = dict(enumerate("PSTABCDEFGH", start=1))  # SBR01; a claim names ten other payers (loop 2320)
 _LENGTHS_MAX = {"last": 60, "first": 35, "line_1": 55, "line_2": 55, "city": 30}  # NM103, NM104, N301, N302, N401
 _MEMBER_NUMBER_LENGTH_MAX = 80  # NM109
+_ROLES_WITH_TAXONOMY = ("82", "71")  # PRV*PE, PRV*AT
 _HOME_COUNTRY = frozenset(("", "US", "USA"))
 
 
@@ -129,35 +132,43 @@ def _finding(rule: str, place: str, message: str, fix: str) -> Finding:
 def professional_claim(opened: OpenedClaim) -> ProfessionalClaim:
     """The claim as the codec writes it. Call `unfit` first; raises ValueError for what it would have found."""
     claim, services = opened.claim, opened.claim.services
-    coverage = billed_coverage(claim)
-    if coverage is None:
-        raise ValueError("a claim without a payer cannot be written")
     return ProfessionalClaim(
-        billing_provider=_billing_provider(services.organization),
-        subscriber=_subscriber(coverage, opened),
-        payer=Party(role="PR", name=coverage.payer_name, id_qualifier="PI", id=coverage.payer_electronic_id),
-        patient=_patient(coverage, opened),
-        claim_id=claim.claim_id,
-        charged_cents=services.charged_cents,
+        **heading(opened),
         place_of_service=services.facility.place_of_service,
-        frequency=claim.frequency,
-        payer_control_number=claim.replaces_payer_control_number,
-        prior_authorization=coverage.authorization_number,
         diagnoses=services.diagnoses,
-        referring=_provider("DN", services.referring) if services.referring else None,
-        rendering=_rendering(services.rendering, services.organization),
-        facility=_facility(services.facility, services.organization),
-        other_coverages=tuple(
-            _other_coverage(other, opened)
-            for other in claim.coverages
-            if other.rank != claim.rank and other.rank in _RESPONSIBILITY
-        ),
+        referring=provider_party("DN", services.referring) if services.referring else None,
+        rendering=rendering_party(services.rendering, services.organization),
+        facility=facility_party(services.facility, services.organization),
         lines=tuple(_line(line, claim) for line in services.lines),
     )
 
 
+def heading(opened: OpenedClaim) -> dict[str, Any]:
+    """What a claim of any kind says of who bills whom for which patient, and of its other payers."""
+    claim, services = opened.claim, opened.claim.services
+    coverage = billed_coverage(claim)
+    if coverage is None:
+        raise ValueError("a claim without a payer cannot be written")
+    return {
+        "billing_provider": _billing_provider(services.organization),
+        "subscriber": _subscriber(coverage, opened),
+        "payer": Party(role="PR", name=coverage.payer_name, id_qualifier="PI", id=coverage.payer_electronic_id),
+        "patient": _patient(coverage, opened),
+        "claim_id": claim.claim_id,
+        "charged_cents": services.charged_cents,
+        "frequency": claim.frequency,
+        "payer_control_number": claim.replaces_payer_control_number,
+        "prior_authorization": coverage.authorization_number,
+        "other_coverages": tuple(
+            _other_coverage(other, opened)
+            for other in claim.coverages
+            if other.rank != claim.rank and other.rank in _RESPONSIBILITY
+        ),
+    }
+
+
 def _billing_provider(organization: ProviderIdentity) -> BillingProvider:
-    party = _provider("85", organization)
+    party = provider_party("85", organization)
     tax_id = (Reference("EI", organization.tax_id),)
     return BillingProvider(
         party=structs.replace(party, address=_address(organization.address), references=tax_id),
@@ -165,7 +176,7 @@ def _billing_provider(organization: ProviderIdentity) -> BillingProvider:
     )
 
 
-def _provider(role: str, provider: ProviderIdentity) -> Party:
+def provider_party(role: str, provider: ProviderIdentity) -> Party:
     return Party(
         role=role,
         is_person=provider.is_person,
@@ -173,16 +184,16 @@ def _provider(role: str, provider: ProviderIdentity) -> Party:
         first_name=provider.first if provider.is_person else "",
         id_qualifier="XX",
         id=provider.npi,
-        taxonomy=provider.taxonomy if role == "82" else "",
+        taxonomy=provider.taxonomy if role in _ROLES_WITH_TAXONOMY else "",
     )
 
 
-def _rendering(rendering: ProviderIdentity, billing: ProviderIdentity) -> Party | None:
+def rendering_party(rendering: ProviderIdentity, billing: ProviderIdentity) -> Party | None:
     """Loop 2310B is sent only when somebody other than the billing provider did the work."""
-    return None if rendering.npi == billing.npi else _provider("82", rendering)
+    return None if rendering.npi == billing.npi else provider_party("82", rendering)
 
 
-def _facility(facility: FacilityIdentity, billing: ProviderIdentity) -> Party | None:
+def facility_party(facility: FacilityIdentity, billing: ProviderIdentity) -> Party | None:
     """Loop 2310C is sent only when the place differs from the billing address."""
     if facility.address in (values.Address(), billing.address):
         return None
@@ -245,28 +256,35 @@ def _line(line: ChargeLine, claim: ClaimCreated) -> ServiceLine:
     services = claim.services
     has_own_place = line.place_of_service not in ("", services.facility.place_of_service)
     return ServiceLine(
+        **line_heading(line, claim),
         procedure=Procedure(code=line.procedure_code, modifiers=line.modifiers),
-        charged_cents=line.charged_cents,
-        units=_quantity(line.units),
+        units=quantity(line.units),
         place_of_service=line.place_of_service if has_own_place else "",
         pointers=line.diagnosis_pointers,
-        service_on=line.service_on,
-        service_to=line.service_to_on if line.service_to_on != line.service_on else None,
-        control_number=line.line_id,
-        rendering=_line_rendering(line, claim),
-        adjudications=tuple(_line_adjudications(line, claim)),
-        others=_drug(line),
+        rendering=line_rendering(line, claim),
+        others=drug(line),
     )
 
 
-def _line_rendering(line: ChargeLine, claim: ClaimCreated) -> Party | None:
+def line_heading(line: ChargeLine, claim: ClaimCreated) -> dict[str, Any]:
+    """What a line of any kind says of its charge, its day, its number, and of what other payers decided."""
+    return {
+        "charged_cents": line.charged_cents,
+        "service_on": line.service_on,
+        "service_to": line.service_to_on if line.service_to_on != line.service_on else None,
+        "control_number": line.line_id,
+        "adjudications": tuple(_line_adjudications(line, claim)),
+    }
+
+
+def line_rendering(line: ChargeLine, claim: ClaimCreated) -> Party | None:
     """Loop 2420A is sent only when the line's provider is not the claim's."""
     if line.rendering is None or line.rendering.npi == claim.services.rendering.npi:
         return None
-    return _provider("82", line.rendering)
+    return provider_party("82", line.rendering)
 
 
-def _drug(line: ChargeLine) -> tuple[Segment, ...]:
+def drug(line: ChargeLine) -> tuple[Segment, ...]:
     """Loop 2410: the drug code with its quantity, in the units that are billed."""
     if not line.national_drug_code:
         return ()
@@ -281,11 +299,13 @@ def _line_adjudications(line: ChargeLine, claim: ClaimCreated) -> Iterator[LineA
 
 
 def _line_of(answered: AdjudicatedLine, claim: ClaimCreated) -> ChargeLine | None:
-    """By the line control number; without one, by procedure and modifiers when only one line has them."""
+    """By the line control number; without one, by revenue code, procedure and modifiers when only one line has them."""
     lines = claim.services.lines
     if answered.line_id:
         return next((line for line in lines if line.line_id == answered.line_id), None)
     same = [line for line in lines if line.procedure_code == answered.procedure_code]
+    if answered.revenue_code:
+        same = [line for line in same if line.revenue_code == answered.revenue_code]
     exact = [line for line in same if line.modifiers == answered.modifiers]
     candidates = exact or same
     return candidates[0] if len(candidates) == 1 else None
@@ -299,11 +319,19 @@ def _line_adjudication(
     return LineAdjudication(
         payer_id=_electronic_id(prior, claim),
         paid_cents=answered.paid_cents,
-        procedure=Procedure(code=code, modifiers=modifiers),
-        paid_units=_quantity(answered.units or line.units),
+        procedure=procedure_of(code, modifiers, claim),
+        revenue_code=line.revenue_code,
+        paid_units=quantity(answered.units or line.units),
         adjustments=_adjustments(answered.adjustments),
         adjudicated_on=prior.adjudicated_on,
     )
+
+
+def procedure_of(code: str, modifiers: tuple[str, ...], claim: ClaimCreated) -> Procedure | None:
+    """CPT and HCPCS go under HC, CDT under AD; a hospital's line may have none."""
+    if not code:
+        return None
+    return Procedure(qualifier="AD" if claim.services.kind == "dental" else "HC", code=code, modifiers=modifiers)
 
 
 def _electronic_id(prior: PriorAdjudication, claim: ClaimCreated) -> str:
@@ -313,7 +341,7 @@ def _electronic_id(prior: PriorAdjudication, claim: ClaimCreated) -> str:
 
 def _adjustments(told: tuple[values.Adjustment, ...]) -> tuple[Adjustment, ...]:
     return tuple(
-        Adjustment(group=each.group, reason=each.reason, cents=each.amount_cents, quantity=_quantity(each.quantity))
+        Adjustment(group=each.group, reason=each.reason, cents=each.amount_cents, quantity=quantity(each.quantity))
         for each in told
     )
 
@@ -343,7 +371,7 @@ def _other_coverage(coverage: CoverageSnapshot, opened: OpenedClaim) -> OtherCov
     )
 
 
-def _quantity(text: str) -> Decimal | None:
+def quantity(text: str) -> Decimal | None:
     """Raises ValueError for what is no number."""
     if not text:
         return None
@@ -353,41 +381,54 @@ def _quantity(text: str) -> Decimal | None:
         raise ValueError("a quantity is a decimal number") from None
 
 
-def facts(claim: ProfessionalClaim, writer: SegmentWriter) -> tuple[object, ...]:
-    """What a claim must still say after it was written and read back, in the character set of the file."""
+def professional_facts(claim: ProfessionalClaim, writer: SegmentWriter) -> tuple[object, ...]:
+    """What a professional claim must still say after it was written and read back, in the character set of the file."""
+    return (
+        *common_facts(claim, writer),
+        claim.place_of_service,
+        claim.diagnoses,
+        party_facts(claim.referring, writer),
+        party_facts(claim.rendering, writer),
+        party_facts(claim.facility, writer),
+        tuple(
+            (line.procedure, line.units, line.place_of_service, line.pointers, party_facts(line.rendering, writer))
+            for line in claim.lines
+        ),
+    )
+
+
+def party_facts(one: Party | None, writer: SegmentWriter) -> tuple[object, ...]:
+    """Who somebody is, as the file can say it."""
+    if one is None:
+        return ()
     clean = writer.clean
+    address = one.address or Address()
+    return (
+        *map(clean, (one.name, one.first_name, one.middle_name, one.name_suffix, one.id, one.gender)),
+        *map(clean, (address.line_1, address.line_2, address.city, address.state, address.postal_code)),
+        one.born_on,
+        tuple((each.qualifier, clean(each.value)) for each in one.references),
+    )
 
-    def party(one: Party | None) -> tuple[object, ...]:
-        if one is None:
-            return ()
-        address = one.address or Address()
-        return (
-            *map(clean, (one.name, one.first_name, one.middle_name, one.name_suffix, one.id, one.gender)),
-            *map(clean, (address.line_1, address.line_2, address.city, address.state, address.postal_code)),
-            one.born_on,
-            tuple((each.qualifier, clean(each.value)) for each in one.references),
-        )
 
+def common_facts(claim: codec.Claim, writer: SegmentWriter) -> tuple[object, ...]:
+    """What a claim of any kind must still say."""
+    clean = writer.clean
     return (
         clean(claim.claim_id),
         claim.charged_cents,
-        claim.place_of_service,
         claim.frequency,
         clean(claim.payer_control_number),
         clean(claim.prior_authorization),
-        claim.diagnoses,
-        party(claim.billing_provider.party),
+        party_facts(claim.billing_provider.party, writer),
         claim.billing_provider.taxonomy,
-        party(claim.subscriber.party),
+        party_facts(claim.subscriber.party, writer),
         claim.subscriber.responsibility,
         clean(claim.subscriber.group_number),
         claim.subscriber.filing_indicator,
-        party(claim.payer),
-        party(claim.patient.party if claim.patient else None),
+        party_facts(claim.payer, writer),
+        party_facts(claim.patient.party if claim.patient else None, writer),
         claim.patient.relationship if claim.patient else SELF,
-        party(claim.referring),
-        party(claim.rendering),
-        party(claim.facility),
         tuple(
             (
                 other.responsibility,
@@ -395,22 +436,17 @@ def facts(claim: ProfessionalClaim, writer: SegmentWriter) -> tuple[object, ...]
                 other.paid_cents,
                 other.adjustments,
                 other.adjudicated_on,
-                party(other.subscriber),
-                party(other.payer),
+                party_facts(other.subscriber, writer),
+                party_facts(other.payer, writer),
             )
             for other in claim.other_coverages
         ),
         tuple(
             (
-                line.procedure,
                 line.charged_cents,
-                line.units,
-                line.place_of_service,
-                line.pointers,
                 line.service_on,
                 line.service_to,
                 clean(line.control_number),
-                party(line.rendering),
                 line.adjudications,
             )
             for line in claim.lines

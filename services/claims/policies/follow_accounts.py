@@ -64,6 +64,12 @@ def _note_charges(event: ChargesReleased) -> NoteCharges:
         charged_cents=event.charged_cents,
         submitter_contact=event.submitter_contact,
         submitter_phone=event.submitter_phone,
+        kind=event.kind,
+        stay=event.stay,
+        coding=event.coding,
+        attending=event.attending,
+        operating=event.operating,
+        dental=event.dental,
     )
     return NoteCharges(
         account_id=event.account_id, patient_id=event.patient_id, release=event.release, services=services

@@ -42,6 +42,7 @@ claims_to_send = sa.Table(
     sa.Column("payer_id", sa.Text, nullable=False, default=""),
     sa.Column("version", sa.Integer, nullable=False, default=0),
     sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("kind", sa.Text, nullable=False, default="professional"),
     sa.Column("released_at", sa.DateTime(timezone=True)),
     sa.Index("claims_to_send_by_partner", "tenant", "partner_id", "released_at", "claim_id"),
 )
@@ -78,6 +79,7 @@ batch_claims = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, default=0),
     sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("answer_days", sa.Integer, nullable=False, default=0),
+    sa.Column("kind", sa.Text, nullable=False, default="professional"),
     sa.Column("set_control_number", sa.Text, nullable=False, default=""),
     sa.Column("outcome", sa.Text, nullable=False, default="assembled"),
 )
@@ -97,6 +99,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
                     "payer_id": event.payer_id,
                     "version": event.version,
                     "charged_cents": event.charged_cents,
+                    "kind": event.kind,
                     "released_at": recorded.recorded_at,
                 },
             )
@@ -146,6 +149,7 @@ def _assembled(event: BatchAssembled, recorded: Recorded[Any]) -> Iterator[Put]:
             "version": claim.version,
             "charged_cents": claim.charged_cents,
             "answer_days": claim.answer_days,
+            "kind": claim.kind,
         }
         yield Put(table=batch_claims.name, key=(event.batch_id, claim.claim_id), values=values)
 
@@ -184,7 +188,7 @@ def _acknowledged(event: InterchangeAcknowledged, recorded: Recorded[Any]) -> It
 
 projection = Projection(
     name="claims.sending",
-    version=1,
+    version=2,
     tables=(claims_to_send, batches, batch_claims),
     reads={
         "claims": (
@@ -263,4 +267,10 @@ def members(batch_id: str) -> sa.Select[Any]:
 
 def _batched(row: sa.RowMapping) -> BatchedClaim:
     terms = {} if row["answer_days"] is None else {"answer_days": row["answer_days"]}
-    return BatchedClaim(claim_id=row["claim_id"], version=row["version"], charged_cents=row["charged_cents"], **terms)
+    return BatchedClaim(
+        claim_id=row["claim_id"],
+        version=row["version"],
+        charged_cents=row["charged_cents"],
+        kind=row["kind"],
+        **terms,
+    )

@@ -29,6 +29,7 @@ def post_charges(event: ChargesReleased, *, on: date) -> Iterator[PostCharges]:
                 charged_cents=line.charged_cents,
                 units=line.units,
                 place_of_service=line.place_of_service or event.facility.place_of_service,
+                revenue_code=line.revenue_code,
             )
             for line in event.lines
         ),

@@ -268,6 +268,7 @@ def _released(content: ClaimCreated, claim: Claim) -> ClaimReleased | ClaimHeld:
         payer_id=coverage.payer_id,
         version=claim.version + 1,
         charged_cents=content.services.charged_cents,
+        kind=content.services.kind,
     )
 
 

@@ -4,26 +4,28 @@ Each rule has an id, a version, the field it speaks of and the fix. Rules are pu
 sealed values are fit to be written is checked by the adapter that opens them. A later rule never changes a recorded result:
 `ClaimScrubbed` keeps the findings and `RULES_VERSION`.
 
-Sources: 45 CFR 162.406 (NPI), CMS place of service codes, 837P balancing and limits as in docs/reference; in our own words.
+A rule speaks of claims of certain kinds; what only hospitals or dentists get wrong is in modules of its own.
+Sources: 45 CFR 162.406 (NPI), CMS place of service codes, 837 balancing and limits as in docs/reference; in our own words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Literal
 
+from services.claims.domain.claim import dental_rules, institutional_rules
+from services.claims.domain.claim.rule import Found, Rule, error
+from shared.events.claim_kinds import ClaimKind
 from shared.events.claims import ClaimCreated, PriorAdjudication
 from shared.events.values import Address, ChargeLine, CoverageSnapshot, Finding, ProviderIdentity
 from shared.kernel.identifiers import is_npi
 
-RULES_VERSION = 1  # raise it with every change of a rule below
+RULES_VERSION = 2  # raise it with every change of a rule below
 
 DIAGNOSES_MAX = 12
-LINES_MAX = 50
+LINES_MAX: Mapping[ClaimKind, int] = {"professional": 50, "institutional": 999, "dental": 50}
 MODIFIERS_MAX = 4
 POINTERS_MAX = 4
 LINE_ID_LENGTH_MAX = 30
@@ -47,27 +49,10 @@ _MODIFIER = re.compile(r"[0-9A-Z]{2}")
 _MEDICARE_PART_B = "MB"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One place where a rule does not hold. `value` is never personal."""
-
-    place: str
-    message: str
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    id: str
-    version: int
-    severity: Literal["error", "warning"]
-    fix: str
-    check: Callable[[ClaimCreated, date], Iterable[Found]]
-
-
 def scrub(claim: ClaimCreated, on: date) -> tuple[Finding, ...]:
-    """Everything that is wrong with the claim on this day, in the order of the rules."""
-    return tuple(_finding(rule, found) for rule in RULES for found in rule.check(claim, on))
+    """Everything that is wrong with a claim of its kind on this day, in the order of the rules."""
+    rules = (rule for rule in RULES if claim.services.kind in rule.kinds)
+    return tuple(_finding(rule, found) for rule in rules for found in rule.check(claim, on))
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:
@@ -97,6 +82,10 @@ def _providers(claim: ClaimCreated) -> Iterator[tuple[str, ProviderIdentity]]:
     yield "rendering", claim.services.rendering
     if claim.services.referring:
         yield "referring", claim.services.referring
+    if claim.services.attending:
+        yield "attending", claim.services.attending
+    if claim.services.operating:
+        yield "operating", claim.services.operating
     for number, line in _lines(claim):
         if line.rendering:
             yield f"lines[{number}].rendering", line.rendering
@@ -201,8 +190,9 @@ def _is_positive(text: str) -> bool:
 
 
 def _codes(claim: ClaimCreated, _: date) -> Iterator[Found]:
+    may_be_absent = claim.services.kind == "institutional"  # the revenue code may be all that a line says
     for number, line in _lines(claim):
-        if not _PROCEDURE.fullmatch(line.procedure_code):
+        if not _PROCEDURE.fullmatch(line.procedure_code) and not (may_be_absent and not line.procedure_code):
             message = "a procedure code has five characters"
             yield Found(place=f"lines[{number}].procedure_code", message=message, value=line.procedure_code)
         if len(line.modifiers) > MODIFIERS_MAX:
@@ -216,9 +206,11 @@ def _codes(claim: ClaimCreated, _: date) -> Iterator[Found]:
 
 
 def _line_count(claim: ClaimCreated, _: date) -> Iterator[Found]:
-    lines = claim.services.lines
-    if not 1 <= len(lines) <= LINES_MAX:
-        yield Found(place="lines", message="a professional claim has 1 to 50 lines", value=str(len(lines)))
+    lines, kind = claim.services.lines, claim.services.kind
+    most = LINES_MAX[kind]
+    if not 1 <= len(lines) <= most:
+        article = "an" if kind == "institutional" else "a"
+        yield Found(place="lines", message=f"{article} {kind} claim has 1 to {most} lines", value=str(len(lines)))
     if len({line.line_id for line in lines}) != len(lines):
         yield Found(place="lines", message="each line has a control number of its own")
     for number, line in _lines(claim):
@@ -333,30 +325,28 @@ def _submitter_contact(claim: ClaimCreated, _: date) -> Iterator[Found]:
         yield Found(place="submitter_phone", message="the submitter's telephone number has ten digits")
 
 
-def _error(rule_id: str, check: Callable[[ClaimCreated, date], Iterable[Found]], fix: str, version: int = 1) -> Rule:
-    return Rule(id=rule_id, version=version, severity="error", fix=fix, check=check)
-
-
 RULES: tuple[Rule, ...] = (
-    _error("npi-check-digit", _npi_check_digits, "Correct the NPI in the provider's record."),
-    _error("billing-address", _billing_address, "Complete the organisation's address with its nine-digit ZIP code."),
-    _error("billing-address-street", _street_address, "Enter the street address; a PO box belongs in the pay-to address."),
-    _error("facility-address", _facility_address, "Complete the facility's address with its nine-digit ZIP code."),
-    _error("taxonomy", _taxonomy, "Enter the provider's taxonomy code as enrolled with the payer."),
-    _error("tax-id", _tax_id, "Enter the organisation's nine-digit tax id without the dash."),
-    _error("submitter-contact", _submitter_contact, "Enter the billing office's telephone number of the organisation."),
-    _error("diagnoses", _diagnoses, "Code the encounter with one to twelve different diagnoses."),
-    _error("diagnosis-pointers", _pointers, "Point each line to one to four of the claim's diagnoses."),
-    _error("units", _units, "Enter the number of units of the service."),
-    _error("procedure-and-modifiers", _codes, "Correct the procedure code or its modifiers."),
-    _error("lines", _line_count, "Bill 1 to 50 lines on a claim; split what is more."),
-    _error("amounts", _amounts, "Correct the charges so that the lines add up to the claim."),
-    _error("service-dates", _service_dates, "Correct the date of service."),
-    _error("payer", _payer, "Complete the payer's listing, or the order of coverages."),
-    _error("subscriber", _subscriber, "Complete the coverage in registration."),
-    _error("place-of-service", _place_of_service, "Enter the two-digit place of service of the facility or line."),
-    _error("frequency", _frequency, "Wait for the payer's control number, or enter it from the remittance."),
-    _error("medicare-frequency", _medicare_frequency, "Ask the contractor for a reopening, or appeal."),
-    _error("earlier-payers", _earlier_payers, "Wait for the earlier payer's remittance, or correct the order of coverages."),
-    _error("coordination-of-benefits", _coordination_balances, "Correct the earlier payer's answer from its remittance."),
+    error("npi-check-digit", _npi_check_digits, "Correct the NPI in the provider's record."),
+    error("billing-address", _billing_address, "Complete the organisation's address with its nine-digit ZIP code."),
+    error("billing-address-street", _street_address, "Enter the street address; a PO box belongs in the pay-to address."),
+    error("facility-address", _facility_address, "Complete the facility's address with its nine-digit ZIP code."),
+    error("taxonomy", _taxonomy, "Enter the provider's taxonomy code as enrolled with the payer."),
+    error("tax-id", _tax_id, "Enter the organisation's nine-digit tax id without the dash."),
+    error("submitter-contact", _submitter_contact, "Enter the billing office's telephone number of the organisation."),
+    error("diagnoses", _diagnoses, "Code the encounter with one to twelve different diagnoses.", "professional"),
+    error("diagnosis-pointers", _pointers, "Point each line to one to four of the claim's diagnoses.", "professional"),
+    error("units", _units, "Enter the number of units of the service."),
+    error("procedure-and-modifiers", _codes, "Correct the procedure code or its modifiers."),
+    error("lines", _line_count, "Bill as many lines as a claim of this kind takes; split what is more."),
+    error("amounts", _amounts, "Correct the charges so that the lines add up to the claim."),
+    error("service-dates", _service_dates, "Correct the date of service."),
+    error("payer", _payer, "Complete the payer's listing, or the order of coverages."),
+    error("subscriber", _subscriber, "Complete the coverage in registration."),
+    error("place-of-service", _place_of_service, "Enter the two-digit place of service of the facility or line.", "professional", "dental"),
+    error("frequency", _frequency, "Wait for the payer's control number, or enter it from the remittance."),
+    error("medicare-frequency", _medicare_frequency, "Ask the contractor for a reopening, or appeal."),
+    error("earlier-payers", _earlier_payers, "Wait for the earlier payer's remittance, or correct the order of coverages."),
+    error("coordination-of-benefits", _coordination_balances, "Correct the earlier payer's answer from its remittance."),
+    *institutional_rules.RULES,
+    *dental_rules.RULES,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Which claims go to a partner next, and under which number?
 
 The partner's stream is the durable sequence of its control numbers (ISA13, and GS06 with the same value): a number is taken
-before anything is written and never used again, whatever becomes of the batch. Source: X12.5 control structures.
+before anything is written and never used again, whatever becomes of the batch. A group names one guide (GS08), so that a batch is of
+one kind: that of the claim that waits longest; the other kinds follow in batches of their own. Source: X12.5 control structures.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def _assemble(command: AssembleBatch, partner: Partner) -> list[PartnerEvent]:
     listing = partner.listing
     if listing is None:
         raise PartnerUnknown("no such trading partner is listed")
-    claims = _not_yet_batched(command.claims, partner)[: listing.claims_per_batch_max]
+    waiting = _not_yet_batched(command.claims, partner)
+    claims = tuple(claim for claim in waiting if claim.kind == waiting[0].kind)[: listing.claims_per_batch_max]
     if not claims:
         return []
     control_number = partner.last_control_number + 1
