@@ -31,6 +31,7 @@ from shared.events.patient_money import (
     PaymentAllocated,
     PaymentTakenBack,
     UnappliedRefunded,
+    UnappliedRefundReversed,
 )
 from shared.events.payments import (
     ChargesPosted,
@@ -411,7 +412,7 @@ class PatientsMoneyIsKept:
                 self._wait(recorded, payment, event.amount_cents)
             case PaymentAllocated() | UnappliedRefunded():
                 self._wait(recorded, self._of(recorded), -event.amount_cents)
-            case AllocationReturned() | AllocationTakenBack():
+            case AllocationReturned() | AllocationTakenBack() | UnappliedRefundReversed():
                 self._wait(recorded, self._of(recorded), event.amount_cents)
             case PaymentTakenBack():
                 payment = self._of(recorded)

@@ -41,6 +41,12 @@ class AllocationReturned(Event, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
 
 
+DeclineReason: TypeAlias = Literal["not-owed", "wrong-amount", "wrong-party", "not-documented", "withdrawn"]
+RefundReversalReason: TypeAlias = Literal[
+    "check-voided", "check-never-cashed", "card-refund-failed", "returned-by-bank", "entered-wrongly"
+]
+
+
 class UnappliedRefundRequested(Event, frozen=True, kw_only=True):
     """Somebody wants to give a patient back money that waits. Nothing moves until another person agrees."""
 
@@ -60,6 +66,29 @@ class UnappliedRefunded(Event, frozen=True, kw_only=True):
     amount_cents: int
     postings: tuple[Posting, ...]
     approved_by: str = ""  # other than who asked; empty: one person did it, as was possible then
+
+
+class UnappliedRefundDeclined(Event, frozen=True, kw_only=True):
+    """Somebody decided against giving the money back: it goes on waiting."""
+
+    payment_id: str
+    patient_id: str
+    refund_id: str
+    amount_cents: int
+    reason: DeclineReason
+    declined_by: str
+
+
+class UnappliedRefundReversed(Event, frozen=True, kw_only=True):
+    """A refund that was issued never reached the patient: the money waits again, as old as its payment. Refunds to unapplied."""
+
+    payment_id: str
+    patient_id: str
+    refund_id: str
+    amount_cents: int
+    reason: RefundReversalReason
+    reversed_by: str
+    postings: tuple[Posting, ...]
 
 
 TakeBackReason: TypeAlias = Literal["returned-by-bank", "chargeback", "entered-wrongly"]
@@ -122,6 +151,8 @@ PatientAccountEvent: TypeAlias = (
     | AllocationReturned
     | UnappliedRefundRequested
     | UnappliedRefunded
+    | UnappliedRefundDeclined
+    | UnappliedRefundReversed
     | AllocationTakenBack
     | PaymentTakenBack
     | OverdraftCovered

@@ -21,7 +21,7 @@ from msgspec import Struct
 from shared.events.base import Event
 from shared.events.contracts import ContractComparisonEvent, FeeScheduleEvent, PayerContractsEvent
 from shared.events.deposits import DepositEvent, UnidentifiedDepositEvent
-from shared.events.patient_money import PatientAccountEvent, TakeBackReason
+from shared.events.patient_money import DeclineReason, PatientAccountEvent, RefundReversalReason, TakeBackReason
 from shared.events.values import (
     AdjudicatedLine,
     Adjustment,
@@ -508,6 +508,29 @@ class RefundIssued(Event, frozen=True, kw_only=True):
     approved_by: str = ""  # other than who asked; empty: one person did it, as was possible then
 
 
+class RefundDeclined(Event, frozen=True, kw_only=True):
+    """Somebody decided against giving the credit back: it stands."""
+
+    account_id: str
+    refund_id: str
+    to_party: str
+    amount_cents: int
+    reason: DeclineReason
+    declined_by: str
+
+
+class RefundReversed(Event, frozen=True, kw_only=True):
+    """A refund that was issued never reached the party: the credit stands again with its old age. The mirror of `RefundIssued`."""
+
+    account_id: str
+    refund_id: str
+    to_party: str
+    amount_cents: int  # positive; the credit grows by it
+    reason: RefundReversalReason
+    reversed_by: str
+    postings: tuple[Posting, ...]
+
+
 class AccountMovedToAgency(Event, frozen=True, kw_only=True):
     account_id: str
     placement_id: str
@@ -569,6 +592,8 @@ ClaimAccountEvent: TypeAlias = (
     | AdjustmentReversed
     | RefundRequested
     | RefundIssued
+    | RefundDeclined
+    | RefundReversed
     | AccountMovedToAgency
     | AccountReturnedFromAgency
     | OpeningBalancePosted

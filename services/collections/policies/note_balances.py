@@ -27,6 +27,7 @@ from shared.events.payments import (
     PayersKnown,
     PaymentApplied,
     RefundIssued,
+    RefundReversed,
     ResponsibilityTransferred,
 )
 
@@ -41,6 +42,7 @@ LedgerEvent: TypeAlias = (
     | AdjustmentApproved
     | AdjustmentReversed
     | RefundIssued
+    | RefundReversed
     | ChargesPosted
     | PayersKnown
     | AccountMovedToAgency
@@ -55,6 +57,7 @@ LEDGER: tuple[EventType, ...] = (
     AdjustmentApproved,
     AdjustmentReversed,
     RefundIssued,
+    RefundReversed,
     ChargesPosted,
     PayersKnown,
     AccountMovedToAgency,
@@ -109,6 +112,8 @@ def _reason(event: LedgerEvent) -> str:
             return f"adjustment-reversed-{event.reason}"
         case RefundIssued():
             return "refund"
+        case RefundReversed():
+            return "refund-reversed"
         case ClaimPaymentPosted():
             return "payer-answer"
         case ClaimPaymentReversed():

@@ -11,19 +11,23 @@ from services.payments.api.bodies import (
     AccountRow,
     AdjustmentBody,
     AdjustmentRow,
+    DeclineBody,
     Id,
     PartyRow,
     PostingRow,
     RefundBody,
     RemittanceClaimRow,
+    ReverseRefundBody,
     lines_with_money,
 )
 from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
     ApproveRefund,
+    DeclineRefund,
     RequestAdjustment,
     RequestRefund,
     ReverseAdjustment,
+    ReverseRefund,
 )
 from services.payments.projections import claim_accounts as read_model
 from services.payments.projections import postings, remittances
@@ -39,6 +43,7 @@ Adjust = Annotated[Cause, Depends(cause_of("payments:adjust-account"))]
 Approve = Annotated[Cause, Depends(cause_of("payments:approve-adjustment"))]
 AskRefund = Annotated[Cause, Depends(cause_of("payments:request-refund"))]
 AgreeToRefund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
+TakeRefundBack = Annotated[Cause, Depends(cause_of("payments:reverse-refund"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
 
 
@@ -127,6 +132,18 @@ def router(commands: Commands, reads: ReadDatabase, claim_accounts: Aggregate) -
     async def approve_refund(account_id: Id, refund_id: Id, cause: AgreeToRefund) -> Done:
         """Agree to what somebody else asked for. Refused when the credit is less by now (`exceeds-credit` says what it is)."""
         command = ApproveRefund(refund_id=refund_id, approved_by=cause.actor)
+        return done(await commands.handle(claim_accounts, account_id, command, cause), SERVICE)
+
+    @routes.post("/accounts/{account_id}/refunds/{refund_id}/decline")
+    async def decline_refund(account_id: Id, refund_id: Id, body: DeclineBody, cause: AgreeToRefund) -> Done:
+        """Decide against what was asked for: the credit stands. Who asked may withdraw it so."""
+        command = DeclineRefund(refund_id=refund_id, reason=body.reason, declined_by=cause.actor)
+        return done(await commands.handle(claim_accounts, account_id, command, cause), SERVICE)
+
+    @routes.post("/accounts/{account_id}/refunds/{refund_id}/reverse")
+    async def reverse_refund(account_id: Id, refund_id: Id, body: ReverseRefundBody, cause: TakeRefundBack) -> Done:
+        """Say that an issued refund never arrived: the credit stands again, as old as it was."""
+        command = ReverseRefund(refund_id=refund_id, reason=body.reason, reversed_by=cause.actor)
         return done(await commands.handle(claim_accounts, account_id, command, cause), SERVICE)
 
     return routes

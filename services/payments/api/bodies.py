@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.payments.adapters.remittance_files import Received
-from shared.events.patient_money import TakeBackReason
+from shared.events.patient_money import DeclineReason, RefundReversalReason, TakeBackReason
 from shared.events.values import Finding
 from shared.kernel.card_numbers import is_card_number
 from shared.runtime.web import Done, done
@@ -522,6 +522,9 @@ class TakeBackBody(Body):
     late_entry: LateEntry = False
 
 
+RefundStatus: TypeAlias = Literal["requested", "issued", "declined", "reversed"]
+
+
 class RefundRow(BaseModel):
     """A refund that one person asked for, and another agrees to."""
 
@@ -530,11 +533,33 @@ class RefundRow(BaseModel):
     payment_id: str = Field(description="Of which it waits; empty: an account's credit.")
     patient_id: str
     to_party: str
-    status: str
+    status: str = Field(description="`requested`, `issued`, `declined` or `reversed` (it never arrived).")
     requested_by: str
     approved_by: str
-    requested_at: datetime
+    declined_by: str
+    decline_reason: str
+    reversed_by: str
+    reversal_reason: str
+    requested_at: datetime | None = Field(description="Null: one person issued it, as was possible once.")
+    decided_at: datetime | None
+    reversed_at: datetime | None
     amount_cents: int
+
+
+class DeclineBody(Body):
+    reason: DeclineReason
+
+
+class DeclineUnappliedBody(OfPatientBody):
+    reason: DeclineReason
+
+
+class ReverseRefundBody(Body):
+    reason: RefundReversalReason
+
+
+class ReverseUnappliedRefundBody(OfPatientBody):
+    reason: RefundReversalReason
 
 
 class DepositBody(Body):

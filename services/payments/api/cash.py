@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from services.payments.api.bodies import (
+    DeclineUnappliedBody,
     DepositBody,
     DepositRow,
     Id,
@@ -17,7 +18,9 @@ from services.payments.api.bodies import (
     PatientPaymentRow,
     PatientPayments,
     RefundRow,
+    RefundStatus,
     RefundUnappliedBody,
+    ReverseUnappliedRefundBody,
     TakeBackBody,
 )
 from services.payments.domain.books.state import LEDGER, Books
@@ -26,9 +29,11 @@ from services.payments.domain.deposit.commands import RecordDeposit
 from services.payments.domain.patient_account.commands import (
     AccountDue,
     ApproveUnappliedRefund,
+    DeclineUnappliedRefund,
     Named,
     ReceivePatientPayment,
     RequestUnappliedRefund,
+    ReverseUnappliedRefund,
     TakeBackPayment,
 )
 from services.payments.domain.remittance.identity import deposit_id_of
@@ -44,6 +49,7 @@ TakePayment = Annotated[Cause, Depends(cause_of("payments:take-payment"))]
 TakeBack = Annotated[Cause, Depends(cause_of("payments:take-back-payment"))]
 RequestRefund = Annotated[Cause, Depends(cause_of("payments:request-refund"))]
 ApproveRefund = Annotated[Cause, Depends(cause_of("payments:approve-refund"))]
+ReverseRefund = Annotated[Cause, Depends(cause_of("payments:reverse-refund"))]
 RecordIt = Annotated[Cause, Depends(cause_of("payments:record-deposit"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
 DepositReader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
@@ -135,6 +141,46 @@ def router(
         """Agree to what somebody else asked for. Refused when that much no longer waits (`exceeds-unapplied` says how much does)."""
         command = ApproveUnappliedRefund(payment_id=payment_id, refund_id=refund_id, approved_by=cause.actor)
         return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.post("/patient-payments/{payment_id}/refunds/{refund_id}/decline")
+    async def decline_unapplied_refund(
+        payment_id: Id, refund_id: Id, body: DeclineUnappliedBody, cause: ApproveRefund
+    ) -> Done:
+        """Decide against what was asked for: the money goes on waiting. Who asked may withdraw it so."""
+        command = DeclineUnappliedRefund(
+            payment_id=payment_id, refund_id=refund_id, reason=body.reason, declined_by=cause.actor
+        )
+        return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.post("/patient-payments/{payment_id}/refunds/{refund_id}/reverse")
+    async def reverse_unapplied_refund(
+        payment_id: Id, refund_id: Id, body: ReverseUnappliedRefundBody, cause: ReverseRefund
+    ) -> Done:
+        """Say that an issued refund never arrived: the money waits again, as old as its payment."""
+        command = ReverseUnappliedRefund(
+            payment_id=payment_id, refund_id=refund_id, reason=body.reason, reversed_by=cause.actor
+        )
+        return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
+
+    @routes.get("/refunds")
+    async def list_refunds(
+        who: Reader,
+        status: RefundStatus | None = None,
+        account_id: Annotated[str | None, Query(max_length=80)] = None,
+        payment_id: Annotated[str | None, Query(max_length=80)] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[RefundRow]:
+        """Refunds and what became of each, by account or payment."""
+        reader = refunds.projection.name
+        await reads.wait_for(reader, after)
+        table = refunds.refunds.c
+        order = [asc(table.stream), asc(table.payment_id), asc(table.refund_id)]
+        statement = refunds.every(status=status, account_id=account_id, payment_id=payment_id)
+        async with reads.read(who.tenant) as connection:
+            found = await page(connection, statement, order=order, limit=limit, cursor=cursor)
+            return Page[RefundRow].of(found, await reads.positions(connection, reader))
 
     @routes.get("/queues/refunds")
     async def waiting_refunds(

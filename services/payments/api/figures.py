@@ -18,13 +18,14 @@ from services.payments.api.bodies import (
     UnappliedRow,
 )
 from services.payments.api.moments import POSTINGS, Moment, Moments
-from services.payments.projections import claim_accounts, credits, patient_payments, postings
+from services.payments.projections import claim_accounts, credits, patient_payments, postings, refunds
 from services.payments.projections.credits import Whose
 from services.payments.projections.postings import AgingBasis
 from shared.runtime.queries import ReadDatabase, asc, desc, page, rows
 from shared.runtime.web import After, Caller, Cursor, Limit, Page, caller
 
 ACCOUNTS = claim_accounts.projection.name
+REFUNDS = refunds.projection.name
 
 Reader = Annotated[Caller, Depends(caller("payments:read-balances"))]
 LedgerReader = Annotated[Caller, Depends(caller("payments:read-ledger"))]
@@ -125,14 +126,14 @@ def router(reads: ReadDatabase, moments: Moments) -> APIRouter:
         after: After = None,
     ) -> Page[CreditRow]:
         """Parties that paid too much and are owed it, known longest first. Federal payers must have it back by `due_on`."""
-        for reader in (POSTINGS, ACCOUNTS):
+        for reader in (POSTINGS, ACCOUNTS, REFUNDS):
             await reads.wait_for(reader, after)
         wanted = credits.Wanted(whose=whose, is_federal=is_federal, is_overdue=is_overdue)
         found = credits.credits(wanted, on=moments.clock.now().date())
         order = [asc(found.c.since_on), asc(found.c.account_id), asc(found.c.party)]
         async with reads.read(who.tenant) as connection:
             listed = await page(connection, sa.select(found), order=order, limit=limit, cursor=cursor)
-            return Page[CreditRow].of(listed, await reads.positions(connection, POSTINGS, ACCOUNTS))
+            return Page[CreditRow].of(listed, await reads.positions(connection, POSTINGS, ACCOUNTS, REFUNDS))
 
     @routes.get("/credits/summary")
     async def sum_credits(
@@ -143,13 +144,13 @@ def router(reads: ReadDatabase, moments: Moments) -> APIRouter:
         after: After = None,
     ) -> CreditSums:
         """The list of credits, counted and summed by whose they are, whether the payer is federal, and whether they are overdue."""
-        for reader in (POSTINGS, ACCOUNTS):
+        for reader in (POSTINGS, ACCOUNTS, REFUNDS):
             await reads.wait_for(reader, after)
         wanted = credits.Wanted(whose=whose, is_federal=is_federal, is_overdue=is_overdue)
         on = moments.clock.now().date()
         async with reads.read(who.tenant) as connection:
             found = await rows(connection, credits.sums(wanted, on=on))
-            positions = await reads.positions(connection, POSTINGS, ACCOUNTS)
+            positions = await reads.positions(connection, POSTINGS, ACCOUNTS, REFUNDS)
         items = [CreditSumRow.model_validate(dict(each)) for each in found]
         return CreditSums(
             on=on,

@@ -119,6 +119,24 @@ class RefundAlreadyIssued(DomainError):
     code = "refund-already-issued"
 
 
+class RefundWasDeclined(DomainError):
+    """Decided against before: ask for another one."""
+
+    code = "refund-was-declined"
+
+
+class RefundNotIssued(DomainError):
+    """Only what was issued can be reversed."""
+
+    code = "refund-not-issued"
+
+
+class RefundAlreadyReversed(DomainError):
+    """It was reversed before, for another reason. `facts` has it."""
+
+    code = "refund-already-reversed"
+
+
 class PaymentNumberReused(DomainError):
     """The same payment number came with another amount, method or day."""
 

@@ -31,8 +31,10 @@ from shared.events.payments import (
     PayersKnown,
     PaymentApplied,
     PaymentNotTaken,
+    RefundDeclined,
     RefundIssued,
     RefundRequested,
+    RefundReversed,
     RemittanceClaimHeld,
     ResponsibilityTransferred,
 )
@@ -161,6 +163,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             | PatientPaymentReversed()
             | RefundRequested()
             | RefundIssued()
+            | RefundDeclined()
+            | RefundReversed()
         ):
             return
         case _:

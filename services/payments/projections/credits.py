@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from services.payments.domain.overpayments import FEDERAL, RETURN_WITHIN_DAYS
 from services.payments.projections.claim_accounts import account_payers, claim_account_parties, claim_accounts
 from services.payments.projections.postings import postings
+from services.payments.projections.refunds import refunds
 
 Whose: TypeAlias = Literal["payer", "patient", "agency", "unassigned"]
 
@@ -79,7 +80,8 @@ def sums(wanted: Wanted, *, on: date) -> sa.Select[*tuple[Any, ...]]:
 
 def _known() -> sa.Subquery:
     """`credit_cents` and `since_on` of each party that is owed something. What was recorded in one moment is one change: an answer
-    that is reversed and posted once more at once does not begin a new credit."""
+    that is reversed and posted once more at once does not begin a new credit. Nor does a refund that never arrived: neither it nor its
+    reversal counts."""
     party = claim_account_parties
     is_owed = sa.and_(  # by the index; the sum of the postings decides
         party.c.tenant == postings.c.tenant,
@@ -87,10 +89,16 @@ def _known() -> sa.Subquery:
         party.c.party == postings.c.party,
         party.c.owed_cents < 0,
     )
+    undone = refunds.select().where(
+        refunds.c.tenant == postings.c.tenant,
+        refunds.c.reversed_event_id.is_not(None),
+        postings.c.event_id.in_([refunds.c.issued_event_id, refunds.c.reversed_event_id]),
+    )
     key = (postings.c.tenant, postings.c.account_id, postings.c.party)
     changes = (
         sa.select(*key, postings.c.recorded_at, sa.func.sum(postings.c.amount_cents).label("cents"))
         .select_from(postings.join(party, is_owed))
+        .where(~undone.exists())
         .group_by(*key, postings.c.recorded_at)
         .subquery("changes")
     )

@@ -22,6 +22,7 @@ from shared.events.patient_money import (
     PaymentAllocated,
     PaymentTakenBack,
     UnappliedRefunded,
+    UnappliedRefundReversed,
 )
 from shared.events.payments import PatientPaymentReversed, PaymentApplied
 from shared.runtime.merged_patients import merged, merged_patients_table, registrations_of
@@ -93,6 +94,9 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case UnappliedRefunded() as event:
             gone = {"refunded_cents": event.amount_cents}
             yield Put(table="payments_of_patients", key=(event.payment_id,), add=gone)
+        case UnappliedRefundReversed() as event:
+            back = {"refunded_cents": -event.amount_cents}
+            yield Put(table="payments_of_patients", key=(event.payment_id,), add=back)
         case PaymentApplied() as event:
             taken = {"applied_cents": event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
@@ -123,6 +127,7 @@ projection = Projection(
             AllocationReturned,
             PaymentApplied,
             UnappliedRefunded,
+            UnappliedRefundReversed,
             AllocationTakenBack,
             PatientPaymentReversed,
             PaymentTakenBack,

@@ -89,6 +89,7 @@ _TABLE: Mapping[str, str] = {
     "payments:take-back-payment": "poster manager",
     "payments:request-refund": "biller poster collector manager",
     "payments:approve-refund": "manager",
+    "payments:reverse-refund": "poster manager",
     "payments:read-deposits": "poster manager integration",
     "payments:record-deposit": "poster manager integration",
     "payments:import-balances": "manager",

@@ -202,6 +202,13 @@ async def test_credits_say_whose_they_are_since_when_and_by_when_a_federal_payer
     await world.settle()
     assert [each["payer_id"] for each in (await world.ask("GET", "/credits"))["items"]] == ["aetna"]
     assert (await world.ask("GET", "/credits/summary"))["overdue_cents"] == 0
+    await world.move_to(datetime(2026, 6, 12, 12, tzinfo=UTC))
+    await world.ask("POST", f"/accounts/{ACCOUNT}/refunds/r1/reverse", {"reason": "check-voided"})
+    await world.settle()
+    [again] = (await world.ask("GET", "/credits?is_overdue=true"))["items"]
+    assert {name: again[name] for name in ("credit_cents", "since_on", "due_on")} == {
+        name: overdue[name] for name in ("credit_cents", "since_on", "due_on")
+    }
     await world.verify()
 
 
@@ -219,3 +226,31 @@ async def test_the_number_of_a_card_is_no_token_and_is_not_repeated(world: World
     assert "4111" not in str(refused)
     assert await world.running.events("payments", "PatientPaymentReceived") == []
     await world.ask("POST", "/patient-payments", {**body, "token": "tok_1PqR4111111111111112"})
+
+
+@pytest.mark.asyncio
+async def test_a_refund_is_declined_or_reversed_and_the_list_says_what_became_of_each(world: World) -> None:
+    await pay(world, 50_00)
+    path = "/patient-payments/payment-1/refunds"
+    whose = {"patient_id": "patient-1"}
+    for number in ("r1", "r2"):
+        await world.ask("POST", path, {**whose, "refund_id": number, "amount_cents": 20_00})
+    await world.as_another(Role.POSTER, "POST", f"{path}/r1/decline", {**whose, "reason": "not-owed"}, status=403)
+    await world.as_another(Role.MANAGER, "POST", f"{path}/r1/decline", {**whose, "reason": "not-owed"})
+    await world.as_another(Role.MANAGER, "POST", f"{path}/r2/approve", whose)
+    again = await world.as_another(Role.MANAGER, "POST", f"{path}/r1/approve", whose, status=409)
+    assert again["code"] == "refund-was-declined"
+    await world.settle()
+    assert await world.trial() == {"cash": 50_00, "refunds": -20_00, "unapplied": -30_00}
+    back = {**whose, "reason": "check-voided"}
+    await world.as_another(Role.FRONT_DESK, "POST", f"{path}/r2/reverse", back, status=403)
+    await world.as_another(Role.POSTER, "POST", f"{path}/r2/reverse", back)
+    await world.settle()
+    listed = (await world.ask("GET", "/refunds?payment_id=payment-1"))["items"]
+    assert [(each["refund_id"], each["status"]) for each in listed] == [("r1", "declined"), ("r2", "reversed")]
+    assert (listed[0]["decline_reason"], listed[1]["reversal_reason"]) == ("not-owed", "check-voided")
+    assert (await world.ask("GET", "/refunds?status=issued"))["items"] == []
+    [waiting] = (await world.ask("GET", "/unapplied"))["items"]
+    assert (waiting["unapplied_cents"], waiting["received_on"]) == (50_00, "2026-04-01")
+    assert await world.trial() == {"cash": 50_00, "unapplied": -50_00}
+    await world.verify()

@@ -7,12 +7,14 @@ import pytest
 from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
     ApproveRefund,
+    DeclineRefund,
     MoveToAgency,
     RequestAdjustment,
     RequestRefund,
     ReturnFromAgency,
     ReverseAdjustment,
     ReverseClaimPayment,
+    ReverseRefund,
 )
 from shared.events.payments import (
     AccountMovedToAgency,
@@ -22,8 +24,10 @@ from shared.events.payments import (
     AdjustmentReversed,
     PaymentApplied,
     PaymentNotTaken,
+    RefundDeclined,
     RefundIssued,
     RefundRequested,
+    RefundReversed,
 )
 from shared.events.values import Posting
 from tests.unit.payments.stories import (
@@ -171,6 +175,29 @@ def test_nothing_beyond_the_credit_is_refunded_and_the_refusal_says_what_is_left
     taken = ReverseClaimPayment(remittance_id="remittance-2", ordinal=1, reversed_on=PAID_ON)
     refusal = account.when(*PAID_TWICE, ask_refund(100_00), taken, agree()).then_refused("exceeds-credit")
     assert refusal.facts["credit_cents"] == 0
+
+
+def test_a_refund_that_was_declined_is_not_issued_and_the_credit_stands() -> None:
+    no = DeclineRefund(refund_id="refund-1", reason="wrong-party", declined_by="user:bob")
+    story = account.when(*PAID_TWICE, ask_refund(100_00), no, no)
+    assert story.only(RefundDeclined).declined_by == "user:bob"
+    assert owed(story.events) == {"payer:1": -100_00}
+    account.given(*story.events).when(agree()).then_refused("refund-was-declined")
+    account.when(*PAID_TWICE, ask_refund(100_00), agree(), no).then_refused("refund-already-issued")
+    account.when(*PAID_TWICE, no).then_refused("not-found")
+
+
+def test_a_refund_that_never_arrived_is_a_credit_again() -> None:
+    void = ReverseRefund(refund_id="refund-1", reason="check-never-cashed", reversed_by="user:bob")
+    asked = account.when(*PAID_TWICE, ask_refund(100_00))
+    account.given(*asked.events).when(void).then_refused("refund-not-issued")
+    issued = account.given(*asked.events).when(agree())
+    past = [*asked.events, *issued.events]
+    story = account.given(*past).when(void, void)
+    assert story.only(RefundReversed).amount_cents == 100_00
+    assert balances([*past, *story.events]) == balances(asked.events)
+    other = ReverseRefund(refund_id="refund-1", reason="check-voided", reversed_by="user:bob")
+    account.given(*past, *story.events).when(other).then_refused("refund-already-reversed")
 
 
 def test_the_patients_balance_moves_to_the_agency_and_back() -> None:

@@ -12,18 +12,25 @@ from services.payments.domain.patient_account.commands import (
     AccountDue,
     AllocateUnapplied,
     ApproveUnappliedRefund,
+    DeclineUnappliedRefund,
     Named,
     ReceivePatientPayment,
     RequestUnappliedRefund,
     ReturnAllocation,
+    ReverseUnappliedRefund,
+    TakeBackPayment,
 )
 from services.payments.domain.patient_account.decider import patient_account
 from shared.events.patient_money import (
     AllocationReturned,
+    OverdraftCovered,
     PatientPaymentReceived,
     PaymentAllocated,
+    RefundReversalReason,
+    UnappliedRefundDeclined,
     UnappliedRefunded,
     UnappliedRefundRequested,
+    UnappliedRefundReversed,
 )
 from shared.events.values import Posting
 from shared.testing.specification import Specification
@@ -140,6 +147,51 @@ def test_no_more_is_refunded_than_waits_when_it_is_asked_for_and_when_it_is_agre
     used = AllocateUnapplied(due=AccountDue("visit", 15_00))
     refusal = spec.given(*past).when(ask_refund(25_00), used, agree()).then_refused("exceeds-unapplied")
     assert refusal.facts == {"unapplied_cents": 10_00, "amount_cents": 25_00}
+
+
+def decline(by: str = "user:bob") -> DeclineUnappliedRefund:
+    return DeclineUnappliedRefund(payment_id="payment-1", refund_id="refund-1", reason="not-owed", declined_by=by)
+
+
+def void(reason: RefundReversalReason = "check-voided") -> ReverseUnappliedRefund:
+    return ReverseUnappliedRefund(payment_id="payment-1", refund_id="refund-1", reason=reason, reversed_by="user:bob")
+
+
+def test_a_refund_that_was_declined_is_not_issued_and_the_money_goes_on_waiting() -> None:
+    story = spec.when(receive(25_00), ask_refund(5_00), decline(), decline())
+    assert story.only(UnappliedRefundDeclined).reason == "not-owed"
+    assert balances(story.events) == {"cash": 25_00, "unapplied": -25_00}
+    spec.given(*story.events).when(agree()).then_refused("refund-was-declined")
+    spec.given(*story.events).when(void()).then_refused("refund-not-issued")
+    spec.given(*story.events).when(ask_refund(5_00)).then_nothing()
+    issued = spec.when(receive(25_00), ask_refund(5_00), agree()).events
+    spec.given(*issued).when(decline()).then_refused("refund-already-issued")
+
+
+def test_a_refund_check_that_was_voided_waits_again() -> None:
+    past = spec.when(receive(25_00), ask_refund(5_00), agree()).events
+    story = spec.given(*past).when(void(), void())
+    assert story.only(UnappliedRefundReversed).reversed_by == "user:bob"
+    assert balances([*past, *story.events]) == {"cash": 25_00, "unapplied": -25_00}
+    spec.given(*past, *story.events).when(void("returned-by-bank")).then_refused("refund-already-reversed")
+    spec.given(*past, *story.events).when(ask_refund(25_00, "refund-2"), agree(number="refund-2")).then_kinds(
+        UnappliedRefundRequested, UnappliedRefunded
+    )
+
+
+def test_a_voided_check_makes_good_what_the_patient_seemed_to_have_had_twice() -> None:
+    bounced = TakeBackPayment(
+        payment_id="payment-1",
+        reason="chargeback",
+        taken_back_on=date(2026, 3, 9),
+        taken_back_by="user:ann",
+        refunded_too=True,
+    )
+    past = spec.when(receive(25_00), ask_refund(5_00), agree(), bounced).events
+    assert balances(past) == {"refunds": -5_00, "overdrawn": 5_00}
+    story = spec.given(*past).when(void())
+    story.then_kinds(UnappliedRefundReversed, OverdraftCovered)
+    assert balances([*past, *story.events]) == {}
 
 
 def test_nobody_agrees_to_what_nobody_asked_for() -> None:

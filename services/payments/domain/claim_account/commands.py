@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
-from shared.events.patient_money import TakeBackReason
+from shared.events.patient_money import DeclineReason, RefundReversalReason, TakeBackReason
 from shared.events.payments import AccountPayer, ClaimAnswer, LedgerLine, OpeningBalanceStated
 
 
@@ -147,6 +147,22 @@ class ApproveRefund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineRefund:
+    refund_id: str
+    reason: DeclineReason
+    declined_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseRefund:
+    """What was issued never reached the party."""
+
+    refund_id: str
+    reason: RefundReversalReason
+    reversed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoveToAgency:
     account_id: str
     placement_id: str
@@ -172,6 +188,8 @@ ClaimAccountCommand: TypeAlias = (
     | ReverseAdjustment
     | RequestRefund
     | ApproveRefund
+    | DeclineRefund
+    | ReverseRefund
     | MoveToAgency
     | ReturnFromAgency
     | PostOpeningBalance

@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from services.payments.domain import ledger
-from services.payments.domain.claim_account import decisions, openings
+from services.payments.domain.claim_account import decisions, openings, refunds
 from services.payments.domain.claim_account.adjudication import (
     DOUBTS,
     SILENCE,
@@ -37,6 +37,7 @@ from services.payments.domain.claim_account.commands import (
     ApproveAdjustment,
     ApproveRefund,
     ClaimAccountCommand,
+    DeclineRefund,
     MoveToAgency,
     NotePayers,
     PostCharges,
@@ -50,6 +51,7 @@ from services.payments.domain.claim_account.commands import (
     ReverseAdjustment,
     ReverseClaimPayment,
     ReversePatientPayment,
+    ReverseRefund,
     TakeBackOpeningBalance,
 )
 from services.payments.domain.claim_account.matrix import PostingMatrix
@@ -105,9 +107,13 @@ def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[Clai
         case ReverseAdjustment():
             return decisions.reverse_adjustment(command, account)
         case RequestRefund():
-            return decisions.request_refund(command, account)
+            return refunds.request(command, account)
         case ApproveRefund():
-            return decisions.approve_refund(command, account)
+            return refunds.approve(command, account)
+        case DeclineRefund():
+            return refunds.decline(command, account)
+        case ReverseRefund():
+            return refunds.reverse(command, account)
         case MoveToAgency():
             return decisions.move_to_agency(command, account)
         case ReturnFromAgency():

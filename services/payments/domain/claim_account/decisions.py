@@ -1,6 +1,6 @@
 """What do a patient's payment and a person's decision do to one claim's account?
 
-Adjustments and refunds need a second person, a refund needs a credit, and what goes to an agency comes back as it is left there.
+Adjustments need a second person, as `refunds.py` do, and what goes to an agency comes back as it is left there.
 Pure, like `decider.py`; every event's postings sum to zero.
 """
 
@@ -10,10 +10,8 @@ from services.payments.domain import ledger
 from services.payments.domain.claim_account.commands import (
     ApplyPatientPayment,
     ApproveAdjustment,
-    ApproveRefund,
     MoveToAgency,
     RequestAdjustment,
-    RequestRefund,
     ReturnFromAgency,
     ReverseAdjustment,
     ReversePatientPayment,
@@ -26,12 +24,9 @@ from services.payments.domain.errors import (
     AdjustmentNotApproved,
     AdjustmentUnknown,
     ExceedsBalance,
-    ExceedsCredit,
     NotAnAmount,
     NothingToPlace,
     NotWithAgency,
-    RefundAlreadyIssued,
-    RefundUnknown,
 )
 from services.payments.domain.two_persons import refuse_same_person
 from shared.events.payments import (
@@ -44,8 +39,6 @@ from shared.events.payments import (
     PatientPaymentReversed,
     PaymentApplied,
     PaymentNotTaken,
-    RefundIssued,
-    RefundRequested,
 )
 from shared.events.values import Posting
 
@@ -181,51 +174,6 @@ def reverse_adjustment(command: ReverseAdjustment, account: ClaimAccount) -> lis
     ]
 
 
-def request_refund(command: RequestRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    _must_have_charges(account)
-    if command.refund_id in account.refunds or command.refund_id in account.refunds_asked:
-        return []
-    if command.amount_cents <= 0:
-        raise NotAnAmount("a refund is a positive amount", amount_cents=command.amount_cents)
-    _must_have_credit(account, command.to_party, command.amount_cents)
-    return [
-        RefundRequested(
-            account_id=command.account_id,
-            refund_id=command.refund_id,
-            to_party=command.to_party,
-            amount_cents=command.amount_cents,
-            requested_by=command.requested_by,
-        )
-    ]
-
-
-def approve_refund(command: ApproveRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    if command.refund_id in account.refunds:
-        raise RefundAlreadyIssued("this refund is issued", refund_id=command.refund_id)
-    asked = account.refunds_asked.get(command.refund_id)
-    if asked is None:
-        raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
-    refuse_same_person(
-        "a refund", asked_by=asked.requested_by, agreed_by=command.approved_by, refund_id=asked.refund_id
-    )
-    _must_have_credit(account, asked.to_party, asked.amount_cents)
-    credits = {line_id: -cents for line_id, cents in account.owed_by_line(asked.to_party).items() if cents < 0}
-    return [
-        RefundIssued(
-            account_id=asked.account_id,
-            refund_id=asked.refund_id,
-            to_party=asked.to_party,
-            amount_cents=asked.amount_cents,
-            postings=ledger.moved_by_line(
-                ledger.spread(asked.amount_cents, credits),
-                debit=ledger.receivable(asked.to_party),
-                credit=ledger.REFUNDS,
-            ),
-            approved_by=command.approved_by,
-        )
-    ]
-
-
 def move_to_agency(command: MoveToAgency, account: ClaimAccount) -> list[ClaimAccountEvent]:
     if account.placement_id == command.placement_id:
         return []
@@ -266,12 +214,6 @@ def _must_owe(account: ClaimAccount, party: str, amount_cents: int) -> None:
     owed = account.owed_by(party)
     if amount_cents > owed:
         raise ExceedsBalance("more than the party owes", party=party, owed_cents=owed, amount_cents=amount_cents)
-
-
-def _must_have_credit(account: ClaimAccount, party: str, amount_cents: int) -> None:
-    credit = max(0, -account.owed_by(party))
-    if amount_cents > credit:
-        raise ExceedsCredit("more than was paid too much", party=party, credit_cents=credit, amount_cents=amount_cents)
 
 
 def _adjustment(account: ClaimAccount, adjustment_id: str) -> AdjustmentAsked:

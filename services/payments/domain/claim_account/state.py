@@ -35,8 +35,10 @@ from shared.events.payments import (
     PayersKnown,
     PaymentApplied,
     PaymentNotTaken,
+    RefundDeclined,
     RefundIssued,
     RefundRequested,
+    RefundReversed,
     RemittanceClaimHeld,
     ResponsibilityTransferred,
 )
@@ -106,7 +108,9 @@ class ClaimAccount:
     patient_owes_since_on: date | None = None  # of the last responsibility that came to the patient
     adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
     refunds_asked: Mapping[str, RefundRequested] = field(default_factory=dict)  # whatever became of them
-    refunds: frozenset[str] = frozenset()
+    refunds: Mapping[str, RefundIssued] = field(default_factory=dict)  # that were issued
+    refunds_declined: frozenset[str] = frozenset()
+    refunds_reversed: Mapping[str, RefundReversed] = field(default_factory=dict)
     openings: Mapping[str, OpeningBalancePosted] = field(default_factory=dict)  # by import, and not taken back
     openings_heard: frozenset[str] = frozenset()  # imports, whatever became of them
     placement_id: str = ""
@@ -205,7 +209,12 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
         case RefundRequested():
             return replace(account, refunds_asked={**account.refunds_asked, event.refund_id: event})
         case RefundIssued():
-            return replace(_moved(account, event.postings), refunds=account.refunds | {event.refund_id})
+            return replace(_moved(account, event.postings), refunds={**account.refunds, event.refund_id: event})
+        case RefundDeclined():
+            return replace(account, refunds_declined=account.refunds_declined | {event.refund_id})
+        case RefundReversed():
+            reversed_too = {**account.refunds_reversed, event.refund_id: event}
+            return replace(_moved(account, event.postings), refunds_reversed=reversed_too)
         case AccountMovedToAgency():
             return replace(_moved(account, event.postings), placement_id=event.placement_id)
         case AccountReturnedFromAgency():

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
 from services.payments.domain.books.state import Books
-from shared.events.patient_money import TakeBackReason
+from shared.events.patient_money import DeclineReason, RefundReversalReason, TakeBackReason
 
 Method: TypeAlias = Literal["cash", "check", "card", "ach"]
 
@@ -75,6 +75,26 @@ class ApproveUnappliedRefund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineUnappliedRefund:
+    """Decide against what was asked for."""
+
+    payment_id: str
+    refund_id: str
+    reason: DeclineReason
+    declined_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseUnappliedRefund:
+    """What was issued never reached the patient."""
+
+    payment_id: str
+    refund_id: str
+    reason: RefundReversalReason
+    reversed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakeBackPayment:
     """The bank returned the whole payment, its card holder disputed it, or it was never made.
 
@@ -95,5 +115,7 @@ PatientAccountCommand: TypeAlias = (
     | ReturnAllocation
     | RequestUnappliedRefund
     | ApproveUnappliedRefund
+    | DeclineUnappliedRefund
+    | ReverseUnappliedRefund
     | TakeBackPayment
 )

@@ -25,16 +25,21 @@ from services.payments.domain.errors import (
     PaymentUnknown,
     PaymentWasRefunded,
     RefundAlreadyIssued,
+    RefundAlreadyReversed,
+    RefundNotIssued,
     RefundUnknown,
+    RefundWasDeclined,
     TakenBackTooEarly,
 )
 from services.payments.domain.patient_account.commands import (
     AllocateUnapplied,
     ApproveUnappliedRefund,
+    DeclineUnappliedRefund,
     PatientAccountCommand,
     ReceivePatientPayment,
     RequestUnappliedRefund,
     ReturnAllocation,
+    ReverseUnappliedRefund,
     TakeBackPayment,
 )
 from services.payments.domain.patient_account.state import PatientAccount, Payment, evolve
@@ -48,8 +53,10 @@ from shared.events.patient_money import (
     PatientPaymentReceived,
     PaymentAllocated,
     PaymentTakenBack,
+    UnappliedRefundDeclined,
     UnappliedRefunded,
     UnappliedRefundRequested,
+    UnappliedRefundReversed,
 )
 from shared.kernel.decider import Decider
 
@@ -66,6 +73,10 @@ def decide(command: PatientAccountCommand, account: PatientAccount) -> Sequence[
             return _request_refund(command, account)
         case ApproveUnappliedRefund():
             return _approve_refund(command, account)
+        case DeclineUnappliedRefund():
+            return _decline_refund(command, account)
+        case ReverseUnappliedRefund():
+            return _reverse_refund(command, account)
         case TakeBackPayment():
             return _take_back(command, account)
         case _:
@@ -179,11 +190,7 @@ def _request_refund(command: RequestUnappliedRefund, account: PatientAccount) ->
 
 def _approve_refund(command: ApproveUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
     payment = _payment(account, command.payment_id)
-    asked = payment.requested.get(command.refund_id)
-    if command.refund_id in payment.refunds:
-        raise RefundAlreadyIssued("this refund is issued", refund_id=command.refund_id)
-    if asked is None:
-        raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
+    asked = _undecided(payment, command.refund_id)
     refuse_same_person(
         "a refund", asked_by=asked.requested_by, agreed_by=command.approved_by, refund_id=asked.refund_id
     )
@@ -198,6 +205,57 @@ def _approve_refund(command: ApproveUnappliedRefund, account: PatientAccount) ->
             approved_by=command.approved_by,
         )
     ]
+
+
+def _decline_refund(command: DeclineUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = _payment(account, command.payment_id)
+    if command.refund_id in payment.declined:
+        return []
+    asked = _undecided(payment, command.refund_id)
+    return [
+        UnappliedRefundDeclined(
+            payment_id=asked.payment_id,
+            patient_id=asked.patient_id,
+            refund_id=asked.refund_id,
+            amount_cents=asked.amount_cents,
+            reason=command.reason,
+            declined_by=command.declined_by,
+        )
+    ]
+
+
+def _undecided(payment: Payment, refund_id: str) -> UnappliedRefundRequested:
+    if refund_id in payment.refunds:
+        raise RefundAlreadyIssued("this refund is issued", refund_id=refund_id)
+    if refund_id in payment.declined:
+        raise RefundWasDeclined("this refund was declined", refund_id=refund_id)
+    if refund_id not in payment.requested:
+        raise RefundUnknown("nobody asked for this refund", refund_id=refund_id)
+    return payment.requested[refund_id]
+
+
+def _reverse_refund(command: ReverseUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = _payment(account, command.payment_id)
+    if (before := payment.reversed_refunds.get(command.refund_id)) is not None:
+        if before.reason == command.reason:
+            return []
+        raise RefundAlreadyReversed("this refund was reversed before", reason=before.reason)
+    issued = payment.refunds.get(command.refund_id)
+    if issued is None:
+        if command.refund_id not in payment.requested:
+            raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
+        raise RefundNotIssued("only an issued refund is reversed", refund_id=command.refund_id)
+    back = UnappliedRefundReversed(
+        payment_id=issued.payment_id,
+        patient_id=issued.patient_id,
+        refund_id=issued.refund_id,
+        amount_cents=issued.amount_cents,
+        reason=command.reason,
+        reversed_by=command.reversed_by,
+        postings=ledger.mirrored(issued.postings),
+    )
+    story = _Story(account).then([back])
+    return story.then(_covering(story.account)).events
 
 
 def _must_wait(payment: Payment, amount_cents: int) -> None:

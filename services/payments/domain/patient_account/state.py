@@ -15,8 +15,10 @@ from shared.events.patient_money import (
     PatientPaymentReceived,
     PaymentAllocated,
     PaymentTakenBack,
+    UnappliedRefundDeclined,
     UnappliedRefunded,
     UnappliedRefundRequested,
+    UnappliedRefundReversed,
 )
 
 
@@ -27,8 +29,10 @@ class Payment:
     allocations: Mapping[int, PaymentAllocated] = field(default_factory=dict)
     returned: Mapping[int, int] = field(default_factory=dict)  # cents that came back, by allocation
     requested: Mapping[str, UnappliedRefundRequested] = field(default_factory=dict)  # refunds, whatever became of them
-    refunds: frozenset[str] = frozenset()
-    refunded_cents: int = 0
+    refunds: Mapping[str, UnappliedRefunded] = field(default_factory=dict)  # that were issued
+    declined: frozenset[str] = frozenset()  # refunds
+    reversed_refunds: Mapping[str, UnappliedRefundReversed] = field(default_factory=dict)
+    refunded_cents: int = 0  # and not reversed
     taken_back: PaymentTakenBack | None = None
     overdrawn_cents: int = 0  # the patient had it twice, and has not made it good yet
     covering: Mapping[str, int] = field(default_factory=dict)  # cents that made another one's good, by payment
@@ -60,8 +64,16 @@ def evolve(account: PatientAccount, event: PatientAccountEvent) -> PatientAccoun
         case UnappliedRefunded():
             payment = replace(
                 _waits(payment, -event.amount_cents),
-                refunds=payment.refunds | {event.refund_id},
+                refunds={**payment.refunds, event.refund_id: event},
                 refunded_cents=payment.refunded_cents + event.amount_cents,
+            )
+        case UnappliedRefundDeclined():
+            payment = replace(payment, declined=payment.declined | {event.refund_id})
+        case UnappliedRefundReversed():
+            payment = replace(
+                _waits(payment, event.amount_cents),
+                reversed_refunds={**payment.reversed_refunds, event.refund_id: event},
+                refunded_cents=payment.refunded_cents - event.amount_cents,
             )
         case PaymentTakenBack():
             payment = replace(
@@ -73,6 +85,7 @@ def evolve(account: PatientAccount, event: PatientAccountEvent) -> PatientAccoun
             cents = event.amount_cents if isinstance(event, OverdraftCovered) else -event.amount_cents
             covered = account.payments[event.covers_payment_id]
             account = _with(account, replace(covered, overdrawn_cents=covered.overdrawn_cents - cents))
+            payment = account.payments[event.payment_id]  # it may be the covered one
             spent = payment.covering.get(event.covers_payment_id, 0) + cents
             payment = replace(_waits(payment, -cents), covering={**payment.covering, event.covers_payment_id: spent})
         case _:
