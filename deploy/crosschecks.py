@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from deploy.client import Client
 from shared.events.registry import SERVICES
-from shared.runtime.invariants import CheckResult, Violation
+from shared.runtime.invariants import CheckResult, note
 
 CloudEvent: TypeAlias = dict[str, Any]
 _PAGE = 1000
@@ -60,7 +60,8 @@ def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
                 left[visit][data["charge_id"]] = Decimal(data["units"])
                 excused[visit] = False
             case "ChargeCredited":
-                left[visit][data["charge_id"]] -= Decimal(data["units"])
+                of_charge = left[visit]
+                of_charge[data["charge_id"]] = of_charge.get(data["charge_id"], Decimal(0)) - Decimal(data["units"])
             case "ChargesHeld" | "EncounterCancelled":
                 excused[visit] = True
             case "ChargesReleased":
@@ -70,7 +71,7 @@ def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
         for charge_id, remaining in units.items():
             result.checked += 1
             if remaining > 0 and charge_id not in released[visit] and not excused[visit]:
-                _note(result, f"{visit} charge {charge_id}", "released or held", "neither")
+                note(result, f"{visit} charge {charge_id}", "released or held", "neither")
     return result
 
 
@@ -91,7 +92,7 @@ def releases_are_billed_once(
         if not charge_ids or account in waiting or account in self_pay:
             continue
         if (count := len(live[account])) != 1:
-            _note(result, f"account {account}", "one live claim to the first payer", str(count))
+            note(result, f"account {account}", "one live claim to the first payer", str(count))
     return result
 
 
@@ -110,6 +111,7 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
     """Live claims to payers of rank 1 by account, and accounts without a payer."""
     live: defaultdict[str, set[str]] = defaultdict(set)
     self_pay: set[str] = set()
+    account_of: dict[str, str] = {}
     for event in claims:
         data = event["data"]
         match _name(event):
@@ -119,9 +121,9 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
                 self_pay.discard(data["account_id"])
             case "ClaimCreated" if data["rank"] == 1:
                 live[data["account_id"]].add(data["claim_id"])
+                account_of[data["claim_id"]] = data["account_id"]
             case "ReplacementClaimDue" | "ClaimVoided":
-                for of_account in live.values():
-                    of_account.discard(data["claim_id"])
+                live[account_of.get(data["claim_id"], "")].discard(data["claim_id"])
     return live, self_pay
 
 
@@ -144,7 +146,7 @@ def ledger_has_what_was_released(charges: Iterable[CloudEvent], payments: Iterab
         result.checked += 1
         if released.get(account, 0) != posted[account]:
             expected, found = f"{released.get(account, 0)} cents", f"{posted[account]} cents"
-            _note(result, f"account {account}", expected, found)
+            note(result, f"account {account}", expected, found)
     return result
 
 
@@ -166,13 +168,9 @@ def collections_ask_for_what_the_ledger_says(
     for account in ledger.keys() | noted.keys():
         result.checked += 1
         if ledger[account] != noted.get(account, 0):
-            _note(result, f"account {account}", f"{ledger[account]} cents", f"{noted.get(account, 0)} cents")
+            note(result, f"account {account}", f"{ledger[account]} cents", f"{noted.get(account, 0)} cents")
     return result
 
 
 def _name(event: CloudEvent) -> str:
     return str(event["type"]).split(".")[1]
-
-
-def _note(result: CheckResult, where: str, expected: str, found: str) -> None:
-    result.violations.append(Violation(where=where, expected=expected, found=found))

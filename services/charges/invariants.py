@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.events.charges import ChargeCaptured, ChargeCredited, ChargePriced, ChargesReleased
 from shared.events.envelope import Recorded
-from shared.runtime.invariants import CheckResult, Violation
+from shared.runtime.invariants import CheckResult, note_at
 
 
 class ReleasesMatchCharges:
@@ -35,15 +35,10 @@ class ReleasesMatchCharges:
 
     def _check(self, recorded: Recorded[Any], released: ChargesReleased, expected_cents: int) -> None:
         self._result.checked += 1
-        where = f"{recorded.stored.key} version {recorded.version}"
         sums = {released.charged_cents, sum(line.charged_cents for line in released.lines)}
         if sums != {expected_cents}:
-            self._result.violations.append(
-                Violation(where=where, expected=f"{expected_cents} cents", found=f"{sorted(sums)} cents")
-            )
+            note_at(self._result, recorded, f"{expected_cents} cents", f"{sorted(sums)} cents")
         self._releases[recorded.stored.key] += 1
         if released.release != self._releases[recorded.stored.key]:
             expected = f"release {self._releases[recorded.stored.key]}"
-            self._result.violations.append(
-                Violation(where=where, expected=expected, found=f"release {released.release}")
-            )
+            note_at(self._result, recorded, expected, f"release {released.release}")

@@ -15,14 +15,13 @@ from shared.events.claims import (
     InterchangeStored,
 )
 from shared.events.envelope import Recorded
-from shared.runtime.invariants import CheckResult, Violation
+from shared.runtime.invariants import CheckResult, note, note_at
 
 
 def _check(result: CheckResult, recorded: Recorded[Any], holds: bool, expected: str, found: str) -> None:
     result.checked += 1
     if not holds:
-        where = f"{recorded.stored.key} version {recorded.version}"
-        result.violations.append(Violation(where=where, expected=expected, found=found))
+        note_at(result, recorded, expected, found)
 
 
 class ControlNumbersAreUsedOnce:
@@ -99,9 +98,7 @@ class ReadyAccountsHaveClaims:
 
     def result(self) -> CheckResult:
         self._result.checked = len(self._ready)
-        self._result.violations = [
-            Violation(where=where, expected=f"claim {claim_id}", found="no claim")
-            for (tenant, claim_id), where in self._ready.items()
-            if (tenant, claim_id) not in self._created
-        ]
+        for (tenant, claim_id), where in self._ready.items():
+            if (tenant, claim_id) not in self._created:
+                note(self._result, where, f"claim {claim_id}", "no claim")
         return self._result

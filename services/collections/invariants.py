@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.events.collections import GuarantorAccountJoined, PatientBalanceNoted, PaymentPlanAgreed, StatementIssued
 from shared.events.envelope import Recorded
-from shared.runtime.invariants import CheckResult, Violation
+from shared.runtime.invariants import CheckResult, note_at
 
 
 class StatementsAddUp:
@@ -24,13 +24,13 @@ class StatementsAddUp:
         self._result.checked += 1
         total_cents = sum(line.balance_cents for line in event.lines)
         if total_cents != event.due_cents:
-            _note(self._result, recorded, f"{event.due_cents} cents", f"{total_cents} cents")
+            note_at(self._result, recorded, f"{event.due_cents} cents", f"{total_cents} cents")
         for line in event.lines:
             explained_cents = sum(part.amount_cents for part in line.parts)
             if explained_cents != line.balance_cents:
-                _note(self._result, recorded, f"{line.balance_cents} cents explained", f"{explained_cents} cents")
+                note_at(self._result, recorded, f"{line.balance_cents} cents explained", f"{explained_cents} cents")
         if (recorded.tenant, event.statement_id) in self._seen:
-            _note(self._result, recorded, "a statement id of its own", "the id of an earlier statement")
+            note_at(self._result, recorded, "a statement id of its own", "the id of an earlier statement")
         self._seen.add((recorded.tenant, event.statement_id))
 
     def result(self) -> CheckResult:
@@ -50,7 +50,7 @@ class PlansAddUp:
         self._result.checked += 1
         total_cents = sum(each.amount_cents for each in event.instalments)
         if total_cents != event.total_cents:
-            _note(self._result, recorded, f"{event.total_cents} cents", f"{total_cents} cents")
+            note_at(self._result, recorded, f"{event.total_cents} cents", f"{total_cents} cents")
 
     def result(self) -> CheckResult:
         return self._result
@@ -75,18 +75,13 @@ class BalancesAreTheLedgers:
         self._cents[recorded.tenant, event.account_id] += event.change_cents
         self._check(recorded, event.account_id, event.balance_cents)
         if (recorded.tenant, event.source_event_id) in self._heard:
-            _note(self._result, recorded, "each event of the ledger once", f"{event.source_event_id} again")
+            note_at(self._result, recorded, "each event of the ledger once", f"{event.source_event_id} again")
         self._heard.add((recorded.tenant, event.source_event_id))
 
     def _check(self, recorded: Recorded[Any], account_id: str, balance_cents: int) -> None:
         heard_cents = self._cents[recorded.tenant, account_id]
         if heard_cents != balance_cents:
-            _note(self._result, recorded, f"{heard_cents} cents", f"{balance_cents} cents")
+            note_at(self._result, recorded, f"{heard_cents} cents", f"{balance_cents} cents")
 
     def result(self) -> CheckResult:
         return self._result
-
-
-def _note(result: CheckResult, recorded: Recorded[Any], expected: str, found: str) -> None:
-    where = f"{recorded.stored.key} version {recorded.version}"
-    result.violations.append(Violation(where=where, expected=expected, found=found))

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.events.eligibility import AuthorizationRecorded, AuthorizationUnitsUsed, CoverageSelected
 from shared.events.envelope import Recorded
-from shared.runtime.invariants import CheckResult, Violation
+from shared.runtime.invariants import CheckResult, note_at
 
 
 class SelectionsAreOrdered:
@@ -22,9 +22,7 @@ class SelectionsAreOrdered:
         ranks = [coverage.rank for coverage in event.coverages]
         named = {coverage.coverage_id for coverage in event.coverages}
         if not ranks or ranks != list(range(1, len(ranks) + 1)) or len(named) != len(ranks):
-            where = f"{recorded.stored.key} version {recorded.version}"
-            expected = "ranks 1, 2, … of different coverages"
-            self._result.violations.append(Violation(where=where, expected=expected, found=f"ranks {ranks}"))
+            note_at(self._result, recorded, "ranks 1, 2, … of different coverages", f"ranks {ranks}")
 
     def result(self) -> CheckResult:
         return self._result
@@ -55,6 +53,5 @@ class AuthorizedUnitsHold:
         self._result.checked += 1
         left = self._authorized.get(key, 0) - self._used[key]
         if left < 0 or left != event.units_left:
-            where = f"{key} version {recorded.version}"
             found = f"{event.units_left} said, {left} counted"
-            self._result.violations.append(Violation(where=where, expected="units left, not negative", found=found))
+            note_at(self._result, recorded, "units left, not negative", found)

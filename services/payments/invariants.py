@@ -51,7 +51,7 @@ from shared.events.payments import (
     RemittanceReceived,
 )
 from shared.events.values import Posting
-from shared.runtime.invariants import CheckResult, Violation, note
+from shared.runtime.invariants import CheckResult, note, note_at
 
 
 class _Moved(NamedTuple):
@@ -75,7 +75,7 @@ class PostingsSumToZero:
             return
         self._result.checked += 1
         if found := sum(posting.amount_cents for posting in postings):
-            _violate(self._result, recorded, "0 cents", f"{found} cents")
+            note_at(self._result, recorded, "0 cents", f"{found} cents")
 
     def result(self) -> CheckResult:
         return self._result
@@ -101,7 +101,7 @@ class ChargesAreAccountedFor:
         self._result.checked += 1
         found = sum(cents for account, cents in sums.items() if account != "charges")
         if found != self._charged.get(key, 0):
-            _violate(self._result, recorded, f"{self._charged.get(key, 0)} cents", f"{found} cents")
+            note_at(self._result, recorded, f"{self._charged.get(key, 0)} cents", f"{found} cents")
 
     def result(self) -> CheckResult:
         return self._result
@@ -137,7 +137,7 @@ class RemittancesBalance:
     def _check(self, recorded: Recorded[Any], expected: int, found: int) -> None:
         self._result.checked += 1
         if expected != found:
-            _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+            note_at(self._result, recorded, f"{expected} cents", f"{found} cents")
 
 
 class ProviderAdjustmentsStand:
@@ -178,7 +178,7 @@ class ProviderAdjustmentsStand:
         cents = event.amount_cents
         expected = [{place: cents, "suspense": -cents} if cents else {} for place in sorted(places)]
         if found not in expected:
-            _violate(self._result, recorded, f"{cents} cents on {' or '.join(sorted(places))}", f"{found}")
+            note_at(self._result, recorded, f"{cents} cents on {' or '.join(sorted(places))}", f"{found}")
 
 
 class _Backing:
@@ -277,7 +277,7 @@ class VariancesAreBacked:
     def _check(self, recorded: Recorded[Any], holds: bool, expected: str, found: str) -> None:
         self._result.checked += 1
         if not holds:
-            _violate(self._result, recorded, expected, found)
+            note_at(self._result, recorded, expected, found)
 
 
 class ClosedPeriodsStand:
@@ -310,7 +310,7 @@ class ClosedPeriodsStand:
     def _take(self, recorded: Recorded[Any], legs: Iterable[Posting]) -> None:
         complete_until = self._complete_until.get(recorded.tenant)
         if complete_until is not None and recorded.recorded_at <= complete_until:
-            _violate(self._result, recorded, f"recorded after {complete_until}", f"{recorded.recorded_at}")
+            note_at(self._result, recorded, f"recorded after {complete_until}", f"{recorded.recorded_at}")
         legs = tuple(legs)
         receivable = sum(leg.amount_cents for leg in legs if leg.account.startswith("receivable:"))
         cash = sum(leg.amount_cents for leg in legs if leg.account == "cash")
@@ -336,7 +336,7 @@ class ClosedPeriodsStand:
             by_day = self._by_day[recorded.tenant].items()
             found = sum(each for (name, day), each in by_day if name == figure and day <= event.through_on)
             if found != cents:
-                _violate(self._result, recorded, f"{figure} {found} cents", f"{figure} {cents} cents")
+                note_at(self._result, recorded, f"{figure} {found} cents", f"{figure} {cents} cents")
 
 
 class OpeningBalancesTie:
@@ -372,13 +372,13 @@ class OpeningBalancesTie:
             self._result.checked += 1
             if sums != {imported.control_cents}:
                 expected, found = f"{imported.control_cents} cents", f"{sorted(sums)} cents"
-                self._result.violations.append(Violation(where=key[1], expected=expected, found=found))
+                note(self._result, key[1], expected, found)
         return self._result
 
     def _check(self, recorded: Recorded[Any], expected: int, found: int) -> None:
         self._result.checked += 1
         if expected != found:
-            _violate(self._result, recorded, f"{expected} cents", f"{found} cents")
+            note_at(self._result, recorded, f"{expected} cents", f"{found} cents")
 
 
 class _Payment:
@@ -453,13 +453,8 @@ class PatientsMoneyIsKept:
     def _check(self, recorded: Recorded[Any], holds: bool, expected: str, found: str) -> None:
         self._result.checked += 1
         if not holds:
-            _violate(self._result, recorded, expected, found)
+            note_at(self._result, recorded, expected, found)
 
 
 def _receivable(legs: Iterable[Posting]) -> int:
     return sum(leg.amount_cents for leg in legs if leg.account.startswith("receivable:"))
-
-
-def _violate(result: CheckResult, recorded: Recorded[Any], expected: str, found: str) -> None:
-    where = f"{recorded.stored.key} version {recorded.version}"
-    result.violations.append(Violation(where=where, expected=expected, found=found))

@@ -34,6 +34,11 @@ def note(result: CheckResult, where: str, expected: str, found: str) -> None:
         result.violations.append(Violation(where=where, expected=expected, found=found))
 
 
+def note_at(result: CheckResult, recorded: Recorded[Any], expected: str, found: str) -> None:
+    """Name a violation at an event."""
+    note(result, f"{recorded.stored.key} version {recorded.version}", expected, found)
+
+
 class Invariant(Protocol):
     def see(self, recorded: Recorded[Any]) -> None:
         """Take in the next event (of every tenant)."""

@@ -14,7 +14,7 @@ from shared.events.envelope import Recorded, Stored
 from shared.runtime.codec import EventCodec
 from shared.runtime.evidence.check import HeadsCheck
 from shared.runtime.feed import Feed
-from shared.runtime.invariants import CheckResult, Invariant, note
+from shared.runtime.invariants import VIOLATIONS_MAX, CheckResult, Invariant, Violation, note
 from shared.runtime.remembered import Remembered
 from shared.runtime.store.hashing import FIRST, hash_of
 
@@ -101,6 +101,30 @@ class EventsReadable:
         return self._result
 
 
+class Watched:
+    """An invariant as verification asks it: what it stumbles over, as when an event that it builds on is gone, is its finding."""
+
+    def __init__(self, invariant: Invariant) -> None:
+        self._invariant = invariant
+        self._stumbles: list[Violation] = []
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        try:
+            self._invariant.see(recorded)
+        except Exception as error:  # noqa: BLE001  a log that was changed can break it anywhere, and the others go on
+            if len(self._stumbles) < VIOLATIONS_MAX:
+                found = f"{recorded.stored.type}, {type(error).__name__}"
+                self._stumbles.append(
+                    Violation(where=where_of(recorded.stored), expected="what it builds on", found=found)
+                )
+
+    def result(self) -> CheckResult:
+        result = self._invariant.result()
+        for stumble in self._stumbles:
+            note(result, stumble.where, stumble.expected, stumble.found)
+        return result
+
+
 def where_of(stored: Stored) -> str:
     return f"{stored.service}: {stored.key} version {stored.version}"
 
@@ -131,7 +155,7 @@ async def check_store(
     """The results of every check of one service's events. `store` must read them afresh, not from what it read before."""
     structural = (VersionsGapless(), HashChain(), EventIdsUnique())
     readable = EventsReadable(codec)
-    own = [make() for make in invariants]
+    own = [Watched(make()) for make in invariants]
     if heads is not None:
         await heads.begin()
     async for stored in every_event(store, service):

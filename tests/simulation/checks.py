@@ -115,11 +115,18 @@ def _differences(table: str, expected: Mapping[RowKey, Row], found: Mapping[RowK
             yield f"{table} {key} differs in {names}"
 
 
-def _between(run: Run) -> Iterator[str]:
-    said = {service: [_told(stored) for stored in log.events] for service, log in run.ground.logs.items()}
-    for check in between_services(said):
-        for each in check.violations:
-            yield f"{check.name}: {each.where}: {each.expected}, found {each.found}"
+def _between(run: Run) -> list[str]:
+    return between({service: log.events for service, log in run.ground.logs.items()})
+
+
+def between(logs: Mapping[str, Sequence[Stored]]) -> list[str]:
+    """What does not hold between the services, from what each recorded."""
+    said = {service: [_told(stored) for stored in events] for service, events in logs.items()}
+    return [
+        f"{check.name}: {each.where}: {each.expected}, found {each.found}"
+        for check in between_services(said)
+        for each in check.violations
+    ]
 
 
 def _told(stored: Stored) -> dict[str, Any]:
