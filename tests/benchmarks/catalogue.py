@@ -19,6 +19,7 @@ from tests.benchmarks import (
     projection,
     rebuild,
     rebuild_memory,
+    sending,
     sizes,
     upload,
     visibility,
@@ -123,6 +124,16 @@ def _upload(stage: Stage) -> list[Row]:
     return as_in_production(upload.run(stage.postgres, claims=claims, tell=stage.tell))
 
 
+def _day(stage: Stage) -> list[Row]:
+    count = 12 if stage.is_quick else upload.FILES
+    return as_in_production(upload.run_day(stage.postgres, files_a_day=count, tell=stage.tell))
+
+
+def _sending(stage: Stage) -> list[Row]:
+    claims = 1_000 if stage.is_quick else sending.CLAIMS
+    return as_in_production(sending.run(stage.postgres, claims=claims, tell=stage.tell))
+
+
 def _worklist(stage: Stage) -> list[Row]:
     count = 10_000 if stage.is_quick else worklist.ROWS
     return as_in_production(worklist.run(stage.postgres, count=count))
@@ -145,6 +156,8 @@ BENCHES: Sequence[Bench] = (
     Bench(name="documents", run=_documents),
     Bench(name="sizes", run=_sizes),
     Bench(name="upload", run=_upload),
+    Bench(name="day", run=_day),
+    Bench(name="sending", run=_sending),
     Bench(name="worklist", run=_worklist),
     Bench(name="pages", run=_pages),
     Bench(name="growth", run=_growth),

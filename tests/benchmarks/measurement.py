@@ -61,6 +61,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
+def resident_bytes() -> int:
+    """Memory of this process that is in use now (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextlib.asynccontextmanager
 async def bench_database(dsn: str, service: str, purpose: str = "one") -> AsyncIterator[ServiceDatabase]:
     """The store of a service on the superuser's server, made for one bench."""

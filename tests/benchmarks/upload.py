@@ -1,57 +1,35 @@
-"""An 835 of thousands of claims: from its upload until the balances are right, by part.
+"""An 835 of thousands of claims, and a day of a hundred files: from the upload until the balances are right, by part.
 
 The whole payments service on a durable server, its neighbours' facts told first. What may dominate is the ledger's appends. The
-yardstick is reading the same file alone.
+yardstick is reading the same bytes alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from services.payments.adapters.x12_remittance import read_remittances
 from services.payments.main import build
-from shared.events.base import Event, Sealed
-from shared.events.charges import ChargesReleased
-from shared.events.eligibility import CoverageSelected
-from shared.events.values import (
-    ChargeLine,
-    CoverageSnapshot,
-    FacilityIdentity,
-    Person,
-    PersonName,
-    ProviderIdentity,
-)
-from shared.kernel.decider import Decider
-from shared.kernel.identifiers import account_id_of, claim_id_of
-from shared.runtime.command import Aggregate, Cause
-from shared.runtime.service import ServiceParts, ServiceRuntime
-from shared.testing.hosting import TENANT, Hosted, hosted
+from shared.kernel.identifiers import claim_id_of
+from shared.testing.hosting import Hosted
 from shared.testing.infrastructure import PostgresServer
 from tests.benchmarks import files
-from tests.benchmarks.measurement import Row, run_alone
+from tests.benchmarks.measurement import Row, resident_bytes, run_alone
+from tests.benchmarks.neighbours import account_of, neighbourhood
 from tests.benchmarks.rounds import seconds_of
 from tests.benchmarks.sampling import Profile, profiled
 
 CLAIMS = 10_000
-_SERVICE_ON = date(2026, 3, 2)
-_AT_ONCE = 50
+FILES, CLAIMS_A_FILE = 100, 50
+_SETTLED_FILES = 10  # after so many the service has loaded what it loads once
 _LOOK_SECONDS = 0.1
 _GIVE_UP_SECONDS = 900.0
-_PRACTICE = ProviderIdentity(provider_id="p", npi="1999999984", last_or_organisation="Practice")
-_FACILITY = FacilityIdentity(facility_id="f", name="Clinic", place_of_service="11")
-
-_told: Aggregate = Aggregate(
-    name="told", decider=Decider(decide=lambda event, _: [event], evolve=lambda state, _: state, initial=None)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +48,39 @@ class Upload:
 async def run(dsn: str, *, claims: int = CLAIMS, tell: Callable[[str], None] = lambda phase: None) -> list[Row]:
     server = PostgresServer(url=dsn, backend="the server of the benches")
     try:
-        async with _payments(server) as (running, neighbours):
+        async with neighbourhood(server, "payments", build) as around:
             tell("charges and coverages are told")
-            await _tell_all(running, neighbours, claims)
+            await around.tell_visits(claims)
+            await _all_is_charged(around.running, claims, one_file=claims)
             tell("the 835 is posted")
-            upload = await _uploaded(running, claims)
+            upload = await _uploaded(around.running, claims)
     finally:
         for template in server.templates.values():
             await server.drop(template)
     return [_row(upload, claims)]
+
+
+async def run_day(dsn: str, *, files_a_day: int = FILES, tell: Callable[[str], None] = lambda phase: None) -> list[Row]:
+    """A hundred files of fifty claims, one after the other as a folder gives them."""
+    server = PostgresServer(url=dsn, backend="the server of the benches")
+    claims = files_a_day * CLAIMS_A_FILE
+    try:
+        async with neighbourhood(server, "payments", build) as around:
+            tell("charges and coverages are told")
+            await around.tell_visits(claims, charged_as=lambda number: number % CLAIMS_A_FILE)
+            await _all_is_charged(around.running, claims, one_file=CLAIMS_A_FILE)
+            tell(f"{files_a_day} files are posted")
+            day = await _day_posted(around.running, files_a_day)
+    finally:
+        for template in server.templates.values():
+            await server.drop(template)
+    return [_day_row(day, files_a_day)]
+
+
+async def _all_is_charged(running: Hosted, claims: int, *, one_file: int) -> None:
+    await running.settle(_GIVE_UP_SECONDS)
+    charged = sum(sum(files.charges_of(number % one_file)) for number in range(claims))
+    assert await _balances(running) == {"payer:1": charged}
 
 
 def _row(upload: Upload, claims: int) -> Row:
@@ -99,103 +101,11 @@ def _row(upload: Upload, claims: int) -> Row:
     )
 
 
-Neighbours = dict[str, ServiceRuntime]
-
-
-@contextlib.asynccontextmanager
-async def _payments(server: PostgresServer) -> AsyncIterator[tuple[Hosted, Neighbours]]:
-    known: Neighbours = {}
-
-    def neighbour(name: str) -> Callable[[ServiceRuntime], ServiceParts]:
-        def build_it(runtime: ServiceRuntime) -> ServiceParts:
-            known[name] = runtime
-            return ServiceParts(aggregates=(_told,), projections=(), policies=())
-
-        return build_it
-
-    builds = {name: neighbour(name) for name in ("charges", "eligibility")}
-    with tempfile.TemporaryDirectory(prefix="ledgerline-bench-home-") as home:
-        async with hosted(server, {**builds, "payments": build}, Path(home)) as running:
-            yield running, known
-
-
-# --- what happened before the payer answered --------------------------------------------------------------------------
-
-
-async def _tell_all(running: Hosted, neighbours: Neighbours, claims: int) -> None:
-    await _in_batches(lambda number: _tell(neighbours["charges"], number, _released(number)), claims)
-    await _in_batches(lambda number: _tell(neighbours["eligibility"], number, _covered(number)), claims)
-    await running.settle(_GIVE_UP_SECONDS)
-    assert await _balances(running) == {"payer:1": sum(sum(files.charges_of(number)) for number in range(claims))}
-
-
-async def _in_batches(do: Callable[[int], Awaitable[None]], count: int) -> None:
-    for first in range(0, count, _AT_ONCE):
-        await asyncio.gather(*(do(number) for number in range(first, min(first + _AT_ONCE, count))))
-
-
-async def _tell(neighbour: ServiceRuntime, number: int, event: Event) -> None:
-    cause = Cause(tenant=TENANT, actor="bench", command_id=uuid4(), correlation_id="bench")
-    await neighbour.commands.handle(_told, str(number), event, cause)
-
-
-def _account(number: int) -> str:
-    return account_id_of(f"encounter-{number}")
-
-
-def _released(number: int) -> ChargesReleased:
-    cents = files.charges_of(number)
-    return ChargesReleased(
-        encounter_id=f"encounter-{number}",
-        account_id=_account(number),
-        patient_id=f"patient-{number}",
-        release=1,
-        service_on=_SERVICE_ON,
-        organization=_PRACTICE,
-        rendering=_PRACTICE,
-        facility=_FACILITY,
-        diagnoses=("J069",),
-        lines=tuple(
-            ChargeLine(
-                line_id=f"L{ordinal}",
-                charge_id=f"c{number}-{ordinal}",
-                service_on=_SERVICE_ON,
-                procedure_code=f"9921{ordinal}",
-                units="1",
-                charged_cents=each,
-            )
-            for ordinal, each in enumerate(cents, start=1)
-        ),
-        charged_cents=sum(cents),
-    )
-
-
-def _covered(number: int) -> CoverageSelected:
-    patient = f"patient-{number}"
-    coverage = CoverageSnapshot(
-        coverage_id=f"coverage-{number}",
-        rank=1,
-        payer_id="bench-health",
-        payer_name="Bench Health",
-        payer_electronic_id="60054",
-        member_number=Sealed.fresh(patient, "member_number", f"MEM{number:07d}"),
-    )
-    return CoverageSelected(
-        account_id=_account(number),
-        encounter_id=f"encounter-{number}",
-        patient_id=patient,
-        service_on=_SERVICE_ON,
-        coverages=(coverage,),
-        patient=Sealed.fresh(patient, "person", Person(name=PersonName(last="Roe"))),
-        reason="order",
-    )
-
-
-# --- the upload -------------------------------------------------------------------------------------------------------
+# --- one large file ---------------------------------------------------------------------------------------------------
 
 
 async def _uploaded(running: Hosted, claims: int) -> Upload:
-    content = files.remittance([claim_id_of(_account(number), 1) for number in range(claims)])
+    content = files.remittance([claim_id_of(account_of(number), 1) for number in range(claims)])
     right = {"patient": sum(files.shares_of(number)[1] for number in range(claims))}
     parsed = [seconds_of(lambda: read_remittances(content, "bench"))]
     with profiled() as profile:
@@ -217,6 +127,67 @@ async def _uploaded(running: Hosted, claims: int) -> Upload:
         last_recorded={f"{name} ({len(each):,})": max(each) for name, each in recorded.items()},
         profile=profile,
     )
+
+
+# --- a day ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """Seconds since the first upload began, and the memory of the process (with its services, without PostgreSQL)."""
+
+    answered: float  # the last file
+    balances_right: float
+    parse: float  # of all files, alone
+    settled_bytes: int  # after the first files
+    last_bytes: int
+
+
+async def _day_posted(running: Hosted, count: int) -> Day:
+    contents = [_file_of_day(number) for number in range(count)]
+    right = {"patient": count * sum(files.shares_of(number)[1] for number in range(CLAIMS_A_FILE))}
+    parse = seconds_of(lambda: [read_remittances(content, "bench") for content in contents])
+    began, settled_bytes = time.perf_counter(), 0
+    for number, content in enumerate(contents, start=1):
+        await _post(running, content)
+        if number == min(_SETTLED_FILES, count):
+            settled_bytes = resident_bytes()
+    answered = time.perf_counter() - began
+    await _until(running, right, give_up_at=began + _GIVE_UP_SECONDS)
+    return Day(
+        answered=answered,
+        balances_right=time.perf_counter() - began,
+        parse=parse,
+        settled_bytes=settled_bytes,
+        last_bytes=resident_bytes(),
+    )
+
+
+def _file_of_day(number: int) -> bytes:
+    first = number * CLAIMS_A_FILE
+    claim_ids = [claim_id_of(account_of(each), 1) for each in range(first, first + CLAIMS_A_FILE)]
+    return files.remittance(claim_ids, trace=f"BENCHDAY{number:04d}")
+
+
+def _day_row(day: Day, count: int) -> Row:
+    claims = count * CLAIMS_A_FILE
+    return Row(
+        name=f"a day of {count} files of {CLAIMS_A_FILE} claims: uploads to balances right",
+        measured=f"{day.balances_right:.1f} s ({claims / day.balances_right:,.0f} claims/s)",
+        yardstick=f"their parse alone: {day.parse:.2f} s of CPU",
+        ratio=day.parse / day.balances_right,
+        goal=None,
+        parts={
+            "the last file kept, read, balanced, received; 201 answered": f"{day.answered:.1f} s",
+            "balances right": f"{day.balances_right:.1f} s",
+            f"memory after {min(_SETTLED_FILES, count)} files, and after all": (
+                f"{day.settled_bytes / 2**20:,.0f} MiB, {day.last_bytes / 2**20:,.0f} MiB"
+            ),
+        },
+    )
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
 
 
 async def _post(running: Hosted, content: bytes) -> None:
