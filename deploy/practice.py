@@ -149,6 +149,29 @@ def _filing_limits(value: Any) -> str | None:
     return None
 
 
+_APPEAL_LEVEL: Mapping[str, tuple[bool, Rule]] = {
+    "name": (True, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a word such as first-appeal")),
+    "days": (True, _DAYS),
+    "counts": (False, _matches(r"calendar-days|business-days", "calendar-days or business-days")),
+    "counts_from": (False, _matches(r"notice|receipt", "notice or receipt")),
+    "receipt_days": (False, _matches(r"[0-9]|[12][0-9]|30", "0 to 30 days")),
+    "moves_to_workday": (False, _matches(r"true|false", "true or false")),
+    "sent_by": (False, _texts),
+    "address": (False, _address),
+}
+
+
+def _appeal_levels(value: Any) -> str | None:
+    if not isinstance(value, list) or len(value) > 5 or not all(isinstance(level, dict) for level in value):
+        return "a list of at most five appeal levels, each with name and days"
+    for number, level in enumerate(value):
+        for item in _check_fields(f"[{number}]", _as_node(level), _APPEAL_LEVEL):
+            return f"{item.place}: {item.rule}"
+        if not set(level.get("sent_by", ())) <= {"mail", "fax", "portal"}:
+            return f"[{number}].sent_by: of mail, fax and portal"
+    return None
+
+
 def _as_node(value: dict[str, Any]) -> _Node:
     return value if isinstance(value, _Node) else _Node(value)
 
@@ -202,6 +225,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[bool, Rule]]] = {
         "timely_filing_days": (False, _DAYS),
         "answer_days": (False, _DAYS),
         "filing_limits": (False, _filing_limits),
+        "appeal_levels": (False, _appeal_levels),
         "aliases": (False, _texts),
     },
     "price_lists": {"id": (True, _ID), "effective_on": (True, _date), "prices": (True, lambda value: None)},
@@ -326,6 +350,12 @@ def _payer(item: _Node) -> Request:
         | _numbers(limit, "days", "months")
         | {"moves_to_workday": limit.get("moves_to_workday") == "true"}
         for limit in item.get("filing_limits", ())
+    ]
+    body["appeal_levels"] = [
+        _kept(level, "name", "counts", "counts_from", "sent_by", "address")
+        | _numbers(level, "days", "receipt_days")
+        | {"moves_to_workday": level.get("moves_to_workday") == "true"}
+        for level in item.get("appeal_levels", ())
     ]
     return Request(path=f"/api/eligibility/payers/{item['id']}", body=body)
 

@@ -21,6 +21,7 @@ from services.claims.domain.held_message.decider import held_message as held_mes
 from services.claims.domain.partner.decider import partner as partner_decider
 from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
 from services.claims.policies import (
+    derive_deadlines,
     follow_accounts,
     follow_batches,
     make_claims,
@@ -30,6 +31,7 @@ from services.claims.policies import (
     take_acknowledgements,
     watch_silence,
 )
+from services.claims.projections import appeals as appeals_projections
 from services.claims.projections import (
     claim_timeline,
     claims_worklist,
@@ -38,8 +40,10 @@ from services.claims.projections import (
     held_messages,
     sending,
 )
+from services.claims.projections.appeals import AppealReads
 from services.claims.settings import ClaimsSettings
 from shared.events.envelope import Recorded
+from shared.runtime.caught_up import CaughtUp
 from shared.runtime.command import Aggregate
 from shared.runtime.partners import Clearinghouse, PartnersFile, clearinghouse_of
 from shared.runtime.policy import DueTimer, Policy, Reaction, Timers
@@ -59,6 +63,7 @@ def build(
     partner = Aggregate(name="partner", decider=partner_decider)
     batch = Aggregate(name="batch", decider=batch_decider)
     denial = Aggregate(name="denial", decider=denial_decider)
+    appeals = AppealReads(runtime.reads, first_appeal_days=settings.appeal_days)
     held_message = Aggregate(name="held-message", decider=held_message_decider)
 
     acknowledgements = take_acknowledgements.TakeAcknowledgements(
@@ -87,8 +92,9 @@ def build(
             sending.projection,
             directories.projection,
             held_messages.projection,
+            appeals_projections.projection,
         ),
-        policies=_policies(billing_case, claim, denial, settings),
+        policies=_policies(runtime, billing_case, claim, denial, appeals),
         timers=(_timers(claim, batch, settings),),
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
         routers=lambda: (
@@ -99,6 +105,7 @@ def build(
                 denial,
                 claim,
                 runtime.clock,
+                appeals,
                 assignment_days=settings.assignment_days,
                 write_off_alone_cents_max=settings.write_off_alone_cents_max,
             ),
@@ -109,7 +116,7 @@ def build(
 
 
 def _policies(
-    billing_case: Aggregate, claim: Aggregate, denial: Aggregate, settings: ClaimsSettings
+    runtime: ServiceRuntime, billing_case: Aggregate, claim: Aggregate, denial: Aggregate, appeals: AppealReads
 ) -> tuple[Policy, ...]:
     async def note_charges(recorded: Recorded[Any]) -> Sequence[Reaction]:
         return _all_to(billing_case, follow_accounts.react_to_charges(recorded))
@@ -124,7 +131,8 @@ def _policies(
         return _all_to(claim, follow_batches.react(recorded))
 
     async def record_payers_answers(recorded: Recorded[Any]) -> Sequence[Reaction]:
-        told = record_answers.react(recorded, appeal_days=settings.appeal_days)
+        terms = await appeals.terms(recorded.tenant, getattr(recorded.event, "payer_id", ""))
+        told = record_answers.react(recorded, terms)
         return [
             Reaction(aggregate=denial if isinstance(command, OpenDenial) else claim, key=key, command=command)
             for key, command in told
@@ -136,7 +144,22 @@ def _policies(
             for key, command in settle_denials.react(recorded)
         ]
 
+    deadlines = derive_deadlines.DeriveDeadlines(
+        appeals=appeals,
+        caught_up=CaughtUp(runtime.reads),
+        payers_reader=directories.projection.name,
+        denials_reader=denial_queue.projection.name,
+    )
+
+    async def follow_payers(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(denial, await deadlines.react_to_listing(recorded))
+
+    async def confirm_deadline(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(denial, await deadlines.react_to_denial(recorded))
+
     return (
+        Policy(name="claims.follow-payers", reads={"eligibility": derive_deadlines.ELIGIBILITY}, react=follow_payers),
+        Policy(name="claims.confirm-deadlines", reads={"claims": derive_deadlines.CLAIMS}, react=confirm_deadline),
         Policy(name="claims.note-charges", reads={"charges": follow_accounts.CHARGES}, react=note_charges),
         Policy(name="claims.note-coverage", reads={"eligibility": follow_accounts.ELIGIBILITY}, react=note_coverage),
         Policy(name="claims.create-claims", reads={"claims": make_claims.CLAIMS}, react=create_claims),

@@ -422,6 +422,21 @@ class ClaimClosed(Event, frozen=True, kw_only=True):
     reason: Literal["paid", "nothing-due", "next-payer", "patient", "denied-final", "voided", "replaced", "written-off"]
 
 
+class AppealClock(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Until when an appeal can be filed, with everything that the day follows from."""
+
+    level: int
+    name: str
+    from_on: date  # of the notice of what is appealed
+    days: int
+    counts: Literal["calendar-days", "business-days"] = "calendar-days"
+    receipt_days: int = 0  # the days count from so long after the notice
+    moves_to_workday: bool = False
+    last_on: date
+    source: Literal["payer-listing", "medicare", "setting"]
+    rule_version: int = 0  # of the payer's listing, where that is the source
+
+
 class DenialOpened(Event, frozen=True, kw_only=True):
     """Money refused for a reason that is neither the contract nor the patient's share."""
 
@@ -438,6 +453,8 @@ class DenialOpened(Event, frozen=True, kw_only=True):
     line_ids: tuple[str, ...] = ()
     win_chance_percent: int  # by category, explained on the queue
     appeal_by_on: date | None = None
+    appeal_clock: AppealClock | None = None
+    no_appeal_because: str = ""  # medicare-timely-filing, unprocessable; empty: it can be appealed
 
 
 class DenialAssigned(Event, frozen=True, kw_only=True):
@@ -528,13 +545,34 @@ class DenialWriteOffRefused(Event, frozen=True, kw_only=True):
 class AppealFiled(Event, frozen=True, kw_only=True):
     denial_id: str
     level: int
-    due_on: date | None = None
+    due_on: date | None = None  # when the payer's decision is due
+    name: str = ""  # of the level
+    filed_on: date | None = None
+    clock: AppealClock | None = None  # the last day that it kept, or missed for a good cause
+    late_because: str = ""  # the good cause, when it was filed past that day
+    by: str = ""
 
 
 class AppealDecided(Event, frozen=True, kw_only=True):
+    """What the payer said. A dismissed appeal was not looked at: the same level may be filed again while it is in time."""
+
     denial_id: str
     level: int
-    outcome: Literal["overturned", "upheld", "partly-overturned"]
+    outcome: Literal["overturned", "upheld", "partly-overturned", "dismissed"]
+    decided_on: date | None = None  # the date of the payer's notice
+    next_clock: AppealClock | None = None  # of the next level; of the same one when it was dismissed
+    is_last_level: bool = False  # the payer has no further one
+    by: str = ""
+
+
+class AppealDeadlineMoved(Event, frozen=True, kw_only=True):
+    """The payer's rule is another one now, and the last day with it. Only days that were still to come are moved."""
+
+    denial_id: str
+    payer_id: str
+    previous_on: date | None = None
+    previous_rule_version: int = 0
+    clock: AppealClock
 
 
 class DenialResolved(Event, frozen=True, kw_only=True):
@@ -584,6 +622,7 @@ DenialEvent: TypeAlias = (
     | DenialWriteOffRefused
     | AppealFiled
     | AppealDecided
+    | AppealDeadlineMoved
     | DenialResolved
 )
 ClaimsEvent: TypeAlias = BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent

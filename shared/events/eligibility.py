@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from shared.events.base import Event, Sealed
-from shared.events.values import CoverageSnapshot, DocumentReference, Person
+from shared.events.values import Address, CoverageSnapshot, DocumentReference, Person
 
 
 class PatientRegistered(Event, frozen=True, kw_only=True):
@@ -114,6 +114,19 @@ class FilingLimit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     moves_to_workday: bool = False  # a last day on a weekend or federal holiday becomes the next workday
 
 
+class AppealLevel(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One level of a payer's appeals: within how many days of a decision it is asked for, and where it is sent."""
+
+    name: str
+    days: int
+    counts: Literal["calendar-days", "business-days"] = "calendar-days"
+    counts_from: Literal["notice", "receipt"] = "notice"  # the decision's own date, or the day on which it was received
+    receipt_days: int = 5  # a notice is presumed received so many days after its date
+    moves_to_workday: bool = False  # a last day on a weekend or federal holiday becomes the next workday
+    sent_by: tuple[Literal["mail", "fax", "portal"], ...] = ()  # empty: nothing is known
+    address: Address | None = None
+
+
 class PayerListed(Event, frozen=True, kw_only=True):
     """A payer of the practice's directory, as it now stands (a later one replaces it)."""
 
@@ -126,6 +139,7 @@ class PayerListed(Event, frozen=True, kw_only=True):
     timely_filing_days: int = 365
     answer_days: int = 30  # no 835 after so many days is silence
     filing_limits: tuple[FilingLimit, ...] = ()  # a kind that is not among them: timely_filing_days from service-begin
+    appeal_levels: tuple[AppealLevel, ...] = ()  # the first one against a denial, each next one against its decision
 
 
 class AppointmentBooked(Event, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.claims.domain.claim.commands import CloseReason
@@ -21,6 +22,10 @@ DenialId = Annotated[str, Field(pattern=r"^[0-9A-Z]{17}-[0-9A-F]{12}$")]
 # A reason stays in clear for ever, so it is a word and no free text: people belong in sealed notes.
 _WORD = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Reason = Annotated[str, Field(pattern=_WORD, max_length=60, description="A word such as waiting-for-the-chart.")]
+
+
+PayerId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+Level = Annotated[int, Field(ge=1, le=5)]
 
 
 class HoldBody(Body):
@@ -83,13 +88,18 @@ class WriteOffBody(Body):
 
 
 class AppealBody(Body):
-    level: Annotated[int, Field(ge=1, le=5)]
-    due_on: date | None = None
+    level: Level
+    filed_on: date | None = Field(default=None, description="The day on which it was sent; absent: today.")
+    due_on: date | None = Field(default=None, description="When the payer's decision is due.")
+    late_because: Reason | None = Field(
+        default=None, description="The good cause for being past the last day, such as records-destroyed."
+    )
 
 
 class DecisionBody(Body):
-    level: Annotated[int, Field(ge=1, le=5)]
+    level: Level
     outcome: AppealOutcome
+    decided_on: date | None = Field(default=None, description="The date of the payer's notice; absent: today.")
 
 
 class ResolveBody(Body):
@@ -283,6 +293,50 @@ class DenialsSummary(Answer):
     positions: dict[str, str]
 
 
+class AppealClockRow(Answer):
+    """Until when an appeal can be filed, with everything that the day follows from."""
+
+    level: int
+    name: str
+    from_on: date = Field(description="Date of the notice of what is appealed.")
+    days: int
+    counts: str = Field(default="calendar-days", description="calendar-days or business-days")
+    receipt_days: int = Field(default=0, description="The days count from so long after the notice.")
+    moves_to_workday: bool = False
+    last_on: date
+    source: str = Field(description="payer-listing, medicare or setting")
+    rule_version: int = Field(default=0, description="Of the payer's listing, where that is the source.")
+
+
+class AppealLevelRow(Answer):
+    name: str
+    days: int
+    counts: str
+    counts_from: str
+    receipt_days: int
+    moves_to_workday: bool
+    sent_by: list[str]
+
+
+class AppealTermsAnswer(Answer):
+    levels: list[AppealLevelRow]
+    source: str = Field(description="payer-listing, medicare or setting")
+    version: int
+    is_complete: bool = Field(description="There is no level behind the last of them.")
+
+
+class MovedDeadlineRow(Answer):
+    denial_id: str
+    payer_id: str
+    level: int
+    name: str
+    previous_on: date | None
+    last_on: date
+    previous_rule_version: int
+    rule_version: int
+    moved_at: datetime
+
+
 class DenialRow(Answer):
     denial_id: str
     claim_id: str
@@ -300,6 +354,8 @@ class DenialRow(Answer):
     urgency_percent: int
     score_cents: int
     appeal_by_on: date | None
+    appeal_clock: AppealClockRow | None = Field(default=None, description="Null when nothing can be filed just now.")
+    no_appeal_because: str = Field(default="", description="What leaves no right to appeal; empty: there is one.")
     opened_at: datetime | None
     assignee: str
     assigned_until_on: date | None

@@ -11,13 +11,16 @@ from fastapi import APIRouter, Depends, Query
 
 from services.claims.api.bodies import (
     AppealBody,
+    AppealTermsAnswer,
     AssignBody,
     CauseRow,
     DecisionBody,
     DenialId,
     DenialRow,
     DenialsSummary,
+    MovedDeadlineRow,
     NoteBody,
+    PayerId,
     ResolveBody,
     SnoozeBody,
     UndoBody,
@@ -38,8 +41,11 @@ from services.claims.domain.denial.commands import (
     WriteOffDenial,
     claim_of_denial,
 )
+from services.claims.domain.denial.state import Denial
 from services.claims.domain.errors import DenialUnknown
 from services.claims.projections import denial_queue
+from services.claims.projections.appeals import AppealReads, appeal_deadlines_moved
+from services.claims.projections.appeals import projection as deadlines
 from shared.events.base import Sealed
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
@@ -65,6 +71,7 @@ def router(
     denial: Aggregate,
     claim: Aggregate,
     clock: Clock,
+    appeals: AppealReads,
     *,
     assignment_days: int,
     write_off_alone_cents_max: int,
@@ -128,6 +135,30 @@ def router(
         """Where denials begin: payer, reason and origin with dollars, the most first."""
         async with reads.read(who.tenant) as connection:
             return [CauseRow.model_validate(dict(found)) for found in await rows(connection, _causes(limit))]
+
+    @routes.get("/denials/moved-deadlines")
+    async def list_moved_deadlines(
+        who: Reader,
+        payer_id: Filter = None,
+        rule_version: Annotated[int | None, Query(ge=1, le=10**6, description="Of the payer's listing.")] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[MovedDeadlineRow]:
+        """Last days of appeals that changed with a payer's listing, the latest first: what they were, and what they are."""
+        await reads.wait_for(deadlines.name, after)
+        moved = appeal_deadlines_moved
+        wanted = {"payer_id": payer_id, "rule_version": rule_version}
+        filters = [moved.c[name] == value for name, value in wanted.items() if value is not None]
+        order = (desc(moved.c.moved_at), asc(moved.c.denial_id), asc(moved.c.version))
+        async with reads.read(who.tenant) as connection:
+            part = await page(connection, sa.select(moved).where(*filters), order=order, limit=limit, cursor=cursor)
+            return Page[MovedDeadlineRow].of(part, await reads.positions(connection, deadlines.name))
+
+    @routes.get("/denials/appeal-levels/{payer_id}")
+    async def read_appeal_levels(payer_id: PayerId, who: Reader) -> AppealTermsAnswer:
+        """The levels of a payer as they count now, and where they are known from."""
+        return AppealTermsAnswer.model_validate(await appeals.terms(who.tenant, payer_id))
 
     @routes.get("/denials/{denial_id}")
     async def read_denial(denial_id: DenialId, who: Reader, after: After = None) -> DenialRow:
@@ -197,13 +228,33 @@ def router(
 
     @routes.post("/denials/{denial_id}/appeal")
     async def file_appeal(denial_id: DenialId, body: AppealBody, cause: FileIt) -> Done:
-        command = FileAppeal(by=cause.actor, on=clock.now().date(), level=body.level, due_on=body.due_on)
+        """Record that an appeal was sent. Past its last day it takes `late_because`, and without a right to appeal it is refused."""
+        today = clock.now().date()
+        command = FileAppeal(
+            by=cause.actor,
+            on=today,
+            level=body.level,
+            filed_on=body.filed_on or today,
+            due_on=body.due_on,
+            late_because=body.late_because or "",
+        )
         return await handle(denial_id, command, cause)
 
     @routes.post("/denials/{denial_id}/decide")
     async def decide_appeal(denial_id: DenialId, body: DecisionBody, cause: DecideIt) -> Done:
-        """Record what the payer decided on an appeal."""
-        return await handle(denial_id, DecideAppeal(level=body.level, outcome=body.outcome), cause)
+        """Record what the payer decided on an appeal: the last day of the next level follows from the date of its notice."""
+        today = clock.now().date()
+        state: Denial = await commands.state(denial, cause.tenant, denial_id)
+        payer_id = state.opened.payer_id if state.opened else ""
+        command = DecideAppeal(
+            by=cause.actor,
+            on=today,
+            level=body.level,
+            outcome=body.outcome,
+            decided_on=body.decided_on or today,
+            terms=await appeals.terms(cause.tenant, payer_id),
+        )
+        return await handle(denial_id, command, cause)
 
     @routes.post("/denials/{denial_id}/resolve")
     async def resolve_denial(denial_id: DenialId, body: ResolveBody, cause: Work) -> Done:

@@ -185,6 +185,30 @@ class AppealOutOfOrder(DomainError):
     code = "appeal-out-of-order"
 
 
+class NoAppealRight(DomainError):
+    """The law or the payer's answer gives no appeal against this denial; the message says which."""
+
+    code = "no-appeal-right"
+
+
+class NoFurtherAppeal(DomainError):
+    """The payer's last level was decided."""
+
+    code = "no-further-appeal"
+
+
+class AppealPastItsDay(DomainError):
+    """The last day of this level is over: it is filed only with a good cause for being late."""
+
+    code = "appeal-past-its-day"
+
+
+class DayStillAhead(DomainError):
+    """What was done was not done on a day that is still to come."""
+
+    code = "day-still-ahead"
+
+
 class NoAppealOpen(DomainError):
     """There is no appeal of this level to decide."""
 

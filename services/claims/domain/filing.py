@@ -18,9 +18,14 @@ _MONDAY, _THURSDAY = 0, 3
 
 def on_workday(day: date) -> date:
     """The day, or the first workday behind it when it is on a weekend or a federal holiday."""
-    while day.weekday() >= _SATURDAY or day in _federal_holidays(day.year):
+    while not is_workday(day):
         day += timedelta(days=1)
     return day
+
+
+def is_workday(day: date) -> bool:
+    """Neither on a weekend nor a federal holiday."""
+    return day.weekday() < _SATURDAY and day not in _federal_holidays(day.year)
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ from services.claims.domain.claim.commands import (
     RecordStatus,
 )
 from services.claims.domain.claim.numbering import answered_claim
+from services.claims.domain.denial.appeals import AppealTerms
 from services.claims.domain.denial.commands import OpenDenial, denial_id_of
 from shared.events.claims import PriorAdjudication
 from shared.events.envelope import Recorded
@@ -26,8 +27,8 @@ PAYMENTS = (ClaimPaymentPosted, ClaimAnswerNoted, ClaimDeniedByPayer, ClaimPayme
 Told: TypeAlias = tuple[str, ClaimCommand | OpenDenial]
 
 
-def react(recorded: Recorded[Any], *, appeal_days: int) -> list[Told]:
-    """The claim or denial and what is told to it."""
+def react(recorded: Recorded[Any], terms: AppealTerms) -> list[Told]:
+    """The claim or denial and what is told to it. `terms`: of the payer that answers."""
     match recorded.event:
         case ClaimPaymentPosted() as event:
             claim_id = answered_claim(event.claim_id, account_id=event.account_id, rank=event.payer_rank)
@@ -37,7 +38,7 @@ def react(recorded: Recorded[Any], *, appeal_days: int) -> list[Told]:
             code = f"CLP02:{event.claim_status}"
             return [(claim_id, RecordStatus(category=code, codes=(code,), source=event.source))]
         case ClaimDeniedByPayer() as event:
-            return _denial(event, appeal_days)
+            return _denial(event, terms)
         case ClaimPaymentReversed() as event:
             claim_id = answered_claim(event.claim_id, account_id=event.account_id, rank=event.payer_rank)
             return [(claim_id, _reversal(event))]
@@ -65,7 +66,7 @@ def _adjudication(event: ClaimPaymentPosted) -> RecordAdjudication:
     )
 
 
-def _denial(event: ClaimDeniedByPayer, appeal_days: int) -> list[Told]:
+def _denial(event: ClaimDeniedByPayer, terms: AppealTerms) -> list[Told]:
     claim_id = answered_claim(event.claim_id, account_id=event.account_id, rank=event.payer_rank)
     denial_id = denial_id_of(
         claim_id=claim_id, remittance_id=event.remittance_id, group=event.group, reason=event.reason
@@ -89,7 +90,7 @@ def _denial(event: ClaimDeniedByPayer, appeal_days: int) -> list[Told]:
         remarks=event.remarks,
         line_ids=event.line_ids,
         denied_on=event.payment_on,
-        appeal_days=appeal_days,
+        terms=terms,
     )
     return [(claim_id, noted), (denial_id, opened)]
 

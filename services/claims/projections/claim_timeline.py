@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from shared.events import claims
 from shared.events.claims import (
+    AppealDeadlineMoved,
     AppealDecided,
     AppealFiled,
     ClaimAccepted,
@@ -119,6 +120,7 @@ def _claim_id(event: ClaimEvent | DenialEvent) -> str:
             | DenialWriteOffRefused()
             | AppealFiled()
             | AppealDecided()
+            | AppealDeadlineMoved()
             | DenialResolved()
         ):
             return event.denial_id.partition("-")[0]  # a denial's id begins with its claim's
@@ -207,9 +209,12 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
         case DenialWriteOffRefused():
             return f"Write-off refused: {event.reason}"
         case AppealFiled():
-            return f"Appeal of level {event.level} filed"
+            late = f", late: {event.late_because}" if event.late_because else ""
+            return f"Appeal of level {event.level} filed{late}"
         case AppealDecided():
             return f"Appeal of level {event.level} decided: {event.outcome}"
+        case AppealDeadlineMoved():
+            return f"Last day to appeal moved from {event.previous_on or 'none'} to {event.clock.last_on}"
         case DenialResolved():
             return f"Denial resolved: {event.outcome}, {_money(event.recovered_cents)} recovered"
 
@@ -225,7 +230,7 @@ def _adjudicated(event: ClaimAdjudicated) -> str:
 
 projection = Projection(
     name="claims.timeline",
-    version=1,
+    version=2,
     tables=(claim_timeline,),
     reads={"claims": (*get_args(claims.ClaimEvent), *get_args(claims.DenialEvent))},
     apply=apply,

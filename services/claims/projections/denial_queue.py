@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, get_args
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from services.claims.domain.denial.categories import category_named
 from services.claims.domain.denial.next_steps import next_step
 from shared.events import claims
 from shared.events.claims import (
+    AppealClock,
+    AppealDeadlineMoved,
     AppealDecided,
     AppealFiled,
     DenialAssigned,
@@ -55,6 +58,8 @@ denial_queue = sa.Table(
     sa.Column("win_chance_because", sa.Text, nullable=False, default=""),
     sa.Column("expected_recovery_cents", sa.BigInteger, nullable=False, default=0),
     sa.Column("appeal_by_on", sa.Date),
+    sa.Column("appeal_clock", JSONB),
+    sa.Column("no_appeal_because", sa.Text, nullable=False, default=""),
     sa.Column("opened_at", sa.DateTime(timezone=True)),
     sa.Column("assignee", sa.Text, nullable=False, default=""),
     sa.Column("assigned_until_on", sa.Date),
@@ -103,9 +108,12 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
         case DenialWriteOffApproved() | DenialWriteOffRefused():
             return {"write_off_requested_by": "", "write_off_reason": ""}
         case AppealFiled() as event:
-            return {"status": "appealed", "appeal_level": event.level}
+            return {"status": "appealed", "appeal_level": event.level} | _clock(None)
         case AppealDecided() as event:
-            return {"status": event.outcome}
+            level = event.level - (event.outcome == "dismissed")
+            return {"status": event.outcome, "appeal_level": level} | _clock(event.next_clock)
+        case AppealDeadlineMoved() as event:
+            return _clock(event.clock)
         case DenialResolved() as event:
             return {
                 "status": event.outcome,
@@ -133,7 +141,13 @@ def _opened(event: DenialOpened) -> dict[str, Any]:
         "win_chance_because": category.because,
         "expected_recovery_cents": event.denied_cents * event.win_chance_percent // 100,
         "appeal_by_on": event.appeal_by_on,
+        "appeal_clock": msgspec.to_builtins(event.appeal_clock),
+        "no_appeal_because": event.no_appeal_because,
     }
+
+
+def _clock(clock: AppealClock | None) -> dict[str, Any]:
+    return {"appeal_by_on": clock.last_on if clock else None, "appeal_clock": msgspec.to_builtins(clock)}
 
 
 def urgency_percent(days_left: int | None) -> int:
@@ -184,7 +198,7 @@ def ranked(on: date) -> sa.Subquery:
 
 projection = Projection(
     name="claims.denials",
-    version=2,
+    version=3,
     tables=(denial_queue,),
     reads={"claims": get_args(claims.DenialEvent)},
     apply=apply,

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.claims.domain.batch.acknowledgement import Parties
 from services.claims.domain.filing import ClaimKind
@@ -30,6 +32,8 @@ claim_payers = sa.Table(
     sa.Column("filing_indicator", sa.Text, nullable=False, default=""),
     sa.Column("partner_id", sa.Text, nullable=False, default=""),
     sa.Column("answer_days", sa.Integer, nullable=False, default=30),
+    sa.Column("appeal_levels", JSONB),
+    sa.Column("listing_version", sa.Integer, nullable=False, default=0),
 )
 filing_limits = sa.Table(  # of every payer one row for each kind of claim
     "filing_limits",
@@ -72,6 +76,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
                     "filing_indicator": event.filing_indicator,
                     "partner_id": event.partner_id,
                     "answer_days": event.answer_days,
+                    "appeal_levels": msgspec.to_builtins(event.appeal_levels),
+                    "listing_version": recorded.version,
                 },
             )
             yield from _limits(event)
@@ -114,7 +120,7 @@ def _limits(event: PayerListed) -> Iterator[Put]:
 
 projection = Projection(
     name="claims.directories",
-    version=2,
+    version=3,
     tables=(claim_payers, trading_partners, filing_limits),
     reads={"claims": (PartnerListed,), "eligibility": (PayerListed,)},
     apply=apply,

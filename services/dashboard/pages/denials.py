@@ -211,12 +211,14 @@ async def refuse_write_off(visit: Visit) -> Response:
 
 
 async def appeal(visit: Visit) -> Response:
-    body = {"level": _whole(visit, "level"), "due_on": visit.form.get("due_on") or None}
+    days = {name: visit.form.get(name) or None for name in ("filed_on", "due_on", "late_because")}
+    body = {"level": _whole(visit, "level"), **days}
     return await _worked(visit, "appeal", body, "The appeal is on record.")
 
 
 async def decide(visit: Visit) -> Response:
-    body = {"level": _whole(visit, "level"), "outcome": visit.form.get("outcome", "")}
+    decided_on = visit.form.get("decided_on") or None
+    body = {"level": _whole(visit, "level"), "outcome": visit.form.get("outcome", ""), "decided_on": decided_on}
     return await _worked(visit, "decide", body, "The payer's decision is on record.")
 
 

@@ -139,6 +139,27 @@ class FilingLimitBody(Body):
         return self
 
 
+class PostalAddressBody(Body):
+    line_1: Text
+    line_2: OptionalText = ""
+    city: Text
+    state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    postal_code: Annotated[str, Field(pattern=r"^[0-9]{5}([0-9]{4})?$")]
+
+
+class AppealLevelBody(Body):
+    """Within how many days of a decision it is appealed at this level, and where the appeal is sent."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+    days: Annotated[int, Field(ge=1, le=3_660, strict=True)]
+    counts: Literal["calendar-days", "business-days"] = "calendar-days"
+    counts_from: Literal["notice", "receipt"] = "notice"
+    receipt_days: Annotated[int, Field(ge=0, le=30, strict=True)] = 5
+    moves_to_workday: bool = False
+    sent_by: tuple[Literal["mail", "fax", "portal"], ...] = ()
+    address: PostalAddressBody | None = None
+
+
 class PayerBody(Body):
     name: Text
     electronic_id: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -148,6 +169,7 @@ class PayerBody(Body):
     timely_filing_days: Days = 365
     answer_days: Days = 30
     filing_limits: Annotated[tuple[FilingLimitBody, ...], Field(max_length=3)] = ()
+    appeal_levels: Annotated[tuple[AppealLevelBody, ...], Field(max_length=5)] = ()
 
     @field_validator("filing_limits")
     @classmethod
@@ -324,6 +346,7 @@ class PayerView(BaseModel):
     timely_filing_days: int
     answer_days: int
     filing_limits: list[FilingLimitBody]
+    appeal_levels: list[AppealLevelBody]
 
 
 class AppointmentRow(BaseModel):

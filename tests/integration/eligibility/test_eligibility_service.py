@@ -98,6 +98,22 @@ async def test_a_payers_filing_limits_are_listed_and_one_that_makes_no_sense_is_
 
 
 @pytest.mark.asyncio
+async def test_a_payers_appeal_levels_are_listed_in_their_order(practice: Hosted) -> None:
+    address = {"line_1": "PO BOX 1", "city": "Toledo", "state": "OH", "postal_code": "43604"}
+    first = {"name": "first", "days": 60, "sent_by": ["mail", "fax"], "address": address}
+    second = {"name": "second", "days": 30, "counts": "business-days", "counts_from": "receipt", "receipt_days": 3}
+    await ask(practice, "PUT", "/payers/aetna", {**AETNA, "appeal_levels": [first, second]})
+    await practice.settle()
+    [listed] = [each for each in (await ask(practice, "GET", "/payers"))["items"] if each["payer_id"] == "aetna"]
+    assert [level["name"] for level in listed["appeal_levels"]] == ["first", "second"]
+    assert listed["appeal_levels"][0]["address"] == {**address, "line_2": ""}
+    assert listed["appeal_levels"][1] == {**second, "moves_to_workday": False, "sent_by": [], "address": None}
+    wrong = {**AETNA, "appeal_levels": [{"name": "first", "days": 0}]}
+    answer = await practice.http.put("/api/eligibility/payers/aetna", json=wrong, headers={"Idempotency-Key": "k2"})
+    assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.asyncio
 async def test_a_patient_nobody_registered_is_held_and_chosen_for_when_they_are_registered(practice: Hosted) -> None:
     patient_id = await register(practice)
     await release(practice, "patient-later")

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from services.claims.domain.claim.commands import CreateClaim, RecordAdjudication
 from services.claims.domain.claim.numbering import first_claim_of_rank
+from services.claims.domain.denial.appeals import AppealTerms, terms_of
 from shared.events.base import Event, Sealed
 from shared.events.claims import (
     ClaimAccepted,
@@ -21,6 +22,7 @@ from shared.events.claims import (
     PriorAdjudication,
     ServicesBilled,
 )
+from shared.events.eligibility import AppealLevel
 from shared.events.envelope import START, Recorded, Stored
 from shared.events.values import (
     Address,
@@ -45,6 +47,9 @@ PRIMARY_CLAIM = first_claim_of_rank(ACCOUNT, rank=1)
 SECONDARY_CLAIM = first_claim_of_rank(ACCOUNT, rank=2)
 PARTNER = "northern-clearing"
 MONDAY = datetime(2026, 3, 23, 9, 0, tzinfo=UTC)
+
+FIRST_APPEAL = AppealTerms(levels=(AppealLevel(name="appeal", days=90),), source="setting")
+MEDICARE_TERMS = terms_of((), version=1, filing_indicator="MB", first_appeal_days=90)
 
 ORGANIZATION = ProviderIdentity(
     provider_id="org-1",

@@ -63,6 +63,7 @@ from shared.runtime.folding import Fold
 from shared.runtime.projection import Change
 from tests.unit.claims.examples import (
     ACCOUNT,
+    FIRST_APPEAL,
     PARTNER,
     PRIMARY_CLAIM,
     SENT,
@@ -244,7 +245,7 @@ def _open(reason: str = "197", denied_cents: int = 100_00) -> OpenDenial:
         group="CO",
         reason=reason,
         denied_on=date(2026, 4, 1),
-        appeal_days=90,
+        terms=FIRST_APPEAL,
     )
 
 

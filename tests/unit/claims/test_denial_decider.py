@@ -42,7 +42,7 @@ from shared.events.claims import (
     DenialWriteOffRequested,
 )
 from shared.testing.specification import Specification
-from tests.unit.claims.examples import ACCOUNT, PRIMARY_CLAIM, TODAY
+from tests.unit.claims.examples import ACCOUNT, FIRST_APPEAL, PRIMARY_CLAIM, TODAY
 
 spec = Specification(denial)
 
@@ -57,7 +57,7 @@ OPEN = OpenDenial(
     group="CO",
     reason="197",
     denied_on=date(2026, 4, 1),
-    appeal_days=90,
+    terms=FIRST_APPEAL,
 )
 ANN = AssignDenial(by="user:ann", assignee="user:ann", on=TODAY, days=7)
 BOB = AssignDenial(by="user:bob", assignee="user:bob", on=TODAY, days=7)
@@ -65,8 +65,8 @@ CALLED = NoteDenial(by="user:ann", on=TODAY, outcome_code="no-answer", reference
 NEXT_WEEK = TODAY + timedelta(days=7)
 SNOOZE = SnoozeDenial(by="user:ann", on=TODAY, until_on=NEXT_WEEK)
 WRITE_OFF = WriteOffDenial(by="user:ann", on=TODAY, reason="past-the-limit", alone_cents_max=25_00)
-APPEAL = FileAppeal(by="user:ann", on=TODAY, level=1)
-UPHELD = DecideAppeal(level=1, outcome="upheld")
+APPEAL = FileAppeal(by="user:ann", on=TODAY, level=1, filed_on=TODAY)
+UPHELD = DecideAppeal(by="user:ann", on=TODAY, level=1, outcome="upheld", decided_on=TODAY, terms=FIRST_APPEAL)
 RESOLVE = ResolveDenial(by="user:ann", on=TODAY, outcome="paid", recovered_cents=80_00)
 
 

@@ -60,6 +60,7 @@ from tests.unit.claims.examples import (
     ACCOUNT,
     ENCOUNTER,
     FACILITY,
+    FIRST_APPEAL,
     MONDAY,
     ORGANIZATION,
     PARTNER,
@@ -287,14 +288,14 @@ def test_an_unanswered_interchange_asks_for_follow_up_on_its_claims() -> None:
 
 def test_a_payment_is_recorded_verbatim_on_the_claim_that_it_answers() -> None:
     [(claim_id, command)] = record_answers.react(
-        recorded(told_by_payments(claim_id=PRIMARY_CLAIM.lower())), appeal_days=90
+        recorded(told_by_payments(claim_id=PRIMARY_CLAIM.lower())), FIRST_APPEAL
     )
     assert isinstance(command, RecordAdjudication)
     assert (claim_id, command.answer, command.next_rank) == (PRIMARY_CLAIM, PAID, 2)
 
 
 def test_a_denial_is_told_to_the_claim_before_it_is_opened() -> None:
-    [(claim_id, noted), (denial_id, opened)] = record_answers.react(recorded(DENIED), appeal_days=90)
+    [(claim_id, noted), (denial_id, opened)] = record_answers.react(recorded(DENIED), FIRST_APPEAL)
     assert isinstance(noted, RecordDenial)
     assert isinstance(opened, OpenDenial)
     assert (claim_id, noted.denial_id, opened.claim_id) == (PRIMARY_CLAIM, denial_id, PRIMARY_CLAIM)
@@ -325,8 +326,8 @@ def test_a_reversal_and_a_forwarding_note_reach_their_claim() -> None:
         forwarded=True,
         source=SOURCE,
     )
-    [(_, taken_back)] = record_answers.react(recorded(reversal), appeal_days=90)
-    [(_, status)] = record_answers.react(recorded(note), appeal_days=90)
+    [(_, taken_back)] = record_answers.react(recorded(reversal), FIRST_APPEAL)
+    [(_, status)] = record_answers.react(recorded(note), FIRST_APPEAL)
     assert isinstance(taken_back, RecordReversal)
     assert (taken_back.reverses_remittance_id, taken_back.reverses_ordinal) == ("remit-1", 4)
     assert isinstance(status, RecordStatus)

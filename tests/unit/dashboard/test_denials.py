@@ -28,6 +28,8 @@ ROW: dict[str, Any] = {
     "category": "authorization",
     "origin": "scheduling",
     "appeal_by_on": None,
+    "appeal_clock": None,
+    "no_appeal_because": "",
     "assignee": "",
     "assigned_until_on": None,
     "snoozed_until_on": None,
@@ -136,3 +138,43 @@ async def test_approving_needs_the_managers_right(world: World) -> None:
     assert (await post(world, "manager", f"/denials/{ID}/write-off/approve", version="4")).status_code == 200
     [command] = commands(world)
     assert command.headers["ledgerline-expected-version"] == "4"
+
+
+async def test_the_panel_says_which_level_can_be_filed_until_when_and_by_which_rule(world: World) -> None:
+    clock = {"level": 1, "name": "redetermination", "days": 120, "counts": "calendar-days", "from_on": "2026-04-01"}
+    clocked = {"appeal_by_on": "2026-08-04", "appeal_clock": clock | {"receipt_days": 5}}
+    world.answers |= PAYERS | {f"GET {API}": ROW | clocked}
+    await world.log_in("denial-specialist")
+    shown = (await world.browser.get(f"/denials/{ID}/peek")).text
+    assert "2026-08-04" in shown and "120 calendar days from the notice of 2026-04-01, received 5 days later" in shown
+    assert f'hx-post="/denials/{ID}/appeal"' in shown and "late_because" not in shown
+    world.answers[f"GET {API}"] = ROW | clocked | {"urgency_percent": 25}
+    assert 'name="late_because"' in (await world.browser.get(f"/denials/{ID}/peek")).text
+
+
+async def test_a_denial_without_a_right_to_appeal_offers_none(world: World) -> None:
+    world.answers |= PAYERS | {f"GET {API}": ROW | {"no_appeal_because": "medicare-timely-filing"}}
+    await world.log_in("denial-specialist")
+    shown = (await world.browser.get(f"/denials/{ID}/peek")).text
+    assert "no right to appeal: medicare timely filing" in shown and "/appeal" not in shown.replace("/appeals", "")
+
+
+async def test_an_appeal_goes_on_with_the_day_it_was_sent_and_its_cause_for_being_late(world: World) -> None:
+    world.answers |= {f"POST {API}/appeal": DONE, f"GET {API}": ROW} | PAYERS
+    said = {"level": "1", "filed_on": "2026-09-01", "late_because": "records-destroyed", "version": "4"}
+    await post(world, "denial-specialist", f"/denials/{ID}/appeal", **said)
+    [command] = commands(world)
+    assert json.loads(command.body) == {
+        "level": 1,
+        "filed_on": "2026-09-01",
+        "due_on": None,
+        "late_because": "records-destroyed",
+    }
+
+
+async def test_a_decision_goes_on_with_the_date_of_its_notice(world: World) -> None:
+    world.answers |= {f"POST {API}/decide": DONE, f"GET {API}": ROW} | PAYERS
+    said = {"level": "1", "outcome": "dismissed", "decided_on": "2026-06-01", "version": "4"}
+    await post(world, "denial-specialist", f"/denials/{ID}/decide", **said)
+    [command] = commands(world)
+    assert json.loads(command.body) == {"level": 1, "outcome": "dismissed", "decided_on": "2026-06-01"}

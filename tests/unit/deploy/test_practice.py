@@ -81,6 +81,40 @@ def test_a_filing_limit_that_makes_no_sense_is_named(limit: str, rule: str) -> N
     assert findings_of(PAYER % limit) == [(3, "payers[0].filing_limits", rule)]
 
 
+APPEALS = """
+payers:
+  - {id: hill-health, name: HILL HEALTH, electronic_id: HILL1, appeal_levels: [%s]}
+"""
+
+
+def test_a_payers_appeal_levels_are_sent_as_they_stand() -> None:
+    [payer] = read_practice(APPEALS % "{name: first, days: 60, counts_from: receipt, receipt_days: 3, sent_by: [mail]}")
+    assert payer.body["appeal_levels"] == [
+        {
+            "name": "first",
+            "days": 60,
+            "counts_from": "receipt",
+            "receipt_days": 3,
+            "sent_by": ["mail"],
+            "moves_to_workday": False,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "rule"),
+    [
+        ("{name: first}", "[0].days: required"),
+        ("{name: first, days: 60, counts: weeks}", "[0].counts: calendar-days or business-days"),
+        ("{name: first, days: 60, sent_by: [pigeon]}", "[0].sent_by: of mail, fax and portal"),
+        ("first", "a list of at most five appeal levels, each with name and days"),
+    ],
+)
+def test_an_appeal_level_that_makes_no_sense_is_named(level: str, rule: str) -> None:
+    [(_, place, found)] = findings_of(APPEALS % level)
+    assert (place, found) == ("payers[0].appeal_levels", rule)
+
+
 def test_a_price_with_a_fraction_of_a_cent_is_refused() -> None:
     prices = (
         "price_lists:\n  - id: a\n    effective_on: 2026-01-01\n    prices:\n      - {code: '99213', amount: 1.005}\n"

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+from services.claims.domain.denial.appeals import AppealTerms
 from shared.events.base import Sealed
 from shared.kernel.identifiers import account_of_claim
 
-AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned"]
+AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned", "dismissed"]
 # A write-off has commands of its own: it may need a second person.
 DenialOutcome: TypeAlias = Literal["paid", "patient", "corrected-claim", "not-workable"]
 ContactOutcome: TypeAlias = Literal[
@@ -45,7 +46,7 @@ class OpenDenial:
     remarks: tuple[str, ...] = ()
     line_ids: tuple[str, ...] = ()
     denied_on: date
-    appeal_days: int
+    terms: AppealTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +110,27 @@ class FileAppeal:
     by: str
     on: date
     level: int
+    filed_on: date
     due_on: date | None = None  # when the payer's decision is due
+    late_because: str = ""  # a good cause for being past the last day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideAppeal:
+    by: str
+    on: date
     level: int
     outcome: AppealOutcome
+    decided_on: date
+    terms: AppealTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeriveAppealDeadline:
+    """The payer's levels are these now: a last day that is still to come may be another one."""
+
+    on: date
+    terms: AppealTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +160,7 @@ DenialCommand: TypeAlias = (
     | RefuseWriteOff
     | FileAppeal
     | DecideAppeal
+    | DeriveAppealDeadline
     | ResolveDenial
     | ReverseDenial
 )

@@ -12,12 +12,14 @@ from datetime import date, timedelta
 from typing import assert_never
 
 from services.claims.domain.claim.numbering import rank_of
+from services.claims.domain.denial.appeals import NO_APPEAL, clock_of, in_words, is_same_rule, why_no_appeal
 from services.claims.domain.denial.categories import category_of
 from services.claims.domain.denial.commands import (
     ApproveWriteOff,
     AssignDenial,
     DecideAppeal,
     DenialCommand,
+    DeriveAppealDeadline,
     FileAppeal,
     NoteDenial,
     OpenDenial,
@@ -31,10 +33,14 @@ from services.claims.domain.denial.commands import (
 from services.claims.domain.denial.state import Denial, evolve
 from services.claims.domain.errors import (
     AppealOutOfOrder,
+    AppealPastItsDay,
+    DayStillAhead,
     DenialAlreadyResolved,
     DenialAssignedToAnother,
     DenialUnknown,
     NoAppealOpen,
+    NoAppealRight,
+    NoFurtherAppeal,
     NotToUndo,
     SnoozeNotAhead,
     WriteOffAlreadyRequested,
@@ -42,6 +48,7 @@ from services.claims.domain.errors import (
     WriteOffNotRequested,
 )
 from shared.events.claims import (
+    AppealDeadlineMoved,
     AppealDecided,
     AppealFiled,
     DenialAssigned,
@@ -71,6 +78,8 @@ def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
     if isinstance(command, ReverseDenial):
         return _reverse(command, denial, opened)
     if denial.is_resolved:
+        if isinstance(command, DeriveAppealDeadline):
+            return []
         raise DenialAlreadyResolved("the denial is resolved", denial=opened.denial_id)
     match command:
         case AssignDenial():
@@ -91,6 +100,8 @@ def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
             return _file_appeal(command, denial, opened)
         case DecideAppeal():
             return _decide_appeal(command, denial, opened)
+        case DeriveAppealDeadline():
+            return _derive_deadline(command, denial, opened)
         case ResolveDenial():
             return _resolve(command, denial, opened)
         case _:
@@ -101,6 +112,8 @@ def _open(command: OpenDenial, denial: Denial) -> list[DenialEvent]:
     if denial.opened is not None:
         return []
     category = category_of(command.reason)
+    no_appeal = why_no_appeal(command.terms, reason=command.reason, remarks=command.remarks)
+    clock = None if no_appeal else clock_of(command.terms, level=1, decided_on=command.denied_on)
     return [
         DenialOpened(
             denial_id=command.denial_id,
@@ -115,7 +128,9 @@ def _open(command: OpenDenial, denial: Denial) -> list[DenialEvent]:
             category=category.name,
             line_ids=command.line_ids,
             win_chance_percent=category.win_chance_percent,
-            appeal_by_on=command.denied_on + timedelta(days=command.appeal_days),
+            appeal_by_on=clock.last_on if clock else None,
+            appeal_clock=clock,
+            no_appeal_because=no_appeal,
         )
     ]
 
@@ -246,6 +261,10 @@ def _written_off(asked: DenialWriteOffRequested, opened: DenialOpened, *, approv
 
 def _file_appeal(command: FileAppeal, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
     _refuse_when_anothers(command.by, command.on, denial, opened)
+    if opened.no_appeal_because:
+        raise NoAppealRight(
+            NO_APPEAL[opened.no_appeal_because], denial=opened.denial_id, because=opened.no_appeal_because
+        )
     if denial.is_appeal_open or command.level != denial.appeal_level + 1:
         raise AppealOutOfOrder(
             "appeals go level by level, each after the decision on the last",
@@ -253,13 +272,83 @@ def _file_appeal(command: FileAppeal, denial: Denial, opened: DenialOpened) -> l
             level=command.level,
             last_level=denial.appeal_level,
         )
-    return [AppealFiled(denial_id=opened.denial_id, level=command.level, due_on=command.due_on)]
+    if denial.is_last_level_decided:
+        raise NoFurtherAppeal("the payer's last level was decided", denial=opened.denial_id, level=denial.appeal_level)
+    _refuse_ahead(command.filed_on, command.on, opened)
+    clock = denial.clock
+    is_late = clock is not None and command.filed_on > clock.last_on
+    if clock is not None and is_late and not command.late_because:
+        raise AppealPastItsDay(
+            f"the last day was {clock.last_on}. {in_words(clock)}",
+            denial=opened.denial_id,
+            level=command.level,
+            last_on=str(clock.last_on),
+        )
+    return [
+        AppealFiled(
+            denial_id=opened.denial_id,
+            level=command.level,
+            due_on=command.due_on,
+            name=clock.name if clock else "",
+            filed_on=command.filed_on,
+            clock=clock,
+            late_because=command.late_because if is_late else "",
+            by=command.by,
+        )
+    ]
+
+
+def _refuse_ahead(day: date, today: date, opened: DenialOpened) -> None:
+    if day > today:
+        raise DayStillAhead("this day is still to come", denial=opened.denial_id, day=str(day), today=str(today))
 
 
 def _decide_appeal(command: DecideAppeal, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
     if not denial.is_appeal_open or command.level != denial.appeal_level:
         raise NoAppealOpen("no appeal of this level is open", denial=opened.denial_id, level=command.level)
-    return [AppealDecided(denial_id=opened.denial_id, level=command.level, outcome=command.outcome)]
+    _refuse_ahead(command.decided_on, command.on, opened)
+    match command.outcome:
+        case "dismissed":
+            next_clock = denial.filed_clock
+        case "upheld" | "partly-overturned":
+            next_clock = clock_of(command.terms, level=command.level + 1, decided_on=command.decided_on)
+        case "overturned":
+            next_clock = None
+        case _:
+            assert_never(command.outcome)
+    goes_on = command.outcome in ("upheld", "partly-overturned")
+    return [
+        AppealDecided(
+            denial_id=opened.denial_id,
+            level=command.level,
+            outcome=command.outcome,
+            decided_on=command.decided_on,
+            next_clock=next_clock,
+            is_last_level=goes_on and next_clock is None and command.terms.is_complete,
+            by=command.by,
+        )
+    ]
+
+
+def _derive_deadline(command: DeriveAppealDeadline, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    """A day that is over stays what it was; a day that was not known is known now."""
+    clock, notice_on = denial.clock, denial.notice_on
+    if notice_on is None or denial.is_appeal_open or denial.is_last_level_decided:
+        return []
+    if clock is not None and clock.last_on < command.on:
+        return []
+    derived = clock_of(command.terms, level=denial.appeal_level + 1, decided_on=notice_on)
+    if derived is None or is_same_rule(clock, derived):
+        return []
+    return [
+        AppealDeadlineMoved(
+            denial_id=opened.denial_id,
+            payer_id=opened.payer_id,
+            previous_on=clock.last_on if clock else None,
+            previous_rule_version=clock.rule_version if clock else 0,
+            clock=derived,
+        )
+    ]
 
 
 def _resolve(command: ResolveDenial, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:

@@ -18,6 +18,11 @@ from shared.events.claims import (
     DenialWriteOffRequested,
 )
 
+_WITHOUT_APPEAL = {
+    "medicare-timely-filing": "No appeal: ask for an exception with the proof of filing, or write off.",
+    "unprocessable": "No appeal: correct and send a new claim.",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
@@ -28,6 +33,8 @@ class NextStep:
 def next_step(event: DenialEvent) -> NextStep | None:
     """None where the event leaves it as it was."""
     match event:
+        case DenialOpened() if event.no_appeal_because:
+            return NextStep(action=_WITHOUT_APPEAL.get(event.no_appeal_because, "It cannot be appealed."))
         case DenialOpened():
             return NextStep(action=category_named(event.category).next_action)
         case DenialNoted():
@@ -36,8 +43,14 @@ def next_step(event: DenialEvent) -> NextStep | None:
             return NextStep(action=event.next_action, on=event.next_action_on)
         case AppealFiled():
             return NextStep(action="wait for the decision on the appeal", on=event.due_on)
+        case AppealDecided() if event.is_last_level:
+            return NextStep(action="no further level: await what was granted, or resolve")
         case AppealDecided() if event.outcome == "upheld":
             return NextStep(action="appeal at the next level or resolve")
+        case AppealDecided() if event.outcome == "dismissed":
+            return NextStep(action="mend what it was dismissed for and file again, or resolve")
+        case AppealDecided() if event.outcome == "partly-overturned":
+            return NextStep(action="await payment, then appeal the rest or resolve")
         case AppealDecided():
             return NextStep(action="await payment, then resolve")
         case DenialWriteOffRequested():

@@ -8,6 +8,8 @@ from typing import TypeAlias, assert_never
 
 from services.claims.domain.denial.next_steps import NextStep, next_step
 from shared.events.claims import (
+    AppealClock,
+    AppealDeadlineMoved,
     AppealDecided,
     AppealFiled,
     DenialAssigned,
@@ -38,6 +40,10 @@ class Denial:
     next_step: NextStep = field(default_factory=NextStep)
     appeal_level: int = 0  # of the last appeal
     is_appeal_open: bool = False
+    is_last_level_decided: bool = False
+    clock: AppealClock | None = None  # of the appeal that can be filed next
+    filed_clock: AppealClock | None = None  # of the last one that was filed
+    notice_on: date | None = None  # of the decision that can be appealed next; None: of none
     write_off: DenialWriteOffRequested | None = None  # asked for and not decided
     is_resolved: bool = False
     version: int = 0
@@ -59,7 +65,8 @@ def evolve(denial: Denial, event: DenialEvent) -> Denial:
 def _changed(denial: Denial, event: DenialEvent) -> Denial:
     match event:
         case DenialOpened():
-            return replace(denial, opened=event)
+            clock = event.appeal_clock
+            return replace(denial, opened=event, clock=clock, notice_on=clock.from_on if clock else None)
         case DenialAssigned() | DenialAssignmentUndone():
             return replace(denial, assignee=event.assignee, assigned_until_on=event.until_on)
         case DenialNoted() | DenialNoteUndone():
@@ -71,10 +78,29 @@ def _changed(denial: Denial, event: DenialEvent) -> Denial:
         case DenialWriteOffApproved() | DenialWriteOffRefused():
             return replace(denial, write_off=None)
         case AppealFiled():
-            return replace(denial, appeal_level=event.level, is_appeal_open=True)
+            return replace(denial, appeal_level=event.level, is_appeal_open=True, clock=None, filed_clock=event.clock)
         case AppealDecided():
-            return replace(denial, is_appeal_open=False)
+            return _decided(denial, event)
+        case AppealDeadlineMoved():
+            return replace(denial, clock=event.clock)
         case DenialResolved():
-            return replace(denial, is_resolved=True, is_appeal_open=False, write_off=None)
+            return replace(denial, is_resolved=True, is_appeal_open=False, write_off=None, clock=None)
         case _:
             assert_never(event)
+
+
+def _decided(denial: Denial, event: AppealDecided) -> Denial:
+    """A dismissed appeal is one that can be filed again; an overturned denial has nothing more to appeal."""
+    clock = event.next_clock
+    notice_on = {
+        "overturned": None,
+        "dismissed": clock.from_on if clock else denial.notice_on,
+    }.get(event.outcome, event.decided_on)
+    return replace(
+        denial,
+        appeal_level=event.level - (event.outcome == "dismissed"),
+        is_appeal_open=False,
+        is_last_level_decided=event.is_last_level,
+        clock=clock,
+        notice_on=notice_on,
+    )

@@ -1,0 +1,104 @@
+"""Appeals through the store, the readers and HTTP: levels, last days, and a payer whose rule changes."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shared.events.eligibility import AppealLevel, PayerListed
+from shared.events.payments import ClaimDeniedByPayer
+from tests.integration.claims.conftest import Exchange
+from tests.integration.claims.test_claims_service import cas, paid, release
+
+DENIED_ON = date(2099, 4, 1)  # last days are far ahead of any clock
+
+
+async def deny(exchange: Exchange, number: int, *, reason: str = "50", on: date = DENIED_ON) -> dict[str, Any]:
+    """A claim is sent and denied; its row in the queue."""
+    claim_id = await release(exchange, number)
+    await exchange.until(f"/claims/{claim_id}", lambda answer: answer["claim"]["status"] == "submitted", seconds=120)
+    told = paid(number, 0, cas("CO", reason, 100_00), denied_cents=100_00)
+    stream = f"claim-account/{told.account_id}"
+    await exchange.tell("payments", stream, told)
+    denied = ClaimDeniedByPayer(
+        account_id=told.account_id,
+        claim_id=claim_id,
+        remittance_id="remit-1",
+        ordinal=1,
+        payer_rank=1,
+        payer_id="payer-1",
+        denied_cents=100_00,
+        group="CO",
+        reason=reason,
+        payment_on=on,
+    )
+    await exchange.tell("payments", stream, denied)
+    found = await exchange.until(f"/denials?claim_id={claim_id}", lambda answer: len(answer["items"]) == 1, seconds=60)
+    return dict(found["items"][0])
+
+
+async def list_payer(exchange: Exchange, *levels: AppealLevel, indicator: str = "BL") -> None:
+    listing = PayerListed(
+        payer_id="payer-1", name="P", electronic_id="60001", filing_indicator=indicator, appeal_levels=levels
+    )
+    await exchange.tell("eligibility", "payer/payer-1", listing)
+
+
+@pytest.mark.asyncio
+async def test_an_appeal_goes_through_its_levels_and_one_past_its_day_is_refused(exchange: Exchange) -> None:
+    await list_payer(exchange, AppealLevel(name="first", days=30), AppealLevel(name="second", days=20))
+    await exchange.until("/denials/appeal-levels/payer-1", lambda answer: answer["source"] == "payer-listing")
+    denial = await deny(exchange, 21, on=date(2024, 1, 1))
+    assert denial["appeal_by_on"] == "2024-01-31"
+    assert (denial["appeal_clock"]["name"], denial["appeal_clock"]["source"]) == ("first", "payer-listing")
+    path = f"/denials/{denial['denial_id']}"
+    late = await exchange.ask("POST", f"{path}/appeal", {"level": 1, "filed_on": "2024-02-01"}, status=409)
+    assert late["code"] == "appeal-past-its-day" and "2024-01-31" in late["detail"]
+    await exchange.ask("POST", f"{path}/appeal", {"level": 1, "filed_on": "2024-01-31"})
+    again = await exchange.ask("POST", f"{path}/appeal", {"level": 1, "filed_on": "2024-01-31"}, status=409)
+    assert again["code"] == "appeal-out-of-order"
+    decision = {"level": 1, "outcome": "upheld", "decided_on": "2024-03-01"}
+    upheld = await exchange.ask("POST", f"{path}/decide", decision)
+    row = await exchange.ask("GET", f"{path}?after={upheld['after']}")
+    assert (row["appeal_level"], row["appeal_by_on"], row["appeal_clock"]["level"]) == (1, "2024-03-21", 2)
+    cause = {"level": 2, "filed_on": "2024-04-01", "late_because": "records-destroyed"}
+    await exchange.ask("POST", f"{path}/appeal", cause)
+    last = await exchange.ask("POST", f"{path}/decide", {"level": 2, "outcome": "upheld"})
+    row = await exchange.ask("GET", f"{path}?after={last['after']}")
+    assert row["next_action"].startswith("no further level")
+    over = await exchange.ask("POST", f"{path}/appeal", {"level": 3}, status=409)
+    assert over["code"] == "no-further-appeal"
+
+
+@pytest.mark.asyncio
+async def test_medicare_gives_no_appeal_against_late_filing(exchange: Exchange) -> None:
+    await list_payer(exchange, indicator="MB")
+    await exchange.until("/denials/appeal-levels/payer-1", lambda answer: len(answer["levels"]) == 5)
+    denial = await deny(exchange, 22, reason="29")
+    assert (denial["no_appeal_because"], denial["appeal_by_on"]) == ("medicare-timely-filing", None)
+    refused = await exchange.ask("POST", f"/denials/{denial['denial_id']}/appeal", {"level": 1}, status=409)
+    assert refused["code"] == "no-appeal-right"
+
+
+@pytest.mark.asyncio
+async def test_a_changed_rule_moves_open_days_and_lists_what_moved(exchange: Exchange) -> None:
+    await list_payer(exchange, AppealLevel(name="first", days=60))
+    await exchange.until("/denials/appeal-levels/payer-1", lambda answer: answer["source"] == "payer-listing")
+    first, second = await deny(exchange, 23), await deny(exchange, 24)
+    resolved = await deny(exchange, 25)
+    await exchange.ask("POST", f"/denials/{resolved['denial_id']}/resolve", {"outcome": "not-workable"})
+    assert {first["appeal_by_on"], second["appeal_by_on"]} == {"2099-05-31"}
+    await list_payer(exchange, AppealLevel(name="first", days=30))
+    moved = await exchange.until("/denials/moved-deadlines?payer_id=payer-1", lambda answer: len(answer["items"]) == 2)
+    assert {row["denial_id"] for row in moved["items"]} == {first["denial_id"], second["denial_id"]}
+    assert {(row["previous_on"], row["last_on"], row["rule_version"]) for row in moved["items"]} == {
+        ("2099-05-31", "2099-05-01", 2)
+    }
+    await exchange.running.settle()
+    row = await exchange.ask("GET", f"/denials/{first['denial_id']}")
+    assert (row["appeal_by_on"], row["appeal_clock"]["rule_version"]) == ("2099-05-01", 2)
+    await list_payer(exchange, AppealLevel(name="first", days=30, address=None, sent_by=("fax",)))
+    await exchange.running.settle()
+    assert len((await exchange.ask("GET", "/denials/moved-deadlines?rule_version=3"))["items"]) == 0
