@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
+
 from services.claims.adapters.interchange_writer import X12InterchangeWriter
+from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
+from services.claims.adapters.x12_status_question import write_question
 from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
+from services.claims.api import follow_up as follow_up_api
 from services.claims.domain.batch.decider import batch as batch_decider
 from services.claims.domain.billing_case.decider import billing_case as billing_case_decider
 from services.claims.domain.claim.decider import claim as claim_decider
@@ -21,6 +27,7 @@ from services.claims.domain.held_message.decider import held_message as held_mes
 from services.claims.domain.partner.decider import partner as partner_decider
 from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
 from services.claims.policies import (
+    ask_payers,
     derive_deadlines,
     follow_accounts,
     follow_batches,
@@ -55,6 +62,7 @@ def build(
     settings: ClaimsSettings | None = None,
     routes: send_batches.Routes | None = None,
     new_id: Callable[[], UUID] = uuid4,
+    realtime: httpx.AsyncBaseTransport | None = None,
 ) -> ServiceParts:
     """Settings come from the environment, and partners from their file, unless something else is given."""
     settings = settings or ClaimsSettings()
@@ -72,13 +80,27 @@ def build(
         read=read_acknowledgements,
         partners=directories.PartnerReads(runtime.reads),
         streams=take_acknowledgements.Streams(claim=claim, batch=batch, held_message=held_message),
+        clock=runtime.clock,
+        status_wait_days=settings.status_wait_days,
+    )
+    partners_file = PartnersFile(settings.partners_file or runtime.settings.home / "partners.json")
+    payers = RealtimePartners(partners_file, settings, realtime)
+    questions = ask_payers.AskPayers(
+        commands=runtime.commands,
+        vault=runtime.vault,
+        clock=runtime.clock,
+        claim=claim,
+        partner=partner,
+        payers=payers,
+        write=write_question,
+        answers=acknowledgements,
     )
     batcher = send_batches.SendBatches(
         commands=runtime.commands,
         documents=runtime.documents,
         writer=X12InterchangeWriter(runtime.vault),
         queue=sending.SendingReads(runtime.reads, directories.answer_days),
-        routes=routes or _routes(PartnersFile(settings.partners_file or runtime.settings.home / "partners.json")),
+        routes=routes or _routes(partners_file),
         clock=runtime.clock,
         streams=send_batches.Streams(claim=claim, partner=partner, batch=batch),
         new_id=new_id,
@@ -94,8 +116,8 @@ def build(
             held_messages.projection,
             appeals_projections.projection,
         ),
-        policies=_policies(runtime, billing_case, claim, denial, appeals),
-        timers=(_timers(claim, batch, settings),),
+        policies=(*_policies(runtime, billing_case, claim, denial, appeals), _ask_policy(questions)),
+        timers=(_timers(claim, batch, settings, payers), _ask_timers(claim, settings)),
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
         routers=lambda: (
             claims_api.router(runtime.commands, runtime.reads, claim, runtime.clock),
@@ -110,6 +132,7 @@ def build(
                 write_off_alone_cents_max=settings.write_off_alone_cents_max,
             ),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
+            follow_up_api.router(runtime.commands, claim, runtime.clock, payers.of),
         ),
         invariants=(ControlNumbersAreUsedOnce, ClaimsLeaveOnce, ReadyAccountsHaveClaims),
     )
@@ -173,7 +196,25 @@ def _all_to(aggregate: Aggregate, told: Sequence[tuple[str, Any]]) -> Sequence[R
     return [Reaction(aggregate=aggregate, key=key, command=command) for key, command in told]
 
 
-def _timers(claim: Aggregate, batch: Aggregate, settings: ClaimsSettings) -> Timers:
+def _ask_policy(questions: ask_payers.AskPayers) -> Policy:
+    async def ask(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        await questions.ask(recorded)
+        return ()
+
+    return Policy(name="claims.ask-payers", reads={"claims": ask_payers.CLAIMS}, react=ask)
+
+
+def _ask_timers(claim: Aggregate, settings: ClaimsSettings) -> Timers:
+    patience = timedelta(minutes=settings.patience_minutes)
+    return Timers(
+        name="claims.ask-payers-again",
+        reads={"claims": ask_payers.ANSWERS},
+        plan=lambda recorded: ask_payers.plan(recorded, patience),
+        fire=lambda due: _all_to(claim, ask_payers.fire(due)),
+    )
+
+
+def _timers(claim: Aggregate, batch: Aggregate, settings: ClaimsSettings, payers: RealtimePartners) -> Timers:
     patience = watch_silence.Patience(
         acknowledgement_hours=settings.acknowledgement_hours,
         claim_acknowledgement_business_days=settings.claim_acknowledgement_business_days,
@@ -183,7 +224,7 @@ def _timers(claim: Aggregate, batch: Aggregate, settings: ClaimsSettings) -> Tim
 
     def fire(due: DueTimer) -> Sequence[Reaction]:
         aggregate = batch if due.key.startswith("999/") else claim
-        return _all_to(aggregate, watch_silence.fire(due))
+        return _all_to(aggregate, watch_silence.fire(due, payers.of(due.tenant)))
 
     return Timers(
         name="claims.watch-silence",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -27,4 +27,11 @@ class ClaimsSettings(BaseSettings):
     acknowledgement_hours: int = Field(default=24, ge=1)  # no TA1 or 999 after so long is silence
     claim_acknowledgement_business_days: int = Field(default=2, ge=1)  # no 277CA
     crossover_days: int = Field(default=30, ge=1)  # no answer of the payer that a claim was forwarded to
+    status_wait_days: int = Field(default=14, ge=1)  # a payer that says "pending" is asked again after so long
+    # Questions in real time (276) go to the `realtime_url` that the partners' file names.
+    realtime_token: SecretStr = SecretStr("")  # bearer token for these, empty: none
+    answer_seconds_max: float = Field(default=20.0, gt=0)  # CAQH CORE: a real-time answer comes within 20 seconds
+    patience_minutes: int = Field(default=10, ge=2)  # business time after which a question counts as unanswered
+    failures_max: int = Field(default=5, ge=1)  # so many failures in a row open the circuit of a payer
+    circuit_seconds: float = Field(default=60.0, gt=0)  # machine time until a payer is tried again
     after_reversal_days: int = Field(default=14, ge=1)  # no new answer after one was taken back

@@ -290,6 +290,29 @@ class ClaimAccepted(Event, frozen=True, kw_only=True):
     source: DocumentReference
 
 
+class ClaimStatusRequested(Event, frozen=True, kw_only=True):
+    """We ask the payer what became of the claim (276). One question of a claim is open at a time."""
+
+    claim_id: str
+    partner_id: str
+    payer_id: str
+    trace_number: str  # TRN02, which the answer repeats
+    attempt: int = 1  # of the same question; it is asked again when nobody answers
+    waiting_for: Literal["277CA", "835", "277"]  # what did not come; 277: a person wants to know
+    since_on: date
+    next_action: str  # what a person does when nobody answers
+    asked_by: str = ""  # empty: the schedule
+
+
+class ClaimStatusUnanswered(Event, frozen=True, kw_only=True):
+    """Nobody answered the question in time, which says nothing about the claim."""
+
+    claim_id: str
+    trace_number: str
+    attempt: int
+    asks_again: bool
+
+
 class ClaimStatusReported(Event, frozen=True, kw_only=True):
     """A 277 answer to our question, or an acknowledgement that came too late to change anything."""
 
@@ -299,6 +322,14 @@ class ClaimStatusReported(Event, frozen=True, kw_only=True):
     payer_control_number: str = ""
     paid_cents: int | None = None
     source: DocumentReference
+    trace_number: str = ""  # of the open question that it answers
+    # what follows for us; empty: nothing, the claim did not wait for it
+    meaning: Literal["", "waiting", "ask-again", "finalized", "information", "returned", "not-found", "cannot-tell"] = (
+        ""
+    )
+    wait_until_on: date | None = None  # on that day the payer is asked again, if it has not answered
+    finalized_on: date | None = None  # STC06
+    payment_number: str = ""  # STC09: cheque or EFT
 
 
 class FollowUpDue(Event, frozen=True, kw_only=True):
@@ -592,6 +623,8 @@ ClaimEvent: TypeAlias = (
     | ClaimSubmitted
     | ClaimRejected
     | ClaimAccepted
+    | ClaimStatusRequested
+    | ClaimStatusUnanswered
     | ClaimStatusReported
     | FollowUpDue
     | ClaimAdjudicated

@@ -233,6 +233,8 @@ def file_of(name: str, content: bytes) -> Ask:
             streams=Streams(
                 claim=aggregates["claim"], batch=aggregates["batch"], held_message=aggregates["held-message"]
             ),
+            clock=process.ground.clock,
+            status_wait_days=14,
         )
         await acknowledgements.take(content, cause_of(f"file {name}"))
 

@@ -42,6 +42,7 @@ from shared.codecs.x12.problems import Problems, X12Error
 from shared.codecs.x12.status import Status
 from shared.events.values import DocumentReference, Finding
 
+_CLAIM_NUMBER_LENGTH = 17  # with which the trace number of a question begins
 _PAYER = "PR"  # NM101 of the source; a clearinghouse is AY
 _ACCEPTED_CATEGORIES = frozenset(("A0", "A1", "A2"))
 _STATUS_OF_TA1: dict[str, AcknowledgementStatus] = {"A": "accepted", "E": "accepted-with-errors", "R": "rejected"}
@@ -256,7 +257,7 @@ def _day(statuses: Iterable[Status], told: ClaimAcknowledgement) -> date:
 
 def _statuses(told: ClaimStatusTransaction, document_id: str) -> Iterator[ClaimTold]:
     for entry in told.entries:
-        claim_id = _claim_id(entry.claim_id or entry.trace_number)
+        claim_id = _claim_id(entry.claim_id or entry.trace_number[:_CLAIM_NUMBER_LENGTH])
         if claim_id and entry.statuses:
             yield ClaimTold(claim_id=claim_id, command=_status(entry, document_id))
 
@@ -269,4 +270,7 @@ def _status(entry: ClaimStatusEntry, document_id: str) -> RecordStatus:
         payer_control_number=entry.payer_control_number,
         paid_cents=paid[0] if paid else None,
         source=_source(document_id, entry.place),
+        trace_number=entry.trace_number.strip(),
+        finalized_on=next((status.finalized_on for status in entry.statuses if status.finalized_on), None),
+        payment_number=next((status.payment_number for status in entry.statuses if status.payment_number), ""),
     )

@@ -213,6 +213,9 @@ class ClaimRow(Answer):
     owner: str
     waiting_for: str
     waiting_since_on: date | None
+    waits_until: datetime | None = Field(
+        description="When silence is noticed next, and the payer or a person is asked; null when no day is set."
+    )
     next_claim_id: str
     close_reason: str
     moved_at: datetime | None

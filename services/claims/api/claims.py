@@ -45,6 +45,7 @@ from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import ClaimUnknown
 from services.claims.projections import claim_timeline, claims_worklist
 from services.claims.projections.filing import CLAIMS, Filing, filing_of
+from services.claims.projections.waiting import listed as every_claim
 from shared.events.claims import ClaimCreated, ServicesBilled
 from shared.events.values import ChargeLine, CoverageSnapshot
 from shared.runtime.clock import Clock
@@ -105,22 +106,20 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
             "hold_reason": hold_reason,
             "is_open": is_open,
         }
-        found = sa.select(CLAIMS).where(
-            *(CLAIMS.c[name] == value for name, value in wanted.items() if value is not None)
-        )
+        found = every_claim().where(*(CLAIMS.c[name] == value for name, value in wanted.items() if value is not None))
         return await listed(who, found, (asc(CLAIMS.c.service_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/follow-up")
     async def list_follow_up(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
         """Claims whose answer is overdue, longest wait first."""
-        found = sa.select(CLAIMS).where(CLAIMS.c.is_open, CLAIMS.c.waiting_for != "")
+        found = every_claim().where(CLAIMS.c.is_open, CLAIMS.c.waiting_for != "")
         return await listed(who, found, (asc(CLAIMS.c.waiting_since_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/deadlines")
     async def list_deadlines(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
         """Claims that are still with us, by the last day of timely filing."""
         is_unsent = sa.and_(CLAIMS.c.is_open, CLAIMS.c.status.in_(_UNSENT), CLAIMS.c.filing_ends_on.is_not(None))
-        found = sa.select(CLAIMS).where(is_unsent)
+        found = every_claim().where(is_unsent)
         return await listed(who, found, (asc(CLAIMS.c.filing_ends_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/claims/summary")
@@ -137,7 +136,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         """One claim: where it is, what it says, what the edits found. Personal values are not part of it."""
         await reads.wait_for(worklist, after)
         async with reads.read(who.tenant) as connection:
-            found = await row(connection, sa.select(CLAIMS).where(CLAIMS.c.claim_id == claim_id.upper()))
+            found = await row(connection, every_claim().where(CLAIMS.c.claim_id == claim_id.upper()))
             positions = await reads.positions(connection, worklist)
         if found is None:
             raise ClaimUnknown("there is no such claim")
@@ -156,7 +155,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         """Until when the payer takes the claim, why, and what proves that it has it: the pack for an appeal of a late-filing denial."""
         await reads.wait_for(worklist, after)
         async with reads.read(who.tenant) as connection:
-            found = await row(connection, sa.select(CLAIMS).where(CLAIMS.c.claim_id == claim_id.upper()))
+            found = await row(connection, every_claim().where(CLAIMS.c.claim_id == claim_id.upper()))
         if found is None:
             raise ClaimUnknown("there is no such claim")
         state: Claim = await commands.state(claim, who.tenant, claim_id.upper())

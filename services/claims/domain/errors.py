@@ -41,6 +41,24 @@ class ClaimNotSubmitted(DomainError):
     code = "claim-not-submitted"
 
 
+class StatusAlreadyAsked(DomainError):
+    """The payer was asked and has not answered yet: one question of a claim at a time."""
+
+    code = "status-already-asked"
+
+
+class PartnerNotInRealTime(DomainError):
+    """The claim's trading partner answers no questions in real time."""
+
+    code = "partner-not-in-real-time"
+
+
+class ClaimNotLost(DomainError):
+    """Only a claim that its payer does not find is sent again as it is."""
+
+    code = "claim-not-lost"
+
+
 class ClaimIsVoided(DomainError):
     """The claim was voided: it takes part in nothing any more."""
 

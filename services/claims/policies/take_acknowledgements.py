@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from services.claims.domain.batch.acknowledgement import (
 )
 from services.claims.domain.batch.commands import MarkSent, RecordAcknowledgement
 from services.claims.domain.batch.state import Batch
-from services.claims.domain.claim.commands import RecordSubmission
+from services.claims.domain.claim.commands import RecordStatus, RecordSubmission
 from services.claims.domain.claim.state import Claim
 from services.claims.domain.errors import BatchUnknown, ClaimIsBeingSent, ClaimUnknown
 from services.claims.domain.held_message.decider import HeldMessage, HoldMessage, RecordReplay
@@ -33,6 +33,7 @@ from shared.events.values import DocumentReference, Finding
 from shared.kernel.errors import Conflict, DomainError
 from shared.kernel.identifiers import derived_id
 from shared.runtime.availability import Unavailable
+from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands, TooBusy
 from shared.runtime.documents import Documents
 from shared.runtime.vault import Opener
@@ -86,7 +87,11 @@ class TakeAcknowledgements:
         read: Callable[[bytes, str], Reading],
         partners: Partners,
         streams: Streams,
+        clock: Clock,
+        status_wait_days: int,
     ) -> None:
+        self._clock = clock
+        self._status_wait_days = status_wait_days
         self._commands = commands
         self._documents = documents
         self._read = read
@@ -141,7 +146,14 @@ class TakeAcknowledgements:
             case BatchRefused():
                 return await self._refused_batch(told, cause, document_id, ordinal)
             case ClaimTold():
-                return [await self._claim(told, cause, document_id, str(ordinal))]
+                return [await self._claim(self._timed(told), cause, document_id, str(ordinal))]
+
+    def _timed(self, told: ClaimTold) -> ClaimTold:
+        """A status says nothing about when to ask again: that follows from when we hear it."""
+        if not isinstance(told.command, RecordStatus):
+            return told
+        on = self._clock.now().date()
+        return replace(told, command=replace(told.command, on=on, wait_days=self._status_wait_days))
 
     async def _batch(self, told: BatchTold, cause: Cause, document_id: str, ordinal: int) -> Taken:
         kind = told.command.kind

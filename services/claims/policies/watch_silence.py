@@ -1,6 +1,6 @@
 """When has nobody answered for too long?
 
-Silence concludes nothing: it asks a person. After sending: the 999 or TA1 within hours, the 277CA within two business days, the
+Silence concludes nothing: the payer is asked for the claim's status, where its partner answers questions, and otherwise a person. After sending: the 999 or TA1 within hours, the 277CA within two business days, the
 835 within the payer's usual days; after forwarding, the next payer's 835. Answers cancel what they answer.
 Source: the usual order of answers to an 837; the days are settings and payer terms.
 """
@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from services.claims.domain.batch.commands import MarkUnanswered
-from services.claims.domain.claim.commands import MarkFollowUp
+from services.claims.domain.claim.commands import AskStatus, MarkFollowUp
 from shared.events.claims import (
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimClosed,
     ClaimRejected,
+    ClaimStatusReported,
     ClaimSubmitted,
     ClaimVoided,
     CrossoverAwaited,
@@ -35,6 +36,7 @@ CLAIMS = (
     ClaimSubmitted,
     ClaimAccepted,
     ClaimRejected,
+    ClaimStatusReported,
     ClaimAdjudicated,
     CrossoverAwaited,
     SecondaryClaimDue,
@@ -43,7 +45,7 @@ CLAIMS = (
 )
 SATURDAY = 5
 
-Told: TypeAlias = tuple[str, MarkFollowUp | MarkUnanswered]
+Told: TypeAlias = tuple[str, AskStatus | MarkFollowUp | MarkUnanswered]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ def plan(recorded: Recorded[Any], patience: Patience) -> Iterable[TimerChange]:
             yield _timer("835", event.claim_id, now + timedelta(days=event.answer_days), now)
         case ClaimAccepted() as event:
             yield CancelTimer(key=f"277CA/{event.claim_id}")
+        case ClaimStatusReported() as event if event.wait_until_on is not None:
+            yield _timer("835", event.claim_id, now + (event.wait_until_on - now.date()), now)
         case ClaimAdjudicated() as event if event.is_reversal:
             yield _timer("835", event.claim_id, now + timedelta(days=patience.after_reversal_days), now)
         case CrossoverAwaited() as event:
@@ -82,8 +86,11 @@ def plan(recorded: Recorded[Any], patience: Patience) -> Iterable[TimerChange]:
             return
 
 
-def fire(due: DueTimer) -> list[Told]:
-    """The batch or claim, and what is told to it: whether it still waits is its own decision."""
+def fire(due: DueTimer, in_real_time: frozenset[str] = frozenset()) -> list[Told]:
+    """The batch or claim, and what is told to it: whether it still waits is its own decision.
+
+    `in_real_time`: the partners of the tenant that answer questions while we wait.
+    """
     kind, _, key = due.key.partition("/")
     since_on = date.fromisoformat(due.note)
     match kind:
@@ -91,15 +98,18 @@ def fire(due: DueTimer) -> list[Told]:
             return [(key, MarkUnanswered(sent_on=since_on))]
         case "277CA":
             action = "ask the clearinghouse whether it has the claim"
-            return [(key, MarkFollowUp(waiting_for="277CA", since_on=since_on, next_action=action))]
+            return [(key, _ask("277CA", since_on, action, in_real_time))]
         case "835":
-            action = "ask the payer for the claim's status"
-            return [(key, MarkFollowUp(waiting_for="835", since_on=since_on, next_action=action))]
+            return [(key, _ask("835", since_on, "ask the payer for the claim's status", in_real_time))]
         case "crossover":
             action = "ask the next payer whether the forwarded claim arrived, or send our own"
             return [(key, MarkFollowUp(waiting_for="835", since_on=since_on, next_action=action))]
         case _:
             raise LookupError(f"no timer of this kind: {kind}")
+
+
+def _ask(waiting_for: Literal["277CA", "835"], since_on: date, next_action: str, partners: frozenset[str]) -> AskStatus:
+    return AskStatus(waiting_for=waiting_for, since_on=since_on, next_action=next_action, partners=partners)
 
 
 def after_business_days(moment: datetime, days: int) -> datetime:

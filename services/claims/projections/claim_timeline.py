@@ -31,6 +31,8 @@ from shared.events.claims import (
     ClaimReleased,
     ClaimScrubbed,
     ClaimStatusReported,
+    ClaimStatusRequested,
+    ClaimStatusUnanswered,
     ClaimSubmitted,
     ClaimVoided,
     CrossoverAwaited,
@@ -164,8 +166,13 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Rejected by {event.by} ({event.stage}): {', '.join(event.codes)}"
         case ClaimAccepted():
             return f"Accepted by {event.by} ({event.stage}): {', '.join(event.codes)}"
+        case ClaimStatusRequested():
+            return f"Payer asked for the status, question {event.trace_number}, attempt {event.attempt}"
+        case ClaimStatusUnanswered():
+            return f"No answer to question {event.trace_number}" + (": asked again later" if event.asks_again else "")
         case ClaimStatusReported():
-            return f"Status reported: {', '.join(event.codes)}"
+            until = f"; asked again on {event.wait_until_on}" if event.wait_until_on else ""
+            return f"Status reported: {', '.join(event.codes)}{until}"
         case FollowUpDue():
             return f"No {event.waiting_for} since {event.since_on}: {event.next_action}"
         case ClaimAdjudicated():

@@ -28,6 +28,8 @@ from shared.events.claims import (
     ClaimReleased,
     ClaimScrubbed,
     ClaimStatusReported,
+    ClaimStatusRequested,
+    ClaimStatusUnanswered,
     ClaimSubmitted,
     ClaimVoided,
     CrossoverAwaited,
@@ -138,7 +140,7 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
                 "last_answer": "",
                 "last_answer_at": None,
                 **_ANSWERED,
-                **_todo("wait for the acknowledgement", _PAYER_DESK),
+                **_todo("wait for the acknowledgement", _MACHINE),
             }
         case ClaimRejected() as event:
             return {
@@ -151,12 +153,16 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
                 "status": str(Stage.ACCEPTED),
                 **_number(event.payer_control_number),
                 **_answer(recorded, f"accepted by {event.by}", event.codes),
-                **_todo("wait for the payer's answer", _PAYER_DESK),
+                **_todo("wait for the payer's answer", _MACHINE),
             }
+        case ClaimStatusRequested():
+            return {**_ANSWERED, **_todo("the payer is asked for the status", _MACHINE)}
+        case ClaimStatusUnanswered() as event:
+            return {**_ANSWERED, **_todo("the payer is asked again", _MACHINE)} if event.asks_again else {}
         case ClaimStatusReported() as event:
             return {
                 **_number(event.payer_control_number),
-                **_answer(recorded, "status reported", event.codes),
+                **_last_answer(recorded, "status reported", event.codes),
                 **_after_status(event),
             }
         case FollowUpDue() as event:
@@ -178,7 +184,7 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
         case PayerControlNumberKnown() as event:
             return _number(event.payer_control_number)
         case CrossoverAwaited():
-            return _todo("wait for the payer that it was forwarded to", _PAYER_DESK)
+            return _todo("wait for the payer that it was forwarded to", _MACHINE)
         case ClaimCorrected() as event:
             return _corrected(event)
         case ClaimVoided():
@@ -236,7 +242,7 @@ def _adjudicated(recorded: Recorded[ClaimEvent], event: ClaimAdjudicated) -> dic
             "patient_responsibility_cents": 0,
             "denied_cents": 0,
             **_answer(recorded, "answer taken back", ()),
-            **_todo("wait for the payer's new answer", _PAYER_DESK),
+            **_todo("wait for the payer's new answer", _MACHINE),
         }
     return {
         "status": str(Stage.ADJUDICATED),
@@ -255,8 +261,12 @@ def _number(payer_control_number: str) -> dict[str, Any]:
 
 
 def _answer(recorded: Recorded[ClaimEvent], words: str, codes: tuple[str, ...]) -> dict[str, Any]:
+    return {**_last_answer(recorded, words, codes), **_ANSWERED}
+
+
+def _last_answer(recorded: Recorded[ClaimEvent], words: str, codes: tuple[str, ...]) -> dict[str, Any]:
     told = f"{words}: {', '.join(codes)}" if codes else words
-    return {"last_answer": told, "last_answer_at": recorded.occurred_at, **_ANSWERED}
+    return {"last_answer": told, "last_answer_at": recorded.occurred_at}
 
 
 def _after_hold(event: ClaimHeld) -> str:
@@ -274,8 +284,18 @@ def _after_hold(event: ClaimHeld) -> str:
 
 
 def _after_status(event: ClaimStatusReported) -> dict[str, Any]:
-    """A payer that asks for information waits for us; every other status changes nobody's turn."""
-    return _todo("send the payer what it asks for", _PAYER_DESK) if event.category.startswith("R") else {}
+    """What the status means for us; where a person is needed, the event after it says for what.
+
+    What was told before meanings were recorded changes nobody's turn, unless the payer asks for information.
+    """
+    match event.meaning:
+        case "waiting" | "ask-again":
+            return {**_ANSWERED, **_todo("wait for the payer's answer", _MACHINE)}
+        case "":
+            asks = event.category.startswith("R")
+            return _todo("send the payer what it asks for", _PAYER_DESK) if asks else {}
+        case _:
+            return _ANSWERED
 
 
 def counted() -> sa.Select[*tuple[Any, ...]]:
@@ -288,7 +308,7 @@ def counted() -> sa.Select[*tuple[Any, ...]]:
 
 projection = Projection(
     name="claims.worklist",
-    version=2,
+    version=3,
     tables=(claims_worklist,),
     reads={
         "claims": (
@@ -300,6 +320,8 @@ projection = Projection(
             ClaimSubmitted,
             ClaimRejected,
             ClaimAccepted,
+            ClaimStatusRequested,
+            ClaimStatusUnanswered,
             ClaimStatusReported,
             FollowUpDue,
             ClaimAdjudicated,

@@ -222,6 +222,8 @@ PAGES = (
     Page(path="/patients/{patient_id}/name", action="eligibility:read-patient", handler=name, method="POST"),
     _deed("hold", "claims:hold-claim"),
     _deed("release", "claims:release-claim"),
+    _deed("ask-status", "claims:follow-up-claim"),
+    _deed("send-again", "claims:release-claim"),
     _deed("close", "claims:close-claim"),
     _deed("void", "claims:void-claim"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -92,14 +93,18 @@ def _voice(voices: dict[str, Commands], service: str) -> Build:
     return build_voice
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def exchange(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[Exchange]:
-    folder = tmp_path / "northern"
+@contextlib.asynccontextmanager
+async def exchanging(
+    server: PostgresServer, home: Path, claims: Build = build, *, realtime_url: str = "", **settings: Any
+) -> AsyncIterator[Exchange]:
+    """The service on fresh databases; when it is over, its log has been verified."""
+    folder = home / PARTNER
     connection = {"transport": "folder", "outbox": str(folder / "outbox"), "inbox": str(folder / "inbox")}
-    (tmp_path / "partners.json").write_text(json.dumps({TENANT: {PARTNER: connection}}))
+    connections = {TENANT: {PARTNER: connection | {"realtime_url": realtime_url}}}
+    (home / "partners.json").write_text(json.dumps(connections))
     voices: dict[str, Commands] = {}
     others = {service: _voice(voices, service) for service in ("charges", "eligibility", "payments")}
-    async with hosted(postgres_server, {"claims": build, **others}, tmp_path) as running:
+    async with hosted(server, {"claims": claims, **others}, home, **settings) as running:
         made = Exchange(running=running, voices=voices, folder=folder)
         await made.ask("PUT", f"/partners/{PARTNER}", LISTING)
         yield made
@@ -107,3 +112,9 @@ async def exchange(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIter
         found = await made.ask("GET", "/ops/verify")
         assert found["ok"], [check for check in found["checks"] if check["violations"]]
         assert (await made.ask("GET", "/ops/refused"))["items"] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def exchange(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with exchanging(postgres_server, tmp_path) as made:
+        yield made

@@ -10,6 +10,7 @@ import pytest
 from services.claims.domain.batch.commands import MarkUnanswered
 from services.claims.domain.billing_case.commands import CancelBilling, NoteCharges, NoteCoverage
 from services.claims.domain.claim.commands import (
+    AskStatus,
     CreateClaim,
     HoldClaim,
     LearnPayerControlNumber,
@@ -402,17 +403,25 @@ def test_an_interchange_waits_for_its_acknowledgement_until_it_comes() -> None:
     assert list(watch_silence.plan(recorded(acknowledged), PATIENCE)) == [CancelTimer(key=f"999/{BATCH['batch_id']}")]
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"), [("277CA", "277CA"), ("835", "835"), ("crossover", "835"), ("999", None)]
-)
-def test_a_timer_asks_the_claim_or_the_batch_whether_it_still_waits(kind: str, expected: str | None) -> None:
+@pytest.mark.parametrize("kind", ["277CA", "835"])
+def test_silence_of_a_payer_is_asked_about_where_its_partner_answers_questions(kind: str) -> None:
     due = DueTimer(tenant="clinic", key=f"{kind}/some-key", due_at=MONDAY, note="2026-03-20")
-    [(key, command)] = watch_silence.fire(due)
-    assert key == "some-key"
-    if isinstance(command, MarkFollowUp):
-        assert (command.waiting_for, command.since_on) == (expected, TODAY)
-    else:
-        assert command == MarkUnanswered(sent_on=TODAY)
+    [(key, command)] = watch_silence.fire(due, frozenset({PARTNER}))
+    assert isinstance(command, AskStatus)
+    assert (key, command.waiting_for, command.since_on) == ("some-key", kind, TODAY)
+    assert command.partners == {PARTNER}
+
+
+def test_a_forwarded_claim_is_a_persons() -> None:
+    due = DueTimer(tenant="clinic", key="crossover/some-key", due_at=MONDAY, note="2026-03-20")
+    [(_, command)] = watch_silence.fire(due, frozenset({PARTNER}))
+    assert isinstance(command, MarkFollowUp)
+    assert command.waiting_for == "835"
+
+
+def test_an_interchange_is_asked_about_by_its_batch() -> None:
+    due = DueTimer(tenant="clinic", key="999/some-key", due_at=MONDAY, note="2026-03-20")
+    assert watch_silence.fire(due) == [("some-key", MarkUnanswered(sent_on=TODAY))]
 
 
 def test_a_timer_of_an_unknown_kind_is_a_bug_and_says_so() -> None:

@@ -125,6 +125,51 @@ class RecordStatus:
     payer_control_number: str = ""
     paid_cents: int | None = None
     source: DocumentReference
+    trace_number: str = ""  # of the question that it says it answers
+    finalized_on: date | None = None
+    payment_number: str = ""
+    on: date | None = None  # when we heard it; None: it sets no day on which the payer is asked again
+    wait_days: int = 14  # until then, while the payer says that the claim is pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStatus:
+    """Too long nothing came: the payer is asked, or a person, when its partner is none that answers in real time."""
+
+    waiting_for: Literal["277CA", "835"]
+    since_on: date
+    next_action: str
+    partners: frozenset[str]  # that can be asked in real time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStatusNow:
+    """A person wants to know."""
+
+    asked_by: str
+    partners: frozenset[str]
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStatusAgain:
+    """The same question once more, unless it was asked again or answered meanwhile."""
+
+    after_trace_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopWaitingForStatus:
+    """The time for an answer to this question is over."""
+
+    trace_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendAgain:
+    """The payer has no such claim: the same claim goes out once more, in a new version. The edits run again."""
+
+    on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +256,11 @@ ClaimCommand: TypeAlias = (
     | RecordRejection
     | RecordAcceptance
     | RecordStatus
+    | AskStatus
+    | AskStatusNow
+    | AskStatusAgain
+    | StopWaitingForStatus
+    | SendAgain
     | RecordAdjudication
     | RecordReversal
     | RecordDenial

@@ -11,7 +11,11 @@ from typing import Literal, assert_never
 
 from msgspec import structs
 
+from services.claims.domain.claim import status_requests
 from services.claims.domain.claim.commands import (
+    AskStatus,
+    AskStatusAgain,
+    AskStatusNow,
     ClaimCommand,
     CloseClaim,
     CloseReason,
@@ -30,7 +34,9 @@ from services.claims.domain.claim.commands import (
     RecordSubmission,
     ReleaseClaim,
     ReturnFromBatch,
+    SendAgain,
     SettleDenial,
+    StopWaitingForStatus,
     TakeIntoBatch,
     VoidClaim,
 )
@@ -46,6 +52,7 @@ from services.claims.domain.errors import (
     ClaimNotAnswered,
     ClaimNotHeld,
     ClaimNotInBatch,
+    ClaimNotLost,
     ClaimNotSubmitted,
     ClaimNotWaiting,
     ClaimSuperseded,
@@ -126,6 +133,18 @@ def decide(command: ClaimCommand, claim: Claim) -> list[ClaimEvent]:
             return _record_acceptance(command, claim, content)
         case RecordStatus():
             return _record_status(command, claim, content)
+        case AskStatus():
+            due = _mark_follow_up(command, claim, content)
+            return [*status_requests.ask(command, due, claim, content)]
+        case AskStatusNow():
+            _refuse_unless_submitted(claim, content)
+            return [*status_requests.ask_now(command, claim, content)]
+        case AskStatusAgain():
+            return [*status_requests.ask_again(command, claim, content)]
+        case StopWaitingForStatus():
+            return [*status_requests.stop_waiting(command, claim, content)]
+        case SendAgain():
+            return _send_again(command, claim, content)
         case RecordAdjudication():
             return _record_adjudication(command, claim, content)
         case RecordReversal():
@@ -139,7 +158,7 @@ def decide(command: ClaimCommand, claim: Claim) -> list[ClaimEvent]:
         case LearnPayerControlNumber():
             return _learn_payer_control_number(command, claim, content)
         case MarkFollowUp():
-            return _mark_follow_up(command, claim, content)
+            return [*_mark_follow_up(command, claim, content)]
         case VoidClaim():
             return _void(command, claim, content)
         case CloseClaim():
@@ -284,6 +303,10 @@ def _hold(command: HoldClaim, claim: Claim, content: ClaimCreated) -> list[Claim
 def _release(command: ReleaseClaim, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
     if claim.stage not in (Stage.HELD, Stage.REJECTED):
         raise ClaimNotHeld("the claim is neither held nor rejected", claim=content.claim_id, stage=claim.stage)
+    return _scrubbed_clean(command, claim, content)
+
+
+def _scrubbed_clean(command: ReleaseClaim | SendAgain, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
     findings = scrub(content, command.on)
     if has_errors(findings):
         rules = ", ".join(sorted({finding.rule for finding in findings if finding.severity == "error"}))
@@ -378,7 +401,28 @@ def _record_acceptance(command: RecordAcceptance, claim: Claim, content: ClaimCr
         accepted_on=command.accepted_on,
         source=command.source,
     )
-    return [accepted, *_known(command.payer_control_number, claim, content)]
+    return [accepted, *_known(command.payer_control_number, claim, content), *_still_to_do(accepted, claim)]
+
+
+def _still_to_do(accepted: ClaimAccepted, claim: Claim) -> list[FollowUpDue]:
+    """That a claim was taken in answers why no 277CA came; what else a person was asked to do is still to do.
+
+    After a rejection nothing is awaited any more, so that a person finds out which of the two holds.
+    """
+    if claim.stage is Stage.REJECTED:
+        action = "taken in after it was rejected: ask the payer whether it has the claim"
+        return [
+            FollowUpDue(
+                claim_id=accepted.claim_id,
+                waiting_for="a person",
+                since_on=accepted.accepted_on,
+                next_action=action,
+            )
+        ]
+    due = claim.follow_up
+    if due is None or (due.waiting_for in ("999", "277CA", "277") and claim.asked.is_day_set):
+        return []
+    return [due]
 
 
 def _refuse_unless_submitted(claim: Claim, content: ClaimCreated) -> None:
@@ -405,15 +449,17 @@ def _late(content: ClaimCreated, command: RecordRejection | RecordAcceptance) ->
 
 def _record_status(command: RecordStatus, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
     _refuse_unless_submitted(claim, content)
-    reported = ClaimStatusReported(
-        claim_id=content.claim_id,
-        category=command.category,
-        codes=command.codes,
-        payer_control_number=command.payer_control_number,
-        paid_cents=command.paid_cents,
-        source=command.source,
-    )
-    return [reported, *_known(command.payer_control_number, claim, content)]
+    first, *rest = status_requests.told(command, claim, content)
+    return [first, *_known(command.payer_control_number, claim, content), *rest]
+
+
+def _send_again(command: SendAgain, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    """A person's decision: the payer said that it has no such claim."""
+    _refuse_unless_submitted(claim, content)
+    said = claim.asked.last
+    if claim.stage not in _UNANSWERED or said is None or said.meaning not in ("not-found", "ask-again"):
+        raise ClaimNotLost("no payer says that it has no such claim", claim=content.claim_id, stage=claim.stage)
+    return _scrubbed_clean(command, claim, content)
 
 
 def _known(payer_control_number: str, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
@@ -427,7 +473,7 @@ def _known(payer_control_number: str, claim: Claim, content: ClaimCreated) -> li
     ]
 
 
-def _mark_follow_up(command: MarkFollowUp, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+def _mark_follow_up(command: MarkFollowUp | AskStatus, claim: Claim, content: ClaimCreated) -> list[FollowUpDue]:
     if claim.stage not in _STAGES_OF_SILENCE[command.waiting_for]:
         return []
     if command.waiting_for == "835" and claim.stage is Stage.ADJUDICATED and not claim.crossover_rank:

@@ -23,6 +23,8 @@ from shared.events.claims import (
     ClaimReleased,
     ClaimScrubbed,
     ClaimStatusReported,
+    ClaimStatusRequested,
+    ClaimStatusUnanswered,
     ClaimSubmitted,
     ClaimVoided,
     CrossoverAwaited,
@@ -66,6 +68,18 @@ class OpenDenial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the payer was asked about the claim's status, and what it said."""
+
+    questions: int = 0  # ever: each has a trace number of its own
+    question: ClaimStatusRequested | None = None  # the last one since the claim was sent
+    is_open: bool = False
+    last: ClaimStatusReported | None = None  # the last word that mattered since the claim was sent
+    waits: int = 0  # how often the payer said "pending" and got another day
+    is_day_set: bool = False  # a day is still to come on which the payer's silence is noticed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     stage: Stage = Stage.NOT_CREATED
     content: ClaimCreated | None = None  # as it now stands, with every correction
@@ -86,6 +100,8 @@ class Claim:
     next_claim_id: str = ""  # the claim that replaces or voids this one
     next_frequency: str = ""
     crossover_rank: int = 0  # the payer that the claim was forwarded to
+    follow_up: FollowUpDue | None = None  # what a person was asked to do, until something came
+    asked: Asked = Asked()
 
 
 def evolve(claim: Claim, event: ClaimEvent) -> Claim:
@@ -104,17 +120,32 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
                 partner_id=event.partner_id,
                 held_by="",
                 hold_reason="",
+                follow_up=None,
             )
         case ClaimBatched():
             return replace(claim, stage=Stage.BATCHED, batch_id=event.batch_id, control_number=event.control_number)
         case ClaimSubmitted():
-            return replace(claim, stage=Stage.SUBMITTED, submissions=claim.submissions + 1, submission=event)
+            return replace(
+                claim,
+                stage=Stage.SUBMITTED,
+                submissions=claim.submissions + 1,
+                submission=event,
+                follow_up=None,
+                asked=Asked(questions=claim.asked.questions, is_day_set=True),
+            )
         case ClaimRejected():
-            return replace(claim, stage=Stage.REJECTED, taken_in=None, taken_on=None)
+            return replace(
+                claim, stage=Stage.REJECTED, taken_in=None, taken_on=None, follow_up=None, asked=_quiet(claim)
+            )
         case ClaimAccepted():
             return _accepted(_with_number(claim, event.payer_control_number), event)
+        case ClaimStatusRequested():
+            return replace(claim, asked=_asked(claim.asked, event), follow_up=None)
+        case ClaimStatusUnanswered():
+            follow_up = None if event.asks_again else claim.follow_up
+            return replace(claim, asked=replace(claim.asked, is_open=False), follow_up=follow_up)
         case ClaimStatusReported():
-            return _with_number(claim, event.payer_control_number)
+            return _told(_with_number(claim, event.payer_control_number), event)
         case ClaimAdjudicated():
             return _adjudicated(_with_number(claim, event.payer_control_number), event)
         case ClaimDenied():
@@ -136,7 +167,10 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
         case ClaimClosed():
             is_voided = claim.stage is Stage.VOIDED or event.reason == "voided"
             return replace(claim, stage=Stage.VOIDED if is_voided else Stage.CLOSED)
-        case FollowUpDue() | PayerControlNumberKnown():
+        case FollowUpDue():
+            is_day_set = claim.asked.is_day_set and event.waiting_for != "835"
+            return replace(claim, follow_up=event, asked=replace(claim.asked, is_day_set=is_day_set))
+        case PayerControlNumberKnown():
             return claim
         case _:
             assert_never(event)
@@ -144,9 +178,31 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
 
 def _accepted(claim: Claim, event: ClaimAccepted) -> Claim:
     """The first acceptance of each side is the one that proves when it had the claim."""
+    claim = replace(claim, follow_up=None)
     if event.stage == "payer":
         return replace(claim, stage=Stage.ACCEPTED, taken_in=claim.taken_in or event)
     return replace(claim, stage=Stage.ACCEPTED, taken_on=claim.taken_on or event)
+
+
+def _quiet(claim: Claim) -> Asked:
+    """Nothing is awaited from the payer any more."""
+    return replace(claim.asked, is_open=False, is_day_set=False)
+
+
+def _asked(asked: Asked, event: ClaimStatusRequested) -> Asked:
+    is_day_set = asked.is_day_set and event.waiting_for != "835"
+    return replace(asked, question=event, questions=asked.questions + 1, is_open=True, is_day_set=is_day_set)
+
+
+def _told(claim: Claim, event: ClaimStatusReported) -> Claim:
+    asked = claim.asked
+    if event.trace_number:
+        asked = replace(asked, is_open=False)
+    if event.meaning:
+        waits = asked.waits + 1 if event.meaning == "waiting" and event.wait_until_on else asked.waits
+        is_day_set = asked.is_day_set or event.wait_until_on is not None
+        asked = replace(asked, last=event, waits=waits, is_day_set=is_day_set)
+    return replace(claim, asked=asked, follow_up=claim.follow_up if not event.meaning else None)
 
 
 def _with_number(claim: Claim, payer_control_number: str) -> Claim:
@@ -167,6 +223,7 @@ def _adjudicated(claim: Claim, event: ClaimAdjudicated) -> Claim:
         claim,
         stage=Stage.ADJUDICATED,
         answers=(*claim.answers, answer),
+        follow_up=None,
         crossover_rank=0 if has_arrived else claim.crossover_rank,
     )
 
@@ -177,6 +234,8 @@ def _reversed(claim: Claim, event: ClaimAdjudicated) -> Claim:
     return replace(
         claim,
         stage=Stage.SUBMITTED,
+        follow_up=None,
+        asked=Asked(questions=claim.asked.questions, is_day_set=True),
         answers=tuple(a for a in claim.answers if (a.remittance_id, a.ordinal) != gone),
         open_denials=tuple(d for d in claim.open_denials if d.denial_id not in event.reversed_denial_ids),
     )
