@@ -14,10 +14,12 @@ from services.claims.adapters.interchange_writer import X12InterchangeWriter
 from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.adapters.x12_status_question import write_question
+from services.claims.api import appeals as appeals_api
 from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
 from services.claims.api import follow_up as follow_up_api
+from services.claims.domain.appeal_template.decider import appeal_template as appeal_template_decider
 from services.claims.domain.batch.decider import batch as batch_decider
 from services.claims.domain.billing_case.decider import billing_case as billing_case_decider
 from services.claims.domain.claim.decider import claim as claim_decider
@@ -43,8 +45,10 @@ from services.claims.projections import (
     claim_timeline,
     claims_worklist,
     denial_queue,
+    denial_work,
     directories,
     held_messages,
+    origins,
     sending,
 )
 from services.claims.projections.appeals import AppealReads
@@ -71,6 +75,7 @@ def build(
     partner = Aggregate(name="partner", decider=partner_decider)
     batch = Aggregate(name="batch", decider=batch_decider)
     denial = Aggregate(name="denial", decider=denial_decider)
+    template = Aggregate(name="appeal-template", decider=appeal_template_decider)
     appeals = AppealReads(runtime.reads, first_appeal_days=settings.appeal_days)
     held_message = Aggregate(name="held-message", decider=held_message_decider)
 
@@ -106,7 +111,7 @@ def build(
         new_id=new_id,
     )
     return ServiceParts(
-        aggregates=(billing_case, claim, partner, batch, denial, held_message),
+        aggregates=(billing_case, claim, partner, batch, denial, held_message, template),
         projections=(
             claims_worklist.projection,
             claim_timeline.projection,
@@ -115,6 +120,8 @@ def build(
             directories.projection,
             held_messages.projection,
             appeals_projections.projection,
+            denial_work.projection,
+            origins.projection,
         ),
         policies=(*_policies(runtime, billing_case, claim, denial, appeals), _ask_policy(questions)),
         timers=(_timers(claim, batch, settings, payers), _ask_timers(claim, settings)),
@@ -130,6 +137,17 @@ def build(
                 appeals,
                 assignment_days=settings.assignment_days,
                 write_off_alone_cents_max=settings.write_off_alone_cents_max,
+            ),
+            appeals_api.router(
+                runtime.commands,
+                runtime.reads,
+                denial,
+                claim,
+                template,
+                runtime.clock,
+                appeals,
+                runtime.vault,
+                runtime.documents,
             ),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
             follow_up_api.router(runtime.commands, claim, runtime.clock, payers.of),

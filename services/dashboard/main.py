@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from services.dashboard.pages import (
+    appeals,
     bank,
     books,
     charges,
@@ -49,6 +50,7 @@ PAGES: Sequence[Page] = (
     *eligibility.PAGES,
     *charges.PAGES,
     *claims.PAGES,
+    *appeals.PAGES,
     *denials.PAGES,
     *receivables.PAGES,
     *books.PAGES,

@@ -1,6 +1,7 @@
 """What can happen to claims, batches, acknowledgements, follow-up and denials. Streams:
 
-`billing-case/{account_id}`, `claim/{claim_id}`, `partner/{partner_id}`, `batch/{batch_id}`, `denial/{denial_id}`.
+`billing-case/{account_id}`, `claim/{claim_id}`, `partner/{partner_id}`, `batch/{batch_id}`, `denial/{denial_id}`,
+`appeal-template/{template_id}`.
 Everything that happens to one claim is in its claim stream, so it is in order by construction. A claim's ordinal on its
 account says whom it is for: 1 to 10 the primary payer (1 the original, 2 its first replacement, …), 11 to 20 the
 secondary, 21 to 30 the tertiary. A denial's id begins with the id of its claim.
@@ -573,6 +574,47 @@ class DenialWriteOffRefused(Event, frozen=True, kw_only=True):
     refused_by: str
 
 
+class AppealEvidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact of ours that speaks for an appeal. `said` holds codes, numbers, days and money, nothing about a person."""
+
+    evidence_id: str  # of its event, and of its part where an event has several
+    kind: Literal["submission", "acceptance", "authorization", "eligibility", "remittance", "contact"]
+    said: str
+    on: date | None = None
+    event_id: str = ""
+    document_id: str = ""
+    place: str = ""
+
+
+class AppealDrafted(Event, frozen=True, kw_only=True):
+    """What an appeal is to say and to lean on, as somebody left it. A later draft of the level replaces it."""
+
+    denial_id: str
+    level: int
+    template_id: str
+    text: Sealed[str]
+    evidence: tuple[AppealEvidence, ...] = ()
+    by: str
+
+
+class AppealLetterWritten(Event, frozen=True, kw_only=True):
+    """The draft became a letter, kept as it will be sent."""
+
+    denial_id: str
+    level: int
+    letter: DocumentReference
+    by: str
+
+
+class AppealTemplateKept(Event, frozen=True, kw_only=True):
+    """A practice's own words for appeals, as they now stand. They speak of nobody: what is personal stands in the letter's head."""
+
+    template_id: str
+    title: str
+    categories: tuple[str, ...]  # of denials; empty: of all
+    text: str
+
+
 class AppealFiled(Event, frozen=True, kw_only=True):
     denial_id: str
     level: int
@@ -582,6 +624,9 @@ class AppealFiled(Event, frozen=True, kw_only=True):
     clock: AppealClock | None = None  # the last day that it kept, or missed for a good cause
     late_because: str = ""  # the good cause, when it was filed past that day
     by: str = ""
+    sent_by: Literal["mail", "fax", "portal", ""] = ""
+    tracking_number: str = ""  # of the parcel, the fax or the portal
+    letter: DocumentReference | None = None  # that was written for this level
 
 
 class AppealDecided(Event, frozen=True, kw_only=True):
@@ -653,9 +698,11 @@ DenialEvent: TypeAlias = (
     | DenialWriteOffRequested
     | DenialWriteOffApproved
     | DenialWriteOffRefused
+    | AppealDrafted
+    | AppealLetterWritten
     | AppealFiled
     | AppealDecided
     | AppealDeadlineMoved
     | DenialResolved
 )
-ClaimsEvent: TypeAlias = BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent
+ClaimsEvent: TypeAlias = BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent | AppealTemplateKept

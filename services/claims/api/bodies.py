@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.claims.domain.claim.commands import CloseReason
-from services.claims.domain.denial.commands import AppealOutcome, ContactOutcome, DenialOutcome
+from services.claims.domain.denial.commands import AppealOutcome, ContactOutcome, DenialOutcome, SentBy
 from shared.events.claims import ClaimAccepted
 
 
@@ -94,6 +94,30 @@ class AppealBody(Body):
     late_because: Reason | None = Field(
         default=None, description="The good cause for being past the last day, such as records-destroyed."
     )
+
+    sent_by: SentBy = Field(default="", description="How it was sent; empty: not said.")
+    tracking_number: Annotated[str, Field(max_length=60, pattern=r"^[0-9A-Za-z-]*$")] = ""
+
+
+class AppealDraftBody(Body):
+    level: Level
+    template_id: Annotated[str, Field(pattern=_WORD, max_length=60)]
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+    evidence: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=(), max_length=200, description="`evidence_id` of what is to be enclosed."
+    )
+
+
+class LetterBody(Body):
+    level: Level
+
+
+class AppealTemplateBody(Body):
+    """Places in braces are filled in from what is on record: {claim}, {payer_claim}, {submitted}, …"""
+
+    title: Annotated[str, Field(min_length=1, max_length=80)]
+    categories: Annotated[tuple[Annotated[str, Field(pattern=_WORD, max_length=40)], ...], Field(max_length=20)] = ()
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
 class DecisionBody(Body):
@@ -326,6 +350,75 @@ class AppealTermsAnswer(Answer):
     source: str = Field(description="payer-listing, medicare or setting")
     version: int
     is_complete: bool = Field(description="There is no level behind the last of them.")
+
+
+class EvidenceRow(Answer):
+    evidence_id: str
+    kind: str = Field(description="submission, acceptance, authorization, eligibility, remittance or contact")
+    said: str
+    on: date | None = None
+    event_id: str = ""
+    document_id: str = ""
+    place: str = ""
+    is_chosen: bool = True
+
+
+class AppealTemplateRow(Answer):
+    template_id: str
+    title: str
+    categories: list[str] = Field(description="Of denials; empty: of all.")
+    text: str
+
+
+class AppealDesk(BaseModel):
+    """Everything that the next appeal of a denial begins with."""
+
+    denial_id: str
+    claim_id: str
+    version: int = Field(description="Of the denial's stream, for `Ledgerline-Expected-Version`.")
+    level: int
+    name: str
+    clock: AppealClockRow | None
+    no_appeal_because: str
+    no_appeal_in_words: str
+    is_decided_on: bool = Field(description="An appeal of this level was filed and waits for its decision.")
+    templates: list[AppealTemplateRow]
+    template_id: str
+    text: str
+    is_draft: bool = Field(description="The text is the draft that was kept.")
+    evidence: list[EvidenceRow]
+    letter_document_id: str = Field(description="Hash of the letter that was written from the draft; empty: none.")
+
+
+class AppealRow(Answer):
+    """One level's packet and what became of it."""
+
+    denial_id: str
+    level: int
+    name: str
+    template_id: str
+    evidence: list[EvidenceRow]
+    letter_document_id: str
+    filed_on: date | None
+    filed_by: str
+    sent_by: str
+    tracking_number: str
+    last_on: date | None
+    late_because: str
+    due_on: date | None
+    decided_on: date | None
+    outcome: str
+
+
+class ContactRow(Answer):
+    version: int
+    noted_at: datetime
+    noted_by: str
+    outcome_code: str
+    reference_number: str
+    next_action_on: date | None
+    note: str
+    is_undone: bool
 
 
 class MovedDeadlineRow(Answer):

@@ -237,6 +237,8 @@ def router(
             filed_on=body.filed_on or today,
             due_on=body.due_on,
             late_because=body.late_because or "",
+            sent_by=body.sent_by,
+            tracking_number=body.tracking_number,
         )
         return await handle(denial_id, command, cause)
 

@@ -221,6 +221,42 @@ class AppealPastItsDay(DomainError):
     code = "appeal-past-its-day"
 
 
+class AppealNotDrafted(DomainError):
+    """A letter is written from a draft of the same level."""
+
+    code = "appeal-not-drafted"
+
+
+class AppealTextUnfinished(DomainError):
+    """The text still has a place that nobody filled in."""
+
+    code = "appeal-text-unfinished"
+
+
+class EvidenceUnknown(DomainError):
+    """Evidence is what our own events say about the claim: this is not among it."""
+
+    code = "evidence-unknown"
+
+
+class LetterUnknown(NotFound):
+    """No letter was written for this denial."""
+
+    code = "letter-unknown"
+
+
+class TemplateUnknown(NotFound):
+    """There is no template of this name."""
+
+    code = "template-unknown"
+
+
+class TemplateMalformed(DomainError):
+    """The text names a place that letters do not have."""
+
+    code = "template-malformed"
+
+
 class DayStillAhead(DomainError):
     """What was done was not done on a day that is still to come."""
 

@@ -16,7 +16,9 @@ from shared.events import claims
 from shared.events.claims import (
     AppealDeadlineMoved,
     AppealDecided,
+    AppealDrafted,
     AppealFiled,
+    AppealLetterWritten,
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimBatched,
@@ -120,6 +122,8 @@ def _claim_id(event: ClaimEvent | DenialEvent) -> str:
             | DenialSnoozeUndone()
             | DenialWriteOffRequested()
             | DenialWriteOffRefused()
+            | AppealDrafted()
+            | AppealLetterWritten()
             | AppealFiled()
             | AppealDecided()
             | AppealDeadlineMoved()
@@ -136,6 +140,8 @@ def _source(event: ClaimEvent | DenialEvent) -> DocumentReference | None:
             return event.document
         case ClaimRejected() | ClaimAccepted() | ClaimStatusReported():
             return event.source
+        case AppealLetterWritten():
+            return event.letter
         case _:
             return None
 
@@ -215,6 +221,10 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Write-off of {_money(event.amount_cents)} approved by {event.approved_by}"
         case DenialWriteOffRefused():
             return f"Write-off refused: {event.reason}"
+        case AppealDrafted():
+            return f"Appeal of level {event.level} drafted with {len(event.evidence)} pieces of evidence"
+        case AppealLetterWritten():
+            return f"Letter of level {event.level} written"
         case AppealFiled():
             late = f", late: {event.late_because}" if event.late_because else ""
             return f"Appeal of level {event.level} filed{late}"

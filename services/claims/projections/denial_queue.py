@@ -22,7 +22,9 @@ from shared.events.claims import (
     AppealClock,
     AppealDeadlineMoved,
     AppealDecided,
+    AppealDrafted,
     AppealFiled,
+    AppealLetterWritten,
     DenialAssigned,
     DenialAssignmentUndone,
     DenialEvent,
@@ -107,6 +109,8 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
             return {"write_off_requested_by": event.requested_by, "write_off_reason": event.reason}
         case DenialWriteOffApproved() | DenialWriteOffRefused():
             return {"write_off_requested_by": "", "write_off_reason": ""}
+        case AppealDrafted() | AppealLetterWritten():
+            return {}
         case AppealFiled() as event:
             return {"status": "appealed", "appeal_level": event.level} | _clock(None)
         case AppealDecided() as event:

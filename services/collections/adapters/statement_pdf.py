@@ -6,8 +6,6 @@ what is due. The same letter gives the same bytes: nothing on it depends on the 
 
 from __future__ import annotations
 
-import logging
-import os
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -15,6 +13,7 @@ from html import escape
 from shared.events.collections import StatementIssued, StatementLine
 from shared.events.values import Address, Person, PersonName
 from shared.kernel.money import Money
+from shared.runtime.pdf import pdf_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +54,7 @@ thead { display: table-header-group } tr { break-inside: avoid }
 
 def statement_pdf(letter: Letter) -> bytes:
     """The letter as PDF."""
-    # Fonts are cut down to the letters used, and what cuts them writes down the hour unless it is told this one.
-    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
-    for chatty in ("weasyprint", "fontTools"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
-    from weasyprint import HTML  # here only: it brings the libraries for laying out pages, which few processes need
-
-    identifier = f"{letter.statement.statement_id}{letter.is_large_type}".encode()
-    content: bytes = HTML(string=statement_html(letter), url_fetcher=_fetch_nothing).write_pdf(
-        pdf_identifier=identifier
-    )
-    return content
+    return pdf_of(statement_html(letter), f"{letter.statement.statement_id}{letter.is_large_type}")
 
 
 def statement_html(letter: Letter) -> str:
@@ -163,7 +152,3 @@ def _amount(cents: int) -> str:
 
 def _day(day: date) -> str:
     return f"{day:%B} {day.day}, {day.year}"
-
-
-def _fetch_nothing(url: str) -> dict[str, str]:
-    raise ValueError("a statement loads nothing from outside")

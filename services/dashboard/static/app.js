@@ -250,6 +250,7 @@
   let afterG = 0;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { if (!$("dialog[open]") && !$("#peek").hidden) closePeek(); if (isTyping(event.target)) event.target.blur(); return; }
+    if (event.ctrlKey && event.key === "Enter" && !$("dialog[open]")) { const next = $("main [data-key=next]"); if (next) { event.preventDefault(); next.click(); } return; }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || $("dialog[open]")) return;
     if (!keysAreOn() && event.key !== "Enter") return;
     if (Date.now() - afterG < 1500) {
@@ -271,6 +272,7 @@
       a: () => { const bar = $(".bulk"); (bar && !bar.hidden ? $("[data-key=a]", bar) : $("#peek [data-key=a]") || $("[data-key=a]", here() || document.body))?.click(); },
       n: () => $("#peek [data-key=n], main [data-key=n]")?.focus(),
       z: () => $("#peek [data-key=z]")?.focus(),
+      e: () => $("#peek [data-key=e]")?.click(),
       u: () => $("[data-key=u]")?.click(),
     }[event.key];
     if (deed) { event.preventDefault(); deed(); return; }

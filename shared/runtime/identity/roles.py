@@ -71,6 +71,8 @@ _TABLE: Mapping[str, str] = {
     "claims:work-denial": "denial-specialist biller manager",
     "claims:assign-denial": "denial-specialist manager",
     "claims:approve-write-off": "manager",
+    "claims:read-appeals": "denial-specialist biller manager",
+    "claims:keep-appeal-template": "manager",
     "claims:file-appeal": "denial-specialist manager",
     "claims:decide-appeal": "denial-specialist manager",
     "claims:read-rules": "coder biller denial-specialist manager",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,6 +15,14 @@ from tests.integration.claims.conftest import Exchange
 from tests.integration.claims.test_claims_service import cas, paid, release
 
 DENIED_ON = date(2099, 4, 1)  # last days are far ahead of any clock
+
+
+@pytest.fixture
+def layout() -> None:
+    """WeasyPrint, imported once with its own imports' warnings let pass; skipped where the system's libraries are missing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("weasyprint", reason="the libraries for laying out pages are not here", exc_type=OSError)
 
 
 async def deny(exchange: Exchange, number: int, *, reason: str = "50", on: date = DENIED_ON) -> dict[str, Any]:
@@ -102,3 +112,58 @@ async def test_a_changed_rule_moves_open_days_and_lists_what_moved(exchange: Exc
     await list_payer(exchange, AppealLevel(name="first", days=30, address=None, sent_by=("fax",)))
     await exchange.running.settle()
     assert len((await exchange.ask("GET", "/denials/moved-deadlines?rule_version=3"))["items"]) == 0
+
+
+@pytest.mark.usefixtures("layout")
+@pytest.mark.asyncio
+async def test_an_appeal_is_drafted_from_our_own_events_becomes_a_letter_and_its_sending_is_on_record(
+    exchange: Exchange,
+) -> None:
+    denial = await deny(exchange, 26)
+    path = f"/denials/{denial['denial_id']}"
+    await exchange.running.settle()
+    desk = await exchange.ask("GET", f"{path}/appeal")
+    assert (desk["level"], desk["is_draft"]) == (1, False)
+    kinds = {each["kind"]: each for each in desk["evidence"]}
+    assert "interchange 1 " in kinds["submission"]["said"] and len(kinds["submission"]["document_id"]) == 64
+    assert "CO-50 100.00" in kinds["remittance"]["said"]
+    assert denial["claim_id"] in desk["text"]
+
+    body = {
+        "level": 1,
+        "template_id": desk["template_id"],
+        "text": "It was needed.\n\n[fill in: why the denial is wrong]",
+        "evidence": [kinds["submission"]["evidence_id"]],
+    }
+    unknown = await exchange.ask("POST", f"{path}/appeal/draft", {**body, "evidence": ["no-such"]}, status=409)
+    assert unknown["code"] == "evidence-unknown"
+    await exchange.ask("POST", f"{path}/appeal/draft", body)
+    open_place = await exchange.ask("POST", f"{path}/appeal/letter", {"level": 1}, status=409)
+    assert open_place["code"] == "appeal-text-unfinished" and "why the denial is wrong" in open_place["detail"]
+    await exchange.ask("POST", f"{path}/appeal/draft", {**body, "text": "It was needed."})
+    written = await exchange.ask("POST", f"{path}/appeal/letter", {"level": 1})
+    pdf = await exchange.running.http.get(f"/api/claims{path}/appeal/letter")
+    assert pdf.content.startswith(b"%PDF") and pdf.headers["content-type"] == "application/pdf"
+    desk = await exchange.ask("GET", f"{path}/appeal?after={written['after']}")
+    assert (desk["text"], desk["is_draft"]) == ("It was needed.", True)
+    assert desk["letter_document_id"] == sha256(pdf.content).hexdigest()
+
+    sent = await exchange.ask("POST", f"{path}/appeal", {"level": 1, "sent_by": "fax", "tracking_number": "F-77"})
+    [packet] = await exchange.ask("GET", f"{path}/appeals?after={sent['after']}")
+    assert (packet["sent_by"], packet["tracking_number"]) == ("fax", "F-77")
+    assert packet["letter_document_id"] == desk["letter_document_id"]
+    assert [each["kind"] for each in packet["evidence"]] == ["submission"]
+    for stored in await exchange.running.events("claims", "AppealDrafted"):
+        assert b"needed" not in stored.data
+
+    note = {"outcome_code": "payer-upholds", "reference_number": "R-9", "note": "Spoke to a person."}
+    noted = await exchange.ask("POST", f"{path}/note", note)
+    [contact] = await exchange.ask("GET", f"{path}/contacts?after={noted['after']}")
+    assert (contact["reference_number"], contact["note"]) == ("R-9", "Spoke to a person.")
+
+    own = {"title": "Our words", "categories": ["medical-necessity"], "text": "On {claim}: {grounds}"}
+    kept = await exchange.ask("PUT", "/appeal-templates/ours", own)
+    templates = await exchange.ask("GET", f"/appeal-templates?after={kept['after']}")
+    assert templates[0]["template_id"] == "ours" and len(templates) > 5
+    wrong = await exchange.ask("PUT", "/appeal-templates/ours", {**own, "text": "{patient_name}"}, status=409)
+    assert wrong["code"] == "template-malformed" and "patient_name" in wrong["detail"]

@@ -273,6 +273,7 @@ async def _found(system: System) -> dict[str, str]:
         "account_id": account["account_id"],
         "claim_id": denial["claim_id"],
         "denial_id": denial["denial_id"],
+        "template_id": "general",
         "batch_id": batch["batch_id"],
         "document_id": batch["document_id"],
         "check_id": (await system.first("/api/eligibility/checks"))["check_id"],

@@ -9,9 +9,11 @@ from typing import Literal, TypeAlias
 
 from services.claims.domain.denial.appeals import AppealTerms
 from shared.events.base import Sealed
+from shared.events.claims import AppealEvidence
 from shared.kernel.identifiers import account_of_claim
 
 AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned", "dismissed"]
+SentBy: TypeAlias = Literal["mail", "fax", "portal", ""]
 # A write-off has commands of its own: it may need a second person.
 DenialOutcome: TypeAlias = Literal["paid", "patient", "corrected-claim", "not-workable"]
 ContactOutcome: TypeAlias = Literal[
@@ -106,6 +108,28 @@ class RefuseWriteOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftAppeal:
+    """Keep what the appeal of the next level is to say."""
+
+    by: str
+    on: date
+    level: int
+    template_id: str
+    text: Sealed[str]
+    evidence: tuple[AppealEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepLetter:
+    """The letter was written from the draft and is in the document store."""
+
+    by: str
+    on: date
+    level: int
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileAppeal:
     by: str
     on: date
@@ -113,6 +137,8 @@ class FileAppeal:
     filed_on: date
     due_on: date | None = None  # when the payer's decision is due
     late_because: str = ""  # a good cause for being past the last day
+    sent_by: SentBy = ""
+    tracking_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +184,8 @@ DenialCommand: TypeAlias = (
     | WriteOffDenial
     | ApproveWriteOff
     | RefuseWriteOff
+    | DraftAppeal
+    | KeepLetter
     | FileAppeal
     | DecideAppeal
     | DeriveAppealDeadline

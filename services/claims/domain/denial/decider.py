@@ -20,7 +20,9 @@ from services.claims.domain.denial.commands import (
     DecideAppeal,
     DenialCommand,
     DeriveAppealDeadline,
+    DraftAppeal,
     FileAppeal,
+    KeepLetter,
     NoteDenial,
     OpenDenial,
     RefuseWriteOff,
@@ -32,6 +34,7 @@ from services.claims.domain.denial.commands import (
 )
 from services.claims.domain.denial.state import Denial, evolve
 from services.claims.domain.errors import (
+    AppealNotDrafted,
     AppealOutOfOrder,
     AppealPastItsDay,
     DayStillAhead,
@@ -50,7 +53,9 @@ from services.claims.domain.errors import (
 from shared.events.claims import (
     AppealDeadlineMoved,
     AppealDecided,
+    AppealDrafted,
     AppealFiled,
+    AppealLetterWritten,
     DenialAssigned,
     DenialAssignmentUndone,
     DenialEvent,
@@ -64,6 +69,7 @@ from shared.events.claims import (
     DenialWriteOffRefused,
     DenialWriteOffRequested,
 )
+from shared.events.values import DocumentReference
 from shared.kernel.decider import Decider
 
 BY_RULE = "rule:write-off-alone"
@@ -96,6 +102,10 @@ def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
             return _approve_write_off(command, denial, opened)
         case RefuseWriteOff():
             return _refuse_write_off(command, denial, opened)
+        case DraftAppeal():
+            return _draft_appeal(command, denial, opened)
+        case KeepLetter():
+            return _keep_letter(command, denial, opened)
         case FileAppeal():
             return _file_appeal(command, denial, opened)
         case DecideAppeal():
@@ -259,21 +269,35 @@ def _written_off(asked: DenialWriteOffRequested, opened: DenialOpened, *, approv
     ]
 
 
+def _draft_appeal(command: DraftAppeal, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    _refuse_when_anothers(command.by, command.on, denial, opened)
+    _refuse_without_level(command.level, denial, opened)
+    return [
+        AppealDrafted(
+            denial_id=opened.denial_id,
+            level=command.level,
+            template_id=command.template_id,
+            text=command.text,
+            evidence=command.evidence,
+            by=command.by,
+        )
+    ]
+
+
+def _keep_letter(command: KeepLetter, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    _refuse_when_anothers(command.by, command.on, denial, opened)
+    _refuse_without_level(command.level, denial, opened)
+    if denial.draft is None or denial.draft.level != command.level:
+        raise AppealNotDrafted("no draft of this level is kept", denial=opened.denial_id, level=command.level)
+    if denial.letter is not None and denial.letter.letter.document_id == command.document_id:
+        return []
+    letter = DocumentReference(document_id=command.document_id)
+    return [AppealLetterWritten(denial_id=opened.denial_id, level=command.level, letter=letter, by=command.by)]
+
+
 def _file_appeal(command: FileAppeal, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
     _refuse_when_anothers(command.by, command.on, denial, opened)
-    if opened.no_appeal_because:
-        raise NoAppealRight(
-            NO_APPEAL[opened.no_appeal_because], denial=opened.denial_id, because=opened.no_appeal_because
-        )
-    if denial.is_appeal_open or command.level != denial.appeal_level + 1:
-        raise AppealOutOfOrder(
-            "appeals go level by level, each after the decision on the last",
-            denial=opened.denial_id,
-            level=command.level,
-            last_level=denial.appeal_level,
-        )
-    if denial.is_last_level_decided:
-        raise NoFurtherAppeal("the payer's last level was decided", denial=opened.denial_id, level=denial.appeal_level)
+    _refuse_without_level(command.level, denial, opened)
     _refuse_ahead(command.filed_on, command.on, opened)
     clock = denial.clock
     is_late = clock is not None and command.filed_on > clock.last_on
@@ -284,6 +308,7 @@ def _file_appeal(command: FileAppeal, denial: Denial, opened: DenialOpened) -> l
             level=command.level,
             last_on=str(clock.last_on),
         )
+    letter = denial.letter if denial.letter is not None and denial.letter.level == command.level else None
     return [
         AppealFiled(
             denial_id=opened.denial_id,
@@ -294,8 +319,28 @@ def _file_appeal(command: FileAppeal, denial: Denial, opened: DenialOpened) -> l
             clock=clock,
             late_because=command.late_because if is_late else "",
             by=command.by,
+            sent_by=command.sent_by,
+            tracking_number=command.tracking_number,
+            letter=letter.letter if letter else None,
         )
     ]
+
+
+def _refuse_without_level(level: int, denial: Denial, opened: DenialOpened) -> None:
+    """A level can be filed when there is a right to appeal and the one before it was decided."""
+    if opened.no_appeal_because:
+        raise NoAppealRight(
+            NO_APPEAL[opened.no_appeal_because], denial=opened.denial_id, because=opened.no_appeal_because
+        )
+    if denial.is_appeal_open or level != denial.appeal_level + 1:
+        raise AppealOutOfOrder(
+            "appeals go level by level, each after the decision on the last",
+            denial=opened.denial_id,
+            level=level,
+            last_level=denial.appeal_level,
+        )
+    if denial.is_last_level_decided:
+        raise NoFurtherAppeal("the payer's last level was decided", denial=opened.denial_id, level=denial.appeal_level)
 
 
 def _refuse_ahead(day: date, today: date, opened: DenialOpened) -> None:
@@ -309,7 +354,7 @@ def _decide_appeal(command: DecideAppeal, denial: Denial, opened: DenialOpened) 
     _refuse_ahead(command.decided_on, command.on, opened)
     match command.outcome:
         case "dismissed":
-            next_clock = denial.filed_clock
+            next_clock = denial.filed.clock if denial.filed else None
         case "upheld" | "partly-overturned":
             next_clock = clock_of(command.terms, level=command.level + 1, decided_on=command.decided_on)
         case "overturned":

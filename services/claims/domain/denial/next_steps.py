@@ -9,6 +9,7 @@ from services.claims.domain.denial.categories import category_named
 from shared.events.claims import (
     AppealDecided,
     AppealFiled,
+    AppealLetterWritten,
     DenialEvent,
     DenialNoted,
     DenialNoteUndone,
@@ -41,6 +42,8 @@ def next_step(event: DenialEvent) -> NextStep | None:
             return NextStep(action="follow up on the last contact", on=event.next_action_on)
         case DenialNoteUndone():
             return NextStep(action=event.next_action, on=event.next_action_on)
+        case AppealLetterWritten():
+            return NextStep(action=f"send the letter of level {event.level} and say how it went")
         case AppealFiled():
             return NextStep(action="wait for the decision on the appeal", on=event.due_on)
         case AppealDecided() if event.is_last_level:

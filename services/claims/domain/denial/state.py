@@ -11,7 +11,9 @@ from shared.events.claims import (
     AppealClock,
     AppealDeadlineMoved,
     AppealDecided,
+    AppealDrafted,
     AppealFiled,
+    AppealLetterWritten,
     DenialAssigned,
     DenialAssignmentUndone,
     DenialEvent,
@@ -42,7 +44,9 @@ class Denial:
     is_appeal_open: bool = False
     is_last_level_decided: bool = False
     clock: AppealClock | None = None  # of the appeal that can be filed next
-    filed_clock: AppealClock | None = None  # of the last one that was filed
+    draft: AppealDrafted | None = None  # the last one
+    letter: AppealLetterWritten | None = None  # written from it
+    filed: AppealFiled | None = None  # the last one
     notice_on: date | None = None  # of the decision that can be appealed next; None: of none
     write_off: DenialWriteOffRequested | None = None  # asked for and not decided
     is_resolved: bool = False
@@ -78,7 +82,11 @@ def _changed(denial: Denial, event: DenialEvent) -> Denial:
         case DenialWriteOffApproved() | DenialWriteOffRefused():
             return replace(denial, write_off=None)
         case AppealFiled():
-            return replace(denial, appeal_level=event.level, is_appeal_open=True, clock=None, filed_clock=event.clock)
+            return replace(denial, appeal_level=event.level, is_appeal_open=True, clock=None, filed=event)
+        case AppealDrafted():
+            return replace(denial, draft=event, letter=None)
+        case AppealLetterWritten():
+            return replace(denial, letter=event)
         case AppealDecided():
             return _decided(denial, event)
         case AppealDeadlineMoved():

@@ -1,0 +1,165 @@
+"""What was said on the phone about a denial, and what became of its appeals, level by level?
+
+A note that was taken back stays, marked. An appeal that was dismissed and filed again at its level is one row, as it was filed last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.events.claims import (
+    AppealDecided,
+    AppealDrafted,
+    AppealFiled,
+    AppealLetterWritten,
+    AppealTemplateKept,
+    DenialNoted,
+    DenialNoteUndone,
+)
+from shared.events.envelope import Recorded
+from shared.runtime.projection import Projection, Put
+
+_METADATA = sa.MetaData()
+
+denial_contacts = sa.Table(
+    "denial_contacts",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("denial_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),  # of the denial's stream
+    sa.Column("event_id", sa.Text, nullable=False, default=""),
+    sa.Column("noted_at", sa.DateTime(timezone=True)),
+    sa.Column("noted_by", sa.Text, nullable=False, default=""),
+    sa.Column("outcome_code", sa.Text, nullable=False, default=""),
+    sa.Column("reference_number", sa.Text, nullable=False, default=""),
+    sa.Column("next_action_on", sa.Date),
+    sa.Column("note_subject", sa.Text, nullable=False, default=""),  # whose key the note is sealed under
+    sa.Column("note_field", sa.Text, nullable=False, default=""),
+    sa.Column("note_token", sa.Text),
+    sa.Column("is_undone", sa.Boolean, nullable=False, default=False),
+)
+appeals = sa.Table(
+    "appeals",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("denial_id", sa.Text, primary_key=True),
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, default=""),
+    sa.Column("template_id", sa.Text, nullable=False, default=""),
+    sa.Column("evidence", JSONB),
+    sa.Column("letter_document_id", sa.Text, nullable=False, default=""),
+    sa.Column("filed_on", sa.Date),
+    sa.Column("filed_by", sa.Text, nullable=False, default=""),
+    sa.Column("sent_by", sa.Text, nullable=False, default=""),
+    sa.Column("tracking_number", sa.Text, nullable=False, default=""),
+    sa.Column("last_on", sa.Date),
+    sa.Column("late_because", sa.Text, nullable=False, default=""),
+    sa.Column("due_on", sa.Date),
+    sa.Column("decided_on", sa.Date),
+    sa.Column("outcome", sa.Text, nullable=False, default=""),
+)
+appeal_templates = sa.Table(
+    "appeal_templates",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("template_id", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False, default=""),
+    sa.Column("categories", JSONB),
+    sa.Column("text", sa.Text, nullable=False, default=""),
+)
+
+
+def apply(recorded: Recorded[Any]) -> Iterator[Put]:
+    match recorded.event:
+        case DenialNoted() as event:
+            yield _contact(recorded, event)
+        case DenialNoteUndone() as event:
+            key = (event.denial_id, event.undone_version)
+            yield Put(table=denial_contacts.name, key=key, values={"is_undone": True})
+        case AppealDrafted() as event:
+            evidence = msgspec.to_builtins(event.evidence)
+            values = {"template_id": event.template_id, "evidence": evidence, "letter_document_id": ""}
+            yield Put(table=appeals.name, key=(event.denial_id, event.level), values=values)
+        case AppealLetterWritten() as event:
+            values = {"letter_document_id": event.letter.document_id}
+            yield Put(table=appeals.name, key=(event.denial_id, event.level), values=values)
+        case AppealFiled() as event:
+            yield Put(table=appeals.name, key=(event.denial_id, event.level), values=_filed(recorded, event))
+        case AppealDecided() as event:
+            values = {"outcome": event.outcome, "decided_on": event.decided_on or recorded.occurred_at.date()}
+            yield Put(table=appeals.name, key=(event.denial_id, event.level), values=values)
+        case AppealTemplateKept() as event:
+            values = {"title": event.title, "categories": event.categories, "text": event.text}
+            yield Put(table=appeal_templates.name, key=(event.template_id,), values=values)
+        case _:
+            raise TypeError(f"{type(recorded.event).__name__} is not read here")
+
+
+def _contact(recorded: Recorded[Any], event: DenialNoted) -> Put:
+    note = event.note
+    values = {
+        "event_id": str(recorded.event_id),
+        "noted_at": recorded.occurred_at,
+        "noted_by": event.by or recorded.stored.actor,
+        "outcome_code": event.outcome_code,
+        "reference_number": event.reference_number,
+        "next_action_on": event.next_action_on,
+        "note_subject": note.subject if note else "",
+        "note_field": note.field if note else "",
+        "note_token": note.token if note else None,
+    }
+    return Put(table=denial_contacts.name, key=(event.denial_id, recorded.version), values=values)
+
+
+def _filed(recorded: Recorded[Any], event: AppealFiled) -> dict[str, Any]:
+    return {
+        "name": event.name,
+        "filed_on": event.filed_on or recorded.occurred_at.date(),
+        "filed_by": event.by or recorded.stored.actor,
+        "sent_by": event.sent_by,
+        "tracking_number": event.tracking_number,
+        "last_on": event.clock.last_on if event.clock else None,
+        "late_because": event.late_because,
+        "due_on": event.due_on,
+        "decided_on": None,
+        "outcome": "",
+    }
+
+
+projection = Projection(
+    name="claims.denial-work",
+    version=1,
+    tables=(denial_contacts, appeals, appeal_templates),
+    reads={
+        "claims": (
+            DenialNoted,
+            DenialNoteUndone,
+            AppealDrafted,
+            AppealLetterWritten,
+            AppealFiled,
+            AppealDecided,
+            AppealTemplateKept,
+        )
+    },
+    apply=apply,
+)
+
+
+def contacts_of(denial_id: str) -> sa.Select[Any]:
+    """Everything that was noted, the latest first."""
+    table = denial_contacts
+    return sa.select(table).where(table.c.denial_id == denial_id).order_by(table.c.version.desc())
+
+
+def appeals_of(denial_id: str) -> sa.Select[Any]:
+    """A row a level, the first level first."""
+    return sa.select(appeals).where(appeals.c.denial_id == denial_id).order_by(appeals.c.level)
+
+
+def kept_templates() -> sa.Select[Any]:
+    return sa.select(appeal_templates).order_by(appeal_templates.c.template_id)
