@@ -173,6 +173,9 @@ def environment_of(folder: Path, state: State, kafka_bootstrap: str = "") -> dic
         "LEDGERLINE_ELIGIBILITY_REALTIME_URLS": json.dumps(
             {"sandbox": f"http://127.0.0.1:{state.sandbox_http_port}/realtime"}
         ),
+        "LEDGERLINE_PAYMENTS_CARD_PROCESSOR_URLS": json.dumps(
+            {TENANT: f"http://127.0.0.1:{state.sandbox_http_port}/cards"}
+        ),
         "LEDGERLINE_SANDBOX_URL": f"http://127.0.0.1:{state.sandbox_http_port}",
         "LEDGERLINE_SUPERVISED": "1",
         "PYTHONUNBUFFERED": "1",

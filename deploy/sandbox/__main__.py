@@ -1,5 +1,7 @@
 """`python -m deploy.sandbox --state DIR`: the sandbox clearinghouse, over real SFTP and HTTP, until SIGTERM.
 
+At `/cards` of its HTTP stands the sandbox processor of cards (`deploy.sandbox.cards`).
+
 It lets one partner in, by key, and writes how to reach it to `DIR/partner.json`, as a real clearinghouse would send a letter.
 """
 
@@ -17,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from deploy.sandbox import cards
 from deploy.sandbox.book import Book
 from deploy.sandbox.clearinghouse import ARCHIVE, SENT_BY_US, SENT_TO_US, Sandbox
 from deploy.sandbox.realtime import NotAQuestion, answer
@@ -63,7 +66,12 @@ async def serve(state: Path, clock: Clock, sftp_port: int, http_port: int, seed:
     )
     _write_letter(state, sftp_port, http_port, host_key, client_key)
     server = uvicorn.Server(
-        uvicorn.Config(_application(sandbox, book, clock), port=http_port, log_config=None, access_log=False)
+        uvicorn.Config(
+            _application(sandbox, book, clock, cards.application(state / "cards", clock)),
+            port=http_port,
+            log_config=None,
+            access_log=False,
+        )
     )
     work = asyncio.create_task(_work(sandbox, clock))
     try:
@@ -81,8 +89,9 @@ async def _work(sandbox: Sandbox, clock: Clock) -> None:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _application(sandbox: Sandbox, book: Book, clock: Clock) -> FastAPI:
+def _application(sandbox: Sandbox, book: Book, clock: Clock, cards: FastAPI) -> FastAPI:
     app = FastAPI(title="Sandbox clearinghouse", docs_url=None, redoc_url=None, telemetry=FRAMEWORK_TELEMETRY_OFF)
+    app.mount("/cards", cards)
 
     @app.get("/health")
     async def health() -> dict[str, str]:

@@ -233,6 +233,7 @@ _BESIDE_SETTINGS = [
     "| `LEDGERLINE_SUPERVISED` | every process | `1`: end when standard input closes; set by the supervisor |",
     "| `LEDGERLINE_SANDBOX_URL` | front | where the sandbox clearinghouse says whether it is idle; set by the supervisor |",
     "| `LEDGERLINE_SANDBOX_SFTP_PORT`, `LEDGERLINE_SANDBOX_HTTP_PORT`, `LEDGERLINE_SANDBOX_SEED` | the sandbox | its ports, and the seed of its answers |",
+    "| `LEDGERLINE_SANDBOX_CARDS_PORT` | the sandbox processor of cards, run by itself | its port |",
     "| `LEDGERLINE_TEST_PG_URL`, `LEDGERLINE_TEST_KAFKA`, `LEDGERLINE_TEST_INFRA`, `LEDGERLINE_REQUIRE_KAFKA` | tests | servers to test against instead of those that tests start |",
     "| `LEDGERLINE_TEST_LONG` | tests | `1`: the long form of tests that have one |",
     "| `LEDGERLINE_TEST_API_SEED`, `LEDGERLINE_TEST_API_EXAMPLES` | tests | seed and number of the requests that `make test-api` makes up |",

@@ -29,6 +29,8 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),
             Place(title="Bank", path="/bank", action="payments:read-deposits", key="b"),
+            Place(title="Cards", path="/cards", action="payments:read-card-payments"),
+            Place(title="Refunds", path="/refunds", action="payments:read-ledger"),
             Place(title="Brought along", path="/brought-along", action="payments:read-ledger"),
             Place(title="Collections", path="/collections", action="collections:read-worklists", key="l"),
         ),

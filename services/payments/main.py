@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic import SecretStr
+
 from services.payments.adapters.bank_files import BankFiles
+from services.payments.adapters.card_processor import HttpCardProcessor
 from services.payments.adapters.fee_schedule_files import FeeScheduleFiles
 from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api import accounts as accounts_api
 from services.payments.api import bank as bank_api
 from services.payments.api import books as books_api
+from services.payments.api import cards as cards_api
 from services.payments.api import cash as cash_api
 from services.payments.api import contracts as contracts_api
 from services.payments.api import figures as figures_api
@@ -22,6 +26,8 @@ from services.payments.api import variances as variances_api
 from services.payments.api.contracts import known_schedules
 from services.payments.api.moments import Moments
 from services.payments.domain.books.decider import books as books_decider
+from services.payments.domain.card_payment.decider import card_payment as card_payment_decider
+from services.payments.domain.card_payment.decider import card_processor as card_processor_decider
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
 from services.payments.domain.contract_comparison.comparing import schedules_named
 from services.payments.domain.contract_comparison.decider import contract_comparison as contract_comparison_decider
@@ -29,6 +35,7 @@ from services.payments.domain.contract_comparison.identity import comparison_id_
 from services.payments.domain.deposit.decider import deposit as deposit_decider
 from services.payments.domain.fee_schedule.decider import fee_schedule as fee_schedule_decider
 from services.payments.domain.opening_balances.decider import opening_balances as opening_balances_decider
+from services.payments.domain.patient_account.commands import AccountDue
 from services.payments.domain.patient_account.decider import patient_account as patient_account_decider
 from services.payments.domain.payer_contracts.decider import payer_contracts as payer_contracts_decider
 from services.payments.domain.remittance.decider import remittance as remittance_decider
@@ -51,10 +58,12 @@ from services.payments.policies import (
     patient_money,
     post_charges,
     post_remittances,
+    take_cards,
     write_off_denials,
 )
 from services.payments.projections import (
     bills,
+    card_payments,
     claim_accounts,
     contracts,
     deposits,
@@ -69,13 +78,14 @@ from services.payments.projections import (
 from services.payments.projections import books as closings
 from services.payments.settings import PaymentsSettings
 from shared.events.base import Event
+from shared.events.cards import CardChargebackWon, CardChargedBack, CardPaymentCaptured, CardRefundFailed
 from shared.events.charges import ChargesReleased
 from shared.events.claims import DenialWriteOffApproved
 from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.deposits import DepositIdentified, DepositNotTaken, IdentificationUndone
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
-from shared.events.patient_money import AllocationTakenBack, PaymentAllocated
+from shared.events.patient_money import AllocationTakenBack, PaymentAllocated, UnappliedRefunded
 from shared.events.payments import (
     ClaimPaymentPosted,
     ClaimPaymentRematched,
@@ -89,7 +99,8 @@ from shared.events.payments import (
 )
 from shared.runtime.command import Aggregate, BusinessKey
 from shared.runtime.policy import Policy, Reaction
-from shared.runtime.service import ServiceParts, ServiceRuntime
+from shared.runtime.queries import rows
+from shared.runtime.service import ServiceParts, ServiceRuntime, Task
 
 
 def trace_numbers(event: Event) -> Iterable[BusinessKey]:
@@ -108,6 +119,8 @@ books = Aggregate(name="books", decider=books_decider)
 fee_schedule = Aggregate(name="fee-schedule", decider=fee_schedule_decider)
 payer_contracts = Aggregate(name="payer-contracts", decider=payer_contracts_decider)
 contract_comparison = Aggregate(name="contract-comparison", decider=contract_comparison_decider)
+card_payment = Aggregate(name="card-payment", decider=card_payment_decider)
+card_processor = Aggregate(name="card-processor", decider=card_processor_decider)
 opening = Aggregate(name="opening-balances", decider=opening_balances_decider)
 
 
@@ -177,8 +190,12 @@ async def _write_off_denial(recorded: Recorded[Any]) -> Sequence[Reaction]:
     return _to(claim_account, event.account_id, write_off_denials.react(event))
 
 
-def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> ServiceParts:
-    """Settings come from the environment unless they are given."""
+def build(
+    runtime: ServiceRuntime,
+    settings: PaymentsSettings | None = None,
+    processors: take_cards.Processors | None = None,
+) -> ServiceParts:
+    """Settings come from the environment, and processors of cards are asked over HTTP, unless something else is given."""
     settings = settings or PaymentsSettings()
     files = RemittanceFiles(
         commands=runtime.commands,
@@ -202,6 +219,41 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
         answers = await files.answers(recorded.tenant, event.remittance_id, event.document)
         posts = post_remittances.post_claims(answers)
         return [Reaction(aggregate=claim_account, key=post.answer.account_id, command=post) for post in posts]
+
+    async def waiting_cards(tenant: str) -> list[str]:
+        async with runtime.reads.read(tenant) as connection:
+            return [each["card_payment_id"] for each in await rows(connection, card_payments.waiting())]
+
+    cards = take_cards.TakeCards(
+        commands=runtime.commands,
+        processors=_processors(settings) if processors is None else processors,
+        waiting=waiting_cards,
+        card_payment=card_payment,
+        card_processor=card_processor,
+        clock=runtime.clock,
+    )
+
+    async def due_of(tenant: str, patient_id: str) -> list[AccountDue]:
+        async with runtime.reads.read(tenant) as connection:
+            names = [each["patient_id"] for each in await rows(connection, patient_payments.names_of(patient_id))]
+            found = await rows(connection, claim_accounts.due_of_patient(names))
+        return [AccountDue(each["account_id"], each["due_cents"]) for each in found]
+
+    async def move_card_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        match recorded.event:
+            case CardPaymentCaptured() as event:
+                due = await due_of(recorded.tenant, event.patient_id)
+                return _to(patient_account, event.patient_id, take_cards.receive(event, due))
+            case CardChargebackWon() as event:
+                due = await due_of(recorded.tenant, event.patient_id)
+                return _to(patient_account, event.patient_id, take_cards.receive_again(event, due))
+            case CardChargedBack() as event:
+                return _to(patient_account, event.patient_id, take_cards.take_back(event))
+            case CardRefundFailed() as event:
+                return _to(patient_account, event.patient_id, take_cards.reverse_refund(event))
+            case UnappliedRefunded() as event:
+                return _to(card_payment, event.to_card_payment_id, take_cards.refund_to_card(event))
+        return []
 
     async def compare_with_contract(recorded: Recorded[Any]) -> Sequence[Reaction]:
         event: ClaimPaymentPosted | ClaimPaymentReversed = recorded.event
@@ -228,6 +280,8 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
             claim_account,
             remittance,
             patient_account,
+            card_payment,
+            card_processor,
             deposit,
             unidentified_deposit,
             books,
@@ -241,6 +295,7 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
             claim_accounts.projection,
             remittances.projection,
             patient_payments.projection,
+            card_payments.projection,
             deposits.projection,
             bills.projection,
             closings.projection,
@@ -292,6 +347,19 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
                 react=_move_patient_money,
             ),
             Policy(
+                name="payments.move-card-money",
+                reads={
+                    "payments": (
+                        CardPaymentCaptured,
+                        CardChargebackWon,
+                        CardChargedBack,
+                        CardRefundFailed,
+                        UnappliedRefunded,
+                    )
+                },
+                react=move_card_money,
+            ),
+            Policy(
                 name="payments.place-accounts", reads={"collections": (AccountPlaced, AccountRecalled)}, react=_place
             ),
             Policy(
@@ -305,7 +373,9 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
                 react=_write_off_denial,
             ),
         ),
+        tasks=(Task(name="payments.ask-card-processor", step=cards.step, every_seconds=settings.card_poll_seconds),),
         routers=lambda: (
+            cards_api.router(runtime.commands, runtime.reads, cards, card_payment),
             paper_api.router(files, runtime.documents),
             remittances_api.router(
                 runtime.commands,
@@ -372,3 +442,15 @@ def build(runtime: ServiceRuntime, settings: PaymentsSettings | None = None) -> 
             PatientsMoneyIsKept,
         ),
     )
+
+
+def _processors(settings: PaymentsSettings) -> take_cards.Processors:
+    none = SecretStr("")
+    return {
+        tenant: HttpCardProcessor(
+            url,
+            settings.card_processor_tokens.get(tenant, none),
+            answer_seconds_max=settings.card_answer_seconds_max,
+        )
+        for tenant, url in settings.card_processor_urls.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,3 +17,11 @@ class PaymentsSettings(BaseSettings):
 
     # ISA15 of the 835s that are posted: `P` in production, `T` in an installation for tests. Files of the other are held.
     interchange_usage: Literal["P", "T"] = "P"
+
+    # The processor of cards: {"tenant": "https://…"}; a practice without one takes no cards. Only tokens go there, never card numbers.
+    card_processor_urls: dict[str, str] = {}
+    card_processor_tokens: dict[str, SecretStr] = {}  # bearer token by tenant
+    card_answer_seconds_max: float = Field(
+        default=10.0, gt=0
+    )  # then the payment waits, and the processor is asked again
+    card_poll_seconds: float = Field(default=2.0, gt=0)  # between looks at what is unanswered, settled and disputed

@@ -16,6 +16,7 @@ class PatientPaymentReceived(Event, frozen=True, kw_only=True):
     method: Literal["cash", "check", "card", "ach"]
     received_on: date
     token: str = ""  # of the card processor; never a card number
+    card_payment_id: str = ""  # that the processor took; empty: not through a processor that we asked
     postings: tuple[Posting, ...]  # cash to unapplied
 
 
@@ -55,6 +56,7 @@ class UnappliedRefundRequested(Event, frozen=True, kw_only=True):
     refund_id: str
     amount_cents: int
     requested_by: str
+    to_card_payment_id: str = ""  # back to the card of this card payment; empty: by other means
 
 
 class UnappliedRefunded(Event, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class UnappliedRefunded(Event, frozen=True, kw_only=True):
     amount_cents: int
     postings: tuple[Posting, ...]
     approved_by: str = ""  # other than who asked; empty: one person did it, as was possible then
+    to_card_payment_id: str = ""  # back to the card of this card payment; empty: by other means
 
 
 class UnappliedRefundDeclined(Event, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 `claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `unidentified-deposit/{deposit_id}`,
 `books/ledger`, `opening-balances/imports`, `fee-schedule/{schedule_id}`, `payer-contracts/{payer_id}`, `contract-comparison/{comparison_id}`.
-What is about contracts stands in `contracts.py`, about money of patients that no account has taken in `patient_money.py`, about the bank in `deposits.py`.
+What is about contracts stands in `contracts.py`, about money of patients that no account has taken in `patient_money.py`, about cards in `cards.py`,
+about the bank in `deposits.py`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
 
@@ -19,6 +20,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from shared.events.base import Event
+from shared.events.cards import CardPaymentEvent, CardProcessorEvent
 from shared.events.contracts import ContractComparisonEvent, FeeScheduleEvent, PayerContractsEvent
 from shared.events.deposits import DepositEvent, UnidentifiedDepositEvent
 from shared.events.patient_money import DeclineReason, PatientAccountEvent, RefundReversalReason, TakeBackReason
@@ -616,6 +618,8 @@ PaymentsEvent: TypeAlias = (
     ClaimAccountEvent
     | RemittanceEvent
     | PatientAccountEvent
+    | CardPaymentEvent
+    | CardProcessorEvent
     | DepositEvent
     | UnidentifiedDepositEvent
     | BooksEvent

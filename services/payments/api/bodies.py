@@ -506,6 +506,9 @@ class RefundUnappliedBody(Body):
     patient_id: Id
     refund_id: Id
     amount_cents: Cents
+    to_card: bool | None = Field(
+        default=None, description="Back to the card; left out: if it came from it through our processor, else by check."
+    )
 
 
 class OfPatientBody(Body):

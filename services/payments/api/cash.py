@@ -131,6 +131,7 @@ def router(
             refund_id=body.refund_id,
             amount_cents=body.amount_cents,
             requested_by=cause.actor,
+            to_card=body.to_card,
         )
         return done(await commands.handle(patient_accounts, body.patient_id, command, cause), SERVICE)
 

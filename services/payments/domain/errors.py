@@ -137,6 +137,38 @@ class RefundAlreadyReversed(DomainError):
     code = "refund-already-reversed"
 
 
+class NoCardProcessor(DomainError):
+    """No processor of cards is set up for this practice."""
+
+    code = "no-card-processor"
+
+
+class NotFromACard(DomainError):
+    """Only what came from a card through our processor goes back to it."""
+
+    code = "not-from-a-card"
+
+
+class CardPaymentUnknown(NotFound):
+    """There is no such payment by card."""
+
+
+class CardNotCaptured(DomainError):
+    """The processor has not taken the money, as far as is known. `facts` has how far it is."""
+
+    code = "card-not-captured"
+
+
+class ChargebackUnknown(NotFound):
+    """Nothing was charged back under this number."""
+
+
+class ChargebackDiffers(DomainError):
+    """A chargeback is neither of the whole payment nor of what was not refunded: a person decides. `facts` has the amounts."""
+
+    code = "chargeback-differs"
+
+
 class PaymentNumberReused(DomainError):
     """The same payment number came with another amount, method or day."""
 

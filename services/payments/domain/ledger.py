@@ -19,6 +19,7 @@ ALLOCATED = "allocated"  # a patient's cash on its way to an account
 CONTRACTUAL = "contractual"
 REFUNDS = "refunds"
 OVERDRAWN = "overdrawn"  # a patient had it twice: refunded by us, and taken back by the bank
+CARD_FEES = "card-fees"  # what the processor of cards keeps
 INTEREST = "interest"
 CAPITATION = "capitation"  # income for members, not for visits
 TAX_WITHHELD = "tax-withheld"  # of ours, at the tax office: it counts on our tax return

@@ -87,6 +87,7 @@ _TABLE: Mapping[str, str] = {
     "payments:release-remittance": "poster manager",
     "payments:reverse-remittance": "poster manager",
     "payments:take-payment": "front-desk poster collector manager integration",
+    "payments:read-card-payments": "front-desk poster collector manager integration",
     "payments:adjust-account": "biller poster collector manager",
     "payments:approve-adjustment": "manager",
     "payments:take-back-payment": "poster manager",

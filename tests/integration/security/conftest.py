@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +71,12 @@ BY_HAND: dict[str, dict[str, Any]] = {
         "amount_cents": 500,
         "method": "cash",
         "received_on": "2026-06-10",
+    },
+    "/api/payments/card-payments": {
+        "card_payment_id": "card-1",
+        "patient_id": "olive",
+        "amount_cents": 500,
+        "token": "tok_1",
     },
     "/api/payments/patient-payments/payment-1/refunds": {
         "patient_id": "olive",
@@ -150,6 +158,15 @@ class System:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def system(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     home = tmp_path_factory.mktemp("secured")
+    nobody = json.dumps({TENANT: "http://127.0.0.1:9/a-processor-that-does-not-answer"})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LEDGERLINE_PAYMENTS_CARD_PROCESSOR_URLS", nobody)
+        async with _secured(postgres_server, home) as made:
+            yield made
+
+
+@contextlib.asynccontextmanager
+async def _secured(postgres_server: PostgresServer, home: Path) -> AsyncIterator[System]:
     async with practice(postgres_server, home, databases=("gateway",), **PATIENT) as clinic:
         hosts = clinic.system.hosts
         async with open_front(clinic.system.platform, list(hosts.values())) as front:
@@ -264,6 +281,7 @@ async def _found(system: System) -> dict[str, str]:
         "appointment_id": "appointment-1",
         "authorization_id": "authorization-1",
         "payment_id": "payment-1",
+        "card_payment_id": "card-1",
         "adjustment_id": "adj-1",
         "refund_id": "refund-1",
         "hold": "litigation",

@@ -34,6 +34,7 @@ class ReceivePatientPayment:
     method: Method
     received_on: date
     token: str = ""
+    card_payment_id: str = ""
     named: tuple[Named, ...] = ()
     due: tuple[AccountDue, ...] = ()  # for what nobody named
     books: Books | None = None  # whose closed days are asked about; None: a late entry is what is meant
@@ -63,6 +64,7 @@ class RequestUnappliedRefund:
     refund_id: str
     amount_cents: int
     requested_by: str
+    to_card: bool | None = None  # None: to the card if it came from it through our processor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,9 @@ class TakeBackPayment:
     taken_back_on: date
     taken_back_by: str
     refunded_too: bool = False
+    charged_back_cents: int | None = (
+        None  # as the processor says: whether what was refunded is part of it follows from that
+    )
     books: Books | None = None  # as of a received payment
 
 

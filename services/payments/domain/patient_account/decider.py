@@ -18,8 +18,10 @@ from services.payments.domain.books.decider import refuse_closed_day
 from services.payments.domain.errors import (
     AllocationsExceedPayment,
     AllocationUnknown,
+    ChargebackDiffers,
     ExceedsUnapplied,
     NotAnAmount,
+    NotFromACard,
     PaymentAlreadyTakenBack,
     PaymentNumberReused,
     PaymentUnknown,
@@ -91,6 +93,7 @@ def _receive(command: ReceivePatientPayment, account: PatientAccount) -> list[Pa
         method=command.method,
         received_on=command.received_on,
         token=command.token,
+        card_payment_id=command.card_payment_id,
         postings=ledger.moved(command.amount_cents, debit=ledger.CASH, credit=ledger.UNAPPLIED),
     )
     if (known := account.payments.get(command.payment_id)) is not None:
@@ -184,8 +187,16 @@ def _request_refund(command: RequestUnappliedRefund, account: PatientAccount) ->
             refund_id=command.refund_id,
             amount_cents=command.amount_cents,
             requested_by=command.requested_by,
+            to_card_payment_id=_card_of(payment, to_card=command.to_card),
         )
     ]
+
+
+def _card_of(payment: Payment, *, to_card: bool | None) -> str:
+    card = payment.received.card_payment_id
+    if to_card and not card:
+        raise NotFromACard("this payment did not come through our processor of cards")
+    return "" if to_card is False else card
 
 
 def _approve_refund(command: ApproveUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
@@ -203,6 +214,7 @@ def _approve_refund(command: ApproveUnappliedRefund, account: PatientAccount) ->
             amount_cents=asked.amount_cents,
             postings=ledger.moved(asked.amount_cents, debit=ledger.UNAPPLIED, credit=ledger.REFUNDS),
             approved_by=command.approved_by,
+            to_card_payment_id=asked.to_card_payment_id,
         )
     ]
 
@@ -284,7 +296,7 @@ def _take_back(command: TakeBackPayment, account: PatientAccount) -> list[Patien
             received_on=str(payment.received.received_on),
         )
     refunded = payment.refunded_cents
-    overdrawn = refunded if command.refunded_too else 0
+    overdrawn = refunded if _is_refunded_too(command, payment) else 0
     amount = payment.received.amount_cents - refunded + overdrawn
     if (refunded and not command.refunded_too and command.reason != "chargeback") or amount == 0:
         raise PaymentWasRefunded(
@@ -311,6 +323,21 @@ def _take_back(command: TakeBackPayment, account: PatientAccount) -> list[Patien
     )
     story.then([taken_back])
     return story.then(_covering(story.account)).events
+
+
+def _is_refunded_too(command: TakeBackPayment, payment: Payment) -> bool:
+    """A processor leaves out what it refunded itself; a chargeback of the whole took what had gone out by other means too."""
+    if command.charged_back_cents is None:
+        return command.refunded_too
+    whole, refunded = payment.received.amount_cents, payment.refunded_cents
+    if command.charged_back_cents not in (whole, whole - refunded):
+        raise ChargebackDiffers(
+            "the chargeback is neither of the whole payment nor of what was not refunded",
+            charged_back_cents=command.charged_back_cents,
+            amount_cents=whole,
+            refunded_cents=refunded,
+        )
+    return command.charged_back_cents == whole
 
 
 def _allocations_taken_back(command: TakeBackPayment, payment: Payment) -> Iterator[PatientAccountEvent]:
