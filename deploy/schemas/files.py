@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.schemas.asyncapi import asyncapi_document
+from deploy.schemas.claim_rules import claim_rules_page
 from deploy.schemas.compatibility import breaks
 from deploy.schemas.events import Schema, event_schema
 from deploy.schemas.openapi import edge_document, openapi_document
@@ -28,6 +29,7 @@ def generated() -> Mapping[Path, str]:
         REFERENCE / "openapi" / "front.json": _json(edge_document()),
         REFERENCE / "events.md": events_page(),
         REFERENCE / "rights.md": rights_page(),
+        REFERENCE / "claim-rules.md": claim_rules_page(),
         REFERENCE / "settings.md": settings_page(),
         REFERENCE / "make.md": make_page((CHECKOUT / "Makefile").read_text()),
     }

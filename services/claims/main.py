@@ -15,6 +15,7 @@ from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.adapters.x12_status_question import write_question
 from services.claims.api import appeals as appeals_api
+from services.claims.api import claim_rules as claim_rules_api
 from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
@@ -27,6 +28,7 @@ from services.claims.domain.denial.commands import OpenDenial, ReverseDenial
 from services.claims.domain.denial.decider import denial as denial_decider
 from services.claims.domain.held_message.decider import held_message as held_message_decider
 from services.claims.domain.partner.decider import partner as partner_decider
+from services.claims.domain.rule_book.decider import rule_book as rule_book_decider
 from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
 from services.claims.policies import (
     ask_payers,
@@ -40,6 +42,7 @@ from services.claims.policies import (
     take_acknowledgements,
     watch_silence,
 )
+from services.claims.policies.rules_in_force import RulesInForce
 from services.claims.projections import appeals as appeals_projections
 from services.claims.projections import (
     claim_timeline,
@@ -78,6 +81,8 @@ def build(
     template = Aggregate(name="appeal-template", decider=appeal_template_decider)
     appeals = AppealReads(runtime.reads, first_appeal_days=settings.appeal_days)
     held_message = Aggregate(name="held-message", decider=held_message_decider)
+    rule_book = Aggregate(name="rule-book", decider=rule_book_decider)
+    rules = RulesInForce(runtime.commands, rule_book)
 
     acknowledgements = take_acknowledgements.TakeAcknowledgements(
         commands=runtime.commands,
@@ -111,7 +116,7 @@ def build(
         new_id=new_id,
     )
     return ServiceParts(
-        aggregates=(billing_case, claim, partner, batch, denial, held_message, template),
+        aggregates=(billing_case, claim, partner, batch, denial, held_message, template, rule_book),
         projections=(
             claims_worklist.projection,
             claim_timeline.projection,
@@ -123,11 +128,12 @@ def build(
             denial_work.projection,
             origins.projection,
         ),
-        policies=(*_policies(runtime, billing_case, claim, denial, appeals), _ask_policy(questions)),
+        policies=(*_policies(runtime, billing_case, claim, denial, rules, appeals), _ask_policy(questions)),
         timers=(_timers(claim, batch, settings, payers), _ask_timers(claim, settings)),
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
         routers=lambda: (
-            claims_api.router(runtime.commands, runtime.reads, claim, runtime.clock),
+            claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
+            claim_rules_api.router(runtime.commands, rule_book, rules),
             denials_api.router(
                 runtime.commands,
                 runtime.reads,
@@ -150,14 +156,19 @@ def build(
                 runtime.documents,
             ),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
-            follow_up_api.router(runtime.commands, claim, runtime.clock, payers.of),
+            follow_up_api.router(runtime.commands, claim, rules, runtime.clock, payers.of),
         ),
         invariants=(ControlNumbersAreUsedOnce, ClaimsLeaveOnce, ReadyAccountsHaveClaims),
     )
 
 
 def _policies(
-    runtime: ServiceRuntime, billing_case: Aggregate, claim: Aggregate, denial: Aggregate, appeals: AppealReads
+    runtime: ServiceRuntime,
+    billing_case: Aggregate,
+    claim: Aggregate,
+    denial: Aggregate,
+    rules: RulesInForce,
+    appeals: AppealReads,
 ) -> tuple[Policy, ...]:
     async def note_charges(recorded: Recorded[Any]) -> Sequence[Reaction]:
         return _all_to(billing_case, follow_accounts.react_to_charges(recorded))
@@ -166,10 +177,10 @@ def _policies(
         return _all_to(billing_case, follow_accounts.react_to_coverage(recorded))
 
     async def create_claims(recorded: Recorded[Any]) -> Sequence[Reaction]:
-        return _all_to(claim, make_claims.react(recorded))
+        return await rules.reactions(recorded.tenant, claim, make_claims.react(recorded))
 
     async def tell_claims_of_batches(recorded: Recorded[Any]) -> Sequence[Reaction]:
-        return _all_to(claim, follow_batches.react(recorded))
+        return await rules.reactions(recorded.tenant, claim, follow_batches.react(recorded))
 
     async def record_payers_answers(recorded: Recorded[Any]) -> Sequence[Reaction]:
         terms = await appeals.terms(recorded.tenant, getattr(recorded.event, "payer_id", ""))

@@ -1,7 +1,7 @@
 """What can happen to claims, batches, acknowledgements, follow-up and denials. Streams:
 
 `billing-case/{account_id}`, `claim/{claim_id}`, `partner/{partner_id}`, `batch/{batch_id}`, `denial/{denial_id}`,
-`appeal-template/{template_id}`.
+`appeal-template/{template_id}`, `rule-book/claims`.
 Everything that happens to one claim is in its claim stream, so it is in order by construction. A claim's ordinal on its
 account says whom it is for: 1 to 10 the primary payer (1 the original, 2 its first replacement, …), 11 to 20 the
 secondary, 21 to 30 the tertiary. A denial's id begins with the id of its claim.
@@ -141,13 +141,105 @@ class ClaimCreated(Event, frozen=True, kw_only=True):
     prior: tuple[PriorAdjudication, ...] = ()
 
 
+class RuleUsed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    rule_id: str
+    version: int
+
+
 class ClaimScrubbed(Event, frozen=True, kw_only=True):
     """The result of the edits as they stood; a later rule never changes it."""
 
     claim_id: str
     findings: tuple[Finding, ...]
     is_clean: bool
-    rules_version: int
+    rules_version: int  # of the edits that everybody has
+    scrubbed_on: date | None = None
+    customer_rules: tuple[RuleUsed, ...] = ()  # the customer's own that held on that day for that claim, in their order
+    rule_set: str = ""  # hash of what they said
+    rule_book_version: int = 0  # of the rule book's stream, from which they can be read again
+    tags: tuple[str, ...] = ()
+
+
+class RuleChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a customer's rule changed on a claim. Codes of one field stand with a space between them."""
+
+    rule_id: str
+    rule_version: int
+    place: str
+    before: str
+    after: str
+
+
+class ClaimRepaired(Event, frozen=True, kw_only=True):
+    """Rules wrote the same in another form: case, spaces, punctuation. What is billed stays what it was."""
+
+    claim_id: str
+    changes: tuple[RuleChange, ...]
+    services: ServicesBilled | None = None  # as they are after it; absent: as before; so with the coverages
+    coverages: tuple[CoverageSnapshot, ...] | None = None
+
+
+class ClaimEditedByRules(Event, frozen=True, kw_only=True):
+    """Rules changed what the claim says, in fields in which the customer lets them."""
+
+    claim_id: str
+    changes: tuple[RuleChange, ...]
+    services: ServicesBilled | None = None
+    coverages: tuple[CoverageSnapshot, ...] | None = None
+
+
+class RuleStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that a rule does to a property of a claim."""
+
+    property: str
+    operation: Literal["upper-case", "trim", "letters-and-digits", "set", "add", "remove"]
+    value: str = ""
+
+
+class ClaimRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of a customer's own rule about claims. Its words are about claims, never about a person."""
+
+    rule_id: str
+    version: int
+    name: str
+    order: int  # rules run by order, then by id
+    scope: Literal["claim", "line"] = "claim"  # line: for each line by itself
+    when: str  # the condition, as canonical JSON: docs/how-to/write-claim-rules.md
+    action: Literal["hold", "warn", "tag", "repair", "edit"]
+    message: str = ""
+    fix: str = ""
+    tag: str = ""
+    steps: tuple[RuleStep, ...] = ()  # of repair and edit
+    effective_by: Literal["service", "check"] = "service"  # the day that the dates are about
+    from_on: date | None = None
+    to_on: date | None = None
+
+
+class ClaimRuleProposed(Event, frozen=True, kw_only=True):
+    """A new rule is in the book. It touches no claim before somebody enables it."""
+
+    rule: ClaimRule
+    by: str
+
+
+class ClaimRuleChanged(Event, frozen=True, kw_only=True):
+    """The rule says something else from now on; claims that were checked keep their results."""
+
+    rule: ClaimRule
+    by: str
+
+
+class ClaimRuleEnabled(Event, frozen=True, kw_only=True):
+    rule_id: str
+    version: int
+    by: str
+
+
+class ClaimRuleDisabled(Event, frozen=True, kw_only=True):
+    rule_id: str
+    version: int
+    reason: str
+    by: str
 
 
 class ClaimHeld(Event, frozen=True, kw_only=True):
@@ -682,7 +774,10 @@ ClaimEvent: TypeAlias = (
     | ClaimCorrected
     | ClaimVoided
     | ClaimClosed
+    | ClaimRepaired
+    | ClaimEditedByRules
 )
+RuleBookEvent: TypeAlias = ClaimRuleProposed | ClaimRuleChanged | ClaimRuleEnabled | ClaimRuleDisabled
 PartnerEvent: TypeAlias = PartnerListed | BatchAssembled
 BatchEvent: TypeAlias = (
     InterchangeStored | BatchAbandoned | InterchangeSent | InterchangeAcknowledged | InterchangeUnanswered
@@ -705,4 +800,6 @@ DenialEvent: TypeAlias = (
     | AppealDeadlineMoved
     | DenialResolved
 )
-ClaimsEvent: TypeAlias = BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent | AppealTemplateKept
+ClaimsEvent: TypeAlias = (
+    BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent | AppealTemplateKept | RuleBookEvent
+)

@@ -272,6 +272,7 @@ class CoverageRow(Answer):
 class ClaimDetail(Answer):
     claim: ClaimRow
     findings: list[FindingRow]
+    tags: list[str] = Field(description="Put on it by rules of your own when it was last checked.")
     diagnoses: list[str]
     lines: list[LineRow]
     coverages: list[CoverageRow]

@@ -43,6 +43,7 @@ from services.claims.domain.claim.proof import Proof, proof_of
 from services.claims.domain.claim.scrubbing import RULES
 from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import ClaimUnknown
+from services.claims.policies.rules_in_force import RulesInForce
 from services.claims.projections import claim_timeline, claims_worklist
 from services.claims.projections.filing import CLAIMS, Filing, filing_of
 from services.claims.projections.waiting import listed as every_claim
@@ -66,7 +67,7 @@ Filter = Annotated[str | None, Query(max_length=80)]
 _UNSENT = (str(Stage.HELD), str(Stage.RELEASED), str(Stage.REJECTED))
 
 
-def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clock) -> APIRouter:
+def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: RulesInForce, clock: Clock) -> APIRouter:
     routes = APIRouter(tags=["claims"])
     worklist = claims_worklist.projection.name
 
@@ -79,6 +80,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         return Page[ClaimRow](items=[_row(each) for each in part.rows], next=part.next, positions=positions)
 
     async def handle(claim_id: str, command: ClaimCommand, cause: Cause) -> Done:
+        command = await rules.given(cause.tenant, command)
         return done(await commands.handle(claim, claim_id.upper(), command, cause), "claims")
 
     @routes.get("/claims")
@@ -90,6 +92,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         patient_id: Filter = None,
         partner_id: Filter = None,
         hold_reason: Filter = None,
+        tag: Annotated[str | None, Query(max_length=40, description="Put on by a rule of your own.")] = None,
         is_open: bool | None = None,
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -106,7 +109,10 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
             "hold_reason": hold_reason,
             "is_open": is_open,
         }
-        found = every_claim().where(*(CLAIMS.c[name] == value for name, value in wanted.items() if value is not None))
+        found = every_claim().where(
+            *(CLAIMS.c[name] == value for name, value in wanted.items() if value is not None),
+            *([CLAIMS.c.tags.contains([tag])] if tag is not None else []),
+        )
         return await listed(who, found, (asc(CLAIMS.c.service_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/follow-up")
@@ -144,6 +150,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, clock: Clo
         return ClaimDetail(
             claim=_row(found),
             findings=[FindingRow.model_validate(finding) for finding in found["findings"] or []],
+            tags=found["tags"] or [],
             diagnoses=list(content.services.diagnoses),
             lines=[LineRow.model_validate(structs.asdict(line)) for line in content.services.lines],
             coverages=[CoverageRow.model_validate(structs.asdict(each)) for each in content.coverages],

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 
 from services.claims.api.bodies import ClaimId
 from services.claims.domain.claim.commands import AskStatusNow, ClaimCommand, SendAgain
+from services.claims.policies.rules_in_force import RulesInForce
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.web import Done, done, versioned_cause_of
@@ -18,11 +19,16 @@ Release = Annotated[Cause, Depends(versioned_cause_of("claims:release-claim"))]
 
 
 def router(
-    commands: Commands, claim: Aggregate, clock: Clock, in_real_time: Callable[[str], frozenset[str]]
+    commands: Commands,
+    claim: Aggregate,
+    rules: RulesInForce,
+    clock: Clock,
+    in_real_time: Callable[[str], frozenset[str]],
 ) -> APIRouter:
     routes = APIRouter(tags=["follow-up"])
 
     async def handle(claim_id: str, command: ClaimCommand, cause: Cause) -> Done:
+        command = await rules.given(cause.tenant, command)
         return done(await commands.handle(claim, claim_id.upper(), command, cause), "claims")
 
     @routes.post("/claims/{claim_id}/ask-status")

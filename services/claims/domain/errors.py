@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.kernel.errors import DomainError, NotFound
+from shared.kernel.errors import DomainError, Malformed, NotFound
 
 
 class ClaimUnknown(NotFound):
@@ -273,3 +273,21 @@ class MessageUnknown(NotFound):
     """No inbound file of this id is held."""
 
     code = "message-unknown"
+
+
+class RuleMalformed(Malformed):
+    """A rule of the customer's own that is not understood: place, what stands there, and what must stand there."""
+
+    code = "rule-malformed"
+
+
+class RuleUnknown(NotFound):
+    """The rule book has no such rule."""
+
+    code = "rule-unknown"
+
+
+class TooManyRules(DomainError):
+    """The rule book is full."""
+
+    code = "too-many-rules"

@@ -27,10 +27,12 @@ from shared.events.claims import (
     ClaimCreated,
     ClaimDenialSettled,
     ClaimDenied,
+    ClaimEditedByRules,
     ClaimEvent,
     ClaimHeld,
     ClaimRejected,
     ClaimReleased,
+    ClaimRepaired,
     ClaimScrubbed,
     ClaimStatusReported,
     ClaimStatusRequested,
@@ -158,8 +160,11 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
                 f"Claim over {_money(event.services.charged_cents)} to payer {event.rank}, frequency {event.frequency}"
             )
         case ClaimScrubbed():
-            rules = ", ".join(finding.rule for finding in event.findings)
-            return f"Edits found {rules}" if rules else "Edits found nothing"
+            return _scrubbed(event)
+        case ClaimRepaired():
+            return f"Repaired by {_changes(event)}"
+        case ClaimEditedByRules():
+            return f"Edited by {_changes(event)}"
         case ClaimHeld():
             return f"Held: {event.reason}"
         case ClaimReleased():
@@ -234,6 +239,19 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Last day to appeal moved from {event.previous_on or 'none'} to {event.clock.last_on}"
         case DenialResolved():
             return f"Denial resolved: {event.outcome}, {_money(event.recovered_cents)} recovered"
+
+
+def _scrubbed(event: ClaimScrubbed) -> str:
+    rules = ", ".join(finding.rule for finding in event.findings)
+    tags = f"; tagged {', '.join(event.tags)}" if event.tags else ""
+    return f"Edits found {rules or 'nothing'}{tags}"
+
+
+def _changes(event: ClaimRepaired | ClaimEditedByRules) -> str:
+    return "; ".join(
+        f"{each.rule_id} {each.rule_version}: {each.place} from {each.before or 'nothing'} to {each.after or 'nothing'}"
+        for each in event.changes
+    )
 
 
 def _adjudicated(event: ClaimAdjudicated) -> str:

@@ -22,10 +22,12 @@ from shared.events.claims import (
     ClaimCreated,
     ClaimDenialSettled,
     ClaimDenied,
+    ClaimEditedByRules,
     ClaimEvent,
     ClaimHeld,
     ClaimRejected,
     ClaimReleased,
+    ClaimRepaired,
     ClaimScrubbed,
     ClaimStatusReported,
     ClaimStatusRequested,
@@ -74,6 +76,8 @@ claims_worklist = sa.Table(
     sa.Column("last_answer_at", sa.DateTime(timezone=True)),
     sa.Column("hold_reason", sa.Text, nullable=False, default=""),
     sa.Column("findings", JSONB),
+    sa.Column("tags", JSONB),  # of the customer's own rules
+    sa.Column("created_on", sa.Date),
     sa.Column("next_action", sa.Text, nullable=False, default=""),
     sa.Column("owner", sa.Text, nullable=False, default=""),
     sa.Column("waiting_for", sa.Text, nullable=False, default=""),
@@ -85,6 +89,7 @@ claims_worklist = sa.Table(
     sa.Index("claims_worklist_by_status", "tenant", "status", "service_on", "claim_id"),
     sa.Index("claims_worklist_by_account", "tenant", "account_id"),
     sa.Index("claims_worklist_by_patient", "tenant", "patient_id"),
+    sa.Index("claims_worklist_by_day", "tenant", "created_on", "claim_id"),
 )
 
 _BILLING, _PAYER_DESK, _DENIALS, _MACHINE = "billing", "payer follow-up", "denials", "ledgerline"
@@ -105,9 +110,11 @@ def _todo(next_action: str, owner: str) -> dict[str, Any]:
 def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
     match recorded.event:
         case ClaimCreated() as event:
-            return _created(event)
+            return {**_created(event), "created_on": recorded.recorded_at.date()}
         case ClaimScrubbed() as event:
-            return {"findings": event.findings}
+            return {"findings": event.findings, "tags": event.tags}
+        case ClaimRepaired() | ClaimEditedByRules():
+            return {}
         case ClaimHeld() as event:
             return {
                 "status": str(Stage.HELD),
@@ -334,6 +341,8 @@ projection = Projection(
             ClaimCorrected,
             ClaimVoided,
             ClaimClosed,
+            ClaimRepaired,
+            ClaimEditedByRules,
         )
     },
     apply=apply,

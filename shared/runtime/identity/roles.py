@@ -76,6 +76,7 @@ _TABLE: Mapping[str, str] = {
     "claims:file-appeal": "denial-specialist manager",
     "claims:decide-appeal": "denial-specialist manager",
     "claims:read-rules": "coder biller denial-specialist manager",
+    "claims:write-rules": "manager",
     "claims:read-partners": "biller denial-specialist manager integration",
     "claims:set-up-partner": "manager",
     "claims:read-worklists": "biller denial-specialist manager",

@@ -83,6 +83,13 @@ BY_HAND: dict[str, dict[str, Any]] = {
         "refund_id": "refund-1",
         "amount_cents": 100,
     },
+    "/api/claims/claim-rules/own-first": {
+        "name": "Nobody's claim",
+        "when": {"property": "claim.rank", "operator": "more-than", "value": 9},
+        "action": "warn",
+        "message": "never said",
+        "fix": "never done",
+    },
     "/api/collections/patients/iris/holds": {"hold": "litigation", "reason": "attorney letter"},
 }
 
@@ -285,6 +292,7 @@ async def _found(system: System) -> dict[str, str]:
         "adjustment_id": "adj-1",
         "refund_id": "refund-1",
         "hold": "litigation",
+        "rule_id": "own-first",
         "period": "2026-05",
         "ordinal": "1",
         "coverage_id": "rosa-blue-plains",

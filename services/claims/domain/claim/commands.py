@@ -1,4 +1,7 @@
-"""What can be asked of a claim? `on` is the business date on which it is asked: the clock enters with the command."""
+"""What can be asked of a claim? `on` is the business date on which it is asked: the clock enters with the command.
+
+So do the customer's own `rules`, as the rule book holds them then.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+from services.claims.domain.rule_book.running import NO_RULES, RuleSet
 from shared.events.base import Sealed
 from shared.events.claims import PriorAdjudication, ServicesBilled
 from shared.events.values import CoverageSnapshot, DocumentReference, Finding, Person
@@ -34,6 +38,7 @@ class CreateClaim:
     services: ServicesBilled
     prior: tuple[PriorAdjudication, ...] = ()
     on: date
+    rules: RuleSet = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,7 @@ class CorrectClaim:
     reason: str
     corrected_by: str
     on: date
+    rules: RuleSet = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,7 @@ class ReleaseClaim:
     """End a hold, or send a rejected claim again as it is. The edits run again and cannot be bypassed."""
 
     on: date
+    rules: RuleSet = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +177,7 @@ class SendAgain:
     """The payer has no such claim: the same claim goes out once more, in a new version. The edits run again."""
 
     on: date
+    rules: RuleSet = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +232,7 @@ class LearnPayerControlNumber:
 
     payer_control_number: str
     on: date
+    rules: RuleSet = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ the payer's control number; a forwarded claim is not sent again. Nothing is conc
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from msgspec import structs
 
@@ -60,6 +60,7 @@ from services.claims.domain.errors import (
     DenialStillOpen,
     NextPayerUnknown,
 )
+from services.claims.domain.rule_book.running import run
 from shared.events.claims import (
     ClaimAccepted,
     ClaimAdjudicated,
@@ -69,10 +70,12 @@ from shared.events.claims import (
     ClaimCreated,
     ClaimDenialSettled,
     ClaimDenied,
+    ClaimEditedByRules,
     ClaimEvent,
     ClaimHeld,
     ClaimRejected,
     ClaimReleased,
+    ClaimRepaired,
     ClaimScrubbed,
     ClaimStatusReported,
     ClaimSubmitted,
@@ -173,14 +176,14 @@ def decide(command: ClaimCommand, claim: Claim) -> list[ClaimEvent]:
 def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
     """A claim that exists already is corrected while it is ours, and replaced by another one once it was sent."""
     asked = _asked(command)
-    if claim.content is None:
+    if claim.content is None or claim.told is None:
         return [asked, *_scrubbed(asked, claim, command)]
-    if asked == claim.content:
+    if asked == claim.told:
         is_covered_again = claim.stage is Stage.HELD and claim.hold_reason == NO_COVERAGE
-        return _scrubbed(asked, claim, command) if is_covered_again else []
+        return _scrubbed(claim.content, claim, command) if is_covered_again else []
     if claim.stage in (*_NEVER_AT_THE_PAYER, Stage.VOIDED):
-        return _amended(asked, claim, claim.content, command)
-    if not _changes_what_is_billed(asked, claim.content):
+        return _amended(asked, claim, claim.told, command)
+    if not _changes_what_is_billed(asked, claim.told):
         return _ask_about_coverage(claim, claim.content, command)
     return [_replacement(asked, claim, "7", "the charges changed after the claim was sent")]
 
@@ -264,17 +267,48 @@ def _scrubbed(
     content: ClaimCreated, claim: Claim, command: CreateClaim | CorrectClaim | LearnPayerControlNumber
 ) -> list[ClaimEvent]:
     """The edits, and what they lead to: a hold, or the release. What a person holds stays held."""
-    findings = scrub(content, command.on)
-    is_clean = not has_errors(findings)
-    result = ClaimScrubbed(claim_id=content.claim_id, findings=findings, is_clean=is_clean, rules_version=RULES_VERSION)
+    content, changes, result = _checked(content, command)
+    findings = result.findings
     if claim.held_by:
-        return [
-            result,
-            ClaimHeld(claim_id=content.claim_id, reason=claim.hold_reason, findings=findings, held_by=claim.held_by),
-        ]
-    if not is_clean:
-        return [result, ClaimHeld(claim_id=content.claim_id, reason="edits-failed", findings=findings)]
-    return [result, _released(content, claim)]
+        held = ClaimHeld(claim_id=content.claim_id, reason=claim.hold_reason, findings=findings, held_by=claim.held_by)
+        return [*changes, result, held]
+    if not result.is_clean:
+        return [*changes, result, ClaimHeld(claim_id=content.claim_id, reason="edits-failed", findings=findings)]
+    return [*changes, result, _released(content, claim)]
+
+
+def _checked(
+    content: ClaimCreated, command: CreateClaim | CorrectClaim | LearnPayerControlNumber | ReleaseClaim | SendAgain
+) -> tuple[ClaimCreated, list[ClaimEvent], ClaimScrubbed]:
+    """The claim after the customer's rules, what these changed, and what they and our own edits find."""
+    own = run(command.rules, content, command.on)
+    changes: list[ClaimEvent] = []
+    if own.repairs:
+        changed = _changed_parts(content, own.repaired)
+        changes.append(ClaimRepaired(claim_id=content.claim_id, changes=own.repairs, **changed))
+    if own.edits:
+        changed = _changed_parts(own.repaired, own.edited)
+        changes.append(ClaimEditedByRules(claim_id=content.claim_id, changes=own.edits, **changed))
+    findings = (*scrub(own.edited, command.on), *own.findings)
+    result = ClaimScrubbed(
+        claim_id=content.claim_id,
+        findings=findings,
+        is_clean=not has_errors(findings),
+        rules_version=RULES_VERSION,
+        scrubbed_on=command.on,
+        customer_rules=own.used,
+        rule_set=own.rule_set,
+        rule_book_version=command.rules.book_version,
+        tags=own.tags,
+    )
+    return own.edited, changes, result
+
+
+def _changed_parts(before: ClaimCreated, after: ClaimCreated) -> dict[str, Any]:
+    return {
+        "services": after.services if after.services != before.services else None,
+        "coverages": after.coverages if after.coverages != before.coverages else None,
+    }
 
 
 def _released(content: ClaimCreated, claim: Claim) -> ClaimReleased | ClaimHeld:
@@ -307,12 +341,11 @@ def _release(command: ReleaseClaim, claim: Claim, content: ClaimCreated) -> list
 
 
 def _scrubbed_clean(command: ReleaseClaim | SendAgain, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
-    findings = scrub(content, command.on)
-    if has_errors(findings):
-        rules = ", ".join(sorted({finding.rule for finding in findings if finding.severity == "error"}))
-        raise ClaimHasErrors(f"mend these first: {rules}", claim=content.claim_id, errors=len(findings))
-    result = ClaimScrubbed(claim_id=content.claim_id, findings=findings, is_clean=True, rules_version=RULES_VERSION)
-    return [result, _released(content, claim)]
+    content, changes, result = _checked(content, command)
+    if not result.is_clean:
+        rules = ", ".join(sorted({finding.rule for finding in result.findings if finding.severity == "error"}))
+        raise ClaimHasErrors(f"mend these first: {rules}", claim=content.claim_id, errors=len(result.findings))
+    return [*changes, result, _released(content, claim)]
 
 
 def _refuse_unless_sent(claim: Claim, content: ClaimCreated) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from msgspec import structs
 
@@ -17,10 +17,12 @@ from shared.events.claims import (
     ClaimCreated,
     ClaimDenialSettled,
     ClaimDenied,
+    ClaimEditedByRules,
     ClaimEvent,
     ClaimHeld,
     ClaimRejected,
     ClaimReleased,
+    ClaimRepaired,
     ClaimScrubbed,
     ClaimStatusReported,
     ClaimStatusRequested,
@@ -83,6 +85,7 @@ class Asked:
 class Claim:
     stage: Stage = Stage.NOT_CREATED
     content: ClaimCreated | None = None  # as it now stands, with every correction
+    told: ClaimCreated | None = None  # the same without what the customer's rules changed
     held_by: str = ""  # a person's hold outlives a correction
     hold_reason: str = ""
     version: int = 0  # of the last release
@@ -107,7 +110,7 @@ class Claim:
 def evolve(claim: Claim, event: ClaimEvent) -> Claim:
     match event:
         case ClaimCreated():
-            return replace(claim, content=event, stage=Stage.HELD)
+            return replace(claim, content=event, told=event, stage=Stage.HELD)
         case ClaimScrubbed():
             return claim
         case ClaimHeld():
@@ -156,6 +159,8 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
             return replace(claim, open_denials=left, settled_outcomes=(*claim.settled_outcomes, event.outcome))
         case ClaimCorrected():
             return _corrected(claim, event)
+        case ClaimRepaired() | ClaimEditedByRules():
+            return replace(claim, content=_with(claim.content, services=event.services, coverages=event.coverages))
         case ReplacementClaimDue():
             return replace(claim, next_claim_id=event.next_claim_id, next_frequency=event.frequency)
         case CrossoverAwaited():
@@ -242,8 +247,6 @@ def _reversed(claim: Claim, event: ClaimAdjudicated) -> Claim:
 
 
 def _corrected(claim: Claim, event: ClaimCorrected) -> Claim:
-    if claim.content is None:
-        return claim
     changes = {
         "services": event.services,
         "coverages": event.coverages,
@@ -252,5 +255,13 @@ def _corrected(claim: Claim, event: ClaimCorrected) -> Claim:
         "frequency": event.frequency,
         "replaces_payer_control_number": event.replaces_payer_control_number or None,
     }
-    content = structs.replace(claim.content, **{name: value for name, value in changes.items() if value is not None})
-    return replace(claim, content=content, stage=Stage.HELD)
+    if claim.content is None:
+        return claim
+    return replace(claim, content=_with(claim.content, **changes), told=_with(claim.told, **changes), stage=Stage.HELD)
+
+
+def _with(content: ClaimCreated | None, **changes: Any) -> ClaimCreated | None:
+    """What is absent stays as it was."""
+    if content is None:
+        return None
+    return structs.replace(content, **{name: value for name, value in changes.items() if value is not None})

@@ -1,0 +1,137 @@
+"""Rules of the customer's own through HTTP and the store: written, enabled, obeyed, changed; and what was decided stays decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.integration.claims.conftest import Exchange
+from tests.integration.claims.test_claims_service import release
+from tests.unit.claims.examples import VISIT
+
+RULE = {
+    "name": "A visit needs modifier 25",
+    "when": {"not": {"any_line": {"property": "line.modifiers", "operator": "includes", "value": "25"}}},
+    "action": "hold",
+    "message": "this payer denies a visit without modifier 25",
+    "fix": "Add modifier 25 to the visit.",
+}
+NEVER = {"property": "claim.rank", "operator": "more-than", "value": 9}
+
+
+async def written(exchange: Exchange, rule_id: str, **changes: Any) -> Any:
+    return await exchange.ask("POST", f"/claim-rules/{rule_id}", RULE | changes)
+
+
+async def enabled(exchange: Exchange, rule_id: str, **changes: Any) -> None:
+    await written(exchange, rule_id, **changes)
+    await exchange.ask("POST", f"/claim-rules/{rule_id}/enable")
+
+
+async def scrubs(exchange: Exchange, claim_id: str) -> list[dict[str, Any]]:
+    """What every check of the claim found, as the log holds it."""
+    stream = await exchange.ask("GET", f"/streams/claim/{claim_id}")
+    assert stream["is_whole"]
+    return [event["data"] for event in stream["events"] if event["type"] == "claims.ClaimScrubbed.v1"]
+
+
+@pytest.mark.asyncio
+async def test_a_claim_is_held_by_a_rule_and_leaves_when_it_is_corrected(exchange: Exchange) -> None:
+    await written(exchange, "own-needs-25")
+    free = await release(exchange, 1)
+    await exchange.claim_with(free, "submitted")  # a proposed rule touches nothing
+
+    await exchange.ask("POST", "/claim-rules/own-needs-25/enable")
+    claim_id = await release(exchange, 2)
+    held = await exchange.until(f"/claims/{claim_id}", lambda found: found["claim"]["status"] == "held")
+    [finding] = held["findings"]
+    assert (finding["rule"], finding["rule_version"], finding["severity"]) == ("own-needs-25", 1, "error")
+    assert finding["fix"] == RULE["fix"]
+    assert held["claim"]["hold_reason"] == "edits-failed"
+    refused = await exchange.ask("POST", f"/claims/{claim_id}/release", status=409)
+    assert refused["code"] == "claim-has-errors"
+    [first] = await scrubs(exchange, claim_id)
+    book = await exchange.ask("GET", "/claim-rules")
+    assert first["rule_set"] == book["rule_set"]
+    assert first["customer_rules"] == [{"rule_id": "own-needs-25", "version": 1}]
+
+    changed = await written(exchange, "own-needs-25", message="put in other words")
+    assert changed["version"] == first["rule_book_version"] + 1
+    assert (await scrubs(exchange, claim_id)) == [first], "a change of a rule is no news for a claim"
+
+    line = {"line_id": "2-1", "modifiers": ["25"]}
+    await exchange.ask("POST", f"/claims/{claim_id}/correct", {"reason": "modifier", "lines": [line]})
+    await exchange.claim_with(claim_id, "submitted")
+    both = await scrubs(exchange, claim_id)
+    assert both[0] == first
+    assert both[1]["customer_rules"] == [{"rule_id": "own-needs-25", "version": 2}]
+    assert both[1]["rule_set"] != first["rule_set"]
+    detail = await exchange.ask("GET", "/claim-rules/own-needs-25")
+    assert [(each["version"], each["message"]) for each in detail["versions"]] == [
+        (2, "put in other words"),
+        (1, RULE["message"]),
+    ]
+
+
+@pytest.mark.asyncio
+async def test_a_disabled_rule_lets_claims_go_and_frees_what_it_held(exchange: Exchange) -> None:
+    await enabled(exchange, "own-needs-25")
+    claim_id = await release(exchange, 1)
+    await exchange.claim_with(claim_id, "held")
+    await exchange.ask("POST", "/claim-rules/own-needs-25/disable", {"reason": "payer-took-it-back"})
+    await exchange.ask("POST", f"/claims/{claim_id}/release")
+    await exchange.claim_with(claim_id, "submitted")
+    await exchange.claim_with(await release(exchange, 2), "submitted")
+
+
+@pytest.mark.asyncio
+async def test_rules_tag_repair_and_edit_and_the_log_says_before_and_after(exchange: Exchange) -> None:
+    quiet = {"message": "", "fix": ""}
+    await enabled(exchange, "own-tag", action="tag", tag="no-modifier", **quiet)
+    step = {"property": "line.modifiers", "operation": "add", "value": "25"}
+    visit = {"property": "line.procedure_code", "operator": "is", "value": "99213"}
+    await enabled(exchange, "own-add-25", action="edit", scope="line", when=visit, steps=[step], **quiet)
+    letters = {"property": "claim.diagnoses", "operation": "letters-and-digits"}
+    await enabled(exchange, "own-dots", action="repair", order=900, when={"not": NEVER}, steps=[letters], **quiet)
+
+    line = structs.replace(VISIT, line_id="7-1")
+    claim_id = await release(exchange, 7, diagnoses=("J01.90",), lines=(line,))
+    await exchange.claim_with(claim_id, "submitted")
+    found = await exchange.ask("GET", f"/claims/{claim_id}")
+    assert (found["diagnoses"], found["lines"][0]["modifiers"], found["tags"]) == (["J0190"], ["25"], [])
+    stream = await exchange.ask("GET", f"/streams/claim/{claim_id}")
+    told = {event["type"].split(".")[1]: event["data"] for event in stream["events"]}
+    assert told["ClaimRepaired"]["changes"] == [
+        {"rule_id": "own-dots", "rule_version": 1, "place": "claim.diagnoses", "before": "J01.90", "after": "J0190"}
+    ]
+    assert told["ClaimEditedByRules"]["changes"] == [
+        {"rule_id": "own-add-25", "rule_version": 1, "place": "lines[1].modifiers", "before": "", "after": "25"}
+    ]
+    await exchange.running.settle()
+    timeline = (await exchange.ask("GET", f"/claims/{claim_id}/timeline"))["items"]
+    assert "Edited by own-add-25 1: lines[1].modifiers from nothing to 25" in [row["summary"] for row in timeline]
+
+    await written(exchange, "own-tag", order=1, action="tag", tag="no-modifier", **quiet)  # before the edit now
+    tagged = await release(exchange, 8)
+    await exchange.claim_with(tagged, "submitted")
+    assert (await exchange.ask("GET", f"/claims/{tagged}"))["tags"] == ["no-modifier"]
+    assert [row["claim_id"] for row in (await exchange.ask("GET", "/claims?tag=no-modifier"))["items"]] == [tagged]
+
+
+@pytest.mark.asyncio
+async def test_who_comes_second_is_told_and_what_is_not_understood_is_refused(exchange: Exchange) -> None:
+    first = await written(exchange, "own-a")
+    await written(exchange, "own-b")
+    seen = {"Ledgerline-Expected-Version": str(first["version"])}
+    late = await exchange.ask("POST", "/claim-rules/own-a/enable", headers=seen, status=409)
+    assert late["code"] == "changed-meanwhile"
+    wrong = {"property": "claim.colour", "operator": "is", "value": "red"}
+    refused = await exchange.ask("POST", "/claim-rules/own-c", RULE | {"when": wrong}, status=422)
+    assert (refused["code"], refused["facts"]["place"]) == ("rule-malformed", "when.property")
+    assert refused["facts"]["found"] == "claim.colour"
+    await exchange.ask("GET", "/claim-rules/own-c", status=404)
+    await exchange.ask("POST", "/claim-rules/own-c/enable", status=404)
+    names = {row["name"] for row in await exchange.ask("GET", "/claim-rules/properties")}
+    assert {"coverage.payer_id", "line.modifiers", "claim.days_since_service"} <= names
