@@ -235,6 +235,7 @@ _PRICE: Mapping[str, tuple[bool, Rule]] = {
     "amount": (True, _amount),
     "procedure_code": (False, _matches(r"[A-Z0-9]{5}", "five characters")),
     "modifiers": (False, _texts),
+    "revenue_code": (False, _matches(r"[0-9]{4}", "four digits")),
 }
 
 
@@ -366,7 +367,8 @@ def _numbers(item: Mapping[str, Any], *names: str) -> dict[str, int]:
 
 def _price_list(item: _Node) -> Request:
     prices = [
-        _kept(price, "code", "procedure_code", "modifiers") | {"amount_cents": parse_cents(price["amount"])}
+        _kept(price, "code", "procedure_code", "modifiers", "revenue_code")
+        | {"amount_cents": parse_cents(price["amount"])}
         for price in item["prices"]
     ]
     return Request(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 from msgspec import structs
 
@@ -19,7 +20,10 @@ from deploy.sandbox.book import Book, Due
 from deploy.sandbox.payer import Behaviour
 from shared.codecs.x12.acknowledge import answers_to
 from shared.codecs.x12.acknowledgement_999 import write_999
-from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, batch_of
+from shared.codecs.x12.claim_837d import dental_batch_of
+from shared.codecs.x12.claim_837i import institutional_batch_of
+from shared.codecs.x12.claim_837p import batch_of
+from shared.codecs.x12.claim_parts import Batch, Claim
 from shared.codecs.x12.elements import Party
 from shared.codecs.x12.envelope import TransactionSet, read_transactions
 from shared.codecs.x12.problems import Problems
@@ -28,6 +32,11 @@ from shared.codecs.x12.remittance_835 import ClaimPayment, ProviderAdjustment
 SENT_TO_US, SENT_BY_US, ARCHIVE = "outbound", "inbound", "archive"  # as our clients see the folders
 _OURSELVES = Party(role="AY", name="SANDBOX CLEARINGHOUSE", id_qualifier="46", id="SANDBOX")
 _CORRECTION_DAYS = 7
+_BATCHES: Mapping[str, Callable[[TransactionSet], Batch[Any]]] = {
+    "837P": batch_of,
+    "837I": institutional_batch_of,
+    "837D": dental_batch_of,
+}
 _ALONE = {Behaviour.SHORT_BY_A_CENT, Behaviour.DELIVER_TWICE}  # remittances of their own
 
 
@@ -111,10 +120,10 @@ class Sandbox:
         }
         for number, transaction in enumerate(sets):
             named = (transaction.envelope.group_control_number, transaction.control_number)
-            if transaction.kind == "837P" and named in accepted:
-                self._pass_on(partner, file_id, number, batch_of(transaction), now)
+            if transaction.kind in _BATCHES and named in accepted:
+                self._pass_on(partner, file_id, number, _BATCHES[transaction.kind](transaction), now)
 
-    def _pass_on(self, partner: str, file_id: int, number: int, batch: ClaimBatch, now: datetime) -> None:
+    def _pass_on(self, partner: str, file_id: int, number: int, batch: Batch[Any], now: datetime) -> None:
         where = {"file": file_id, "set": number}
         self._book.plan(partner, now + timedelta(hours=2), "277CA clearinghouse", where)
         tomorrow = _at(now.date() + timedelta(days=1), 9)
@@ -179,14 +188,14 @@ class Sandbox:
         )
         self._say(partner, "277ca", content, at)
 
-    def _word_of_payer(self, claim: ProfessionalClaim) -> letters.Word:
+    def _word_of_payer(self, claim: Claim) -> letters.Word:
         if payer.behaviour_of(claim, self._seed) is Behaviour.REJECT_AT_PAYER:
             return letters.Word(category="A3", code="33", entity="IL")
         number = payer.payer_control_number(claim, self._seed)
         return letters.Word(category="A2", code="20", entity="PR", payer_control_number=number)
 
     def _payer_pays(self, partner: str, at: datetime, due: Sequence[Due]) -> None:
-        together: list[tuple[Due, TransactionSet, ProfessionalClaim]] = []
+        together: list[tuple[Due, TransactionSet, Claim]] = []
         for each in due:
             transaction, batch = self._batch(each)
             claim = batch.claims[each.detail["claim"]]
@@ -197,7 +206,7 @@ class Sandbox:
         if together:
             self._pay(partner, at, together)
 
-    def _pay(self, partner: str, at: datetime, claims: Sequence[tuple[Due, TransactionSet, ProfessionalClaim]]) -> None:
+    def _pay(self, partner: str, at: datetime, claims: Sequence[tuple[Due, TransactionSet, Claim]]) -> None:
         payer_id = claims[0][0].payer
         payments: list[ClaimPayment] = []
         provider_adjustments: list[ProviderAdjustment] = []
@@ -251,10 +260,10 @@ class Sandbox:
 
     # --- common ---
 
-    def _batch(self, due: Due) -> tuple[TransactionSet, ClaimBatch]:
+    def _batch(self, due: Due) -> tuple[TransactionSet, Batch[Any]]:
         sets = list(read_transactions(self._book.file(due.detail["file"])))
         transaction = sets[due.detail["set"]]
-        return transaction, batch_of(transaction)
+        return transaction, _BATCHES[transaction.kind](transaction)
 
     def _routing(self, sent: TransactionSet, at: datetime) -> letters.Routing:
         return letters.Routing(envelope=sent.envelope, number=self._book.next_number("interchange"), at=at)

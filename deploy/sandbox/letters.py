@@ -6,13 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 
 from msgspec import structs
 
-from deploy.sandbox.payer import Answer, LineAnswer, patient_share
+from deploy.sandbox.payer import Answer, LineAnswer, patient_share, procedure_of
 from shared.codecs.x12.acknowledge import reply_envelope
 from shared.codecs.x12.acknowledgement_ta1 import InterchangeAcknowledgement, write_ta1
+from shared.codecs.x12.claim_837d import DentalClaim, DentalLine
+from shared.codecs.x12.claim_837i import InstitutionalClaim, InstitutionalLine
 from shared.codecs.x12.claim_837p import ProfessionalClaim
+from shared.codecs.x12.claim_837p import ServiceLine as ProfessionalLine
 from shared.codecs.x12.claim_acknowledgement_277ca import (
     AcknowledgedClaim,
     ClaimAcknowledgement,
@@ -20,7 +24,8 @@ from shared.codecs.x12.claim_acknowledgement_277ca import (
     ReceiverReport,
     write_277ca,
 )
-from shared.codecs.x12.elements import Address, Adjustment, Contact, Dated, Party, Reference
+from shared.codecs.x12.claim_parts import Claim, ClaimLine
+from shared.codecs.x12.elements import Address, Adjustment, Contact, Dated, Party, Procedure, Reference
 from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.remittance_835 import (
@@ -74,7 +79,7 @@ def interchange_answer(routing: Routing, status: str, note: str) -> bytes:
 
 
 def claim_answers(
-    routing: Routing, source: Party, reference: str, claims: Sequence[ProfessionalClaim], words: Sequence[Word]
+    routing: Routing, source: Party, reference: str, claims: Sequence[Claim], words: Sequence[Word]
 ) -> bytes:
     """277CA: what becomes of each claim, in the words of a clearinghouse or a payer."""
     today = routing.at.date()
@@ -120,7 +125,7 @@ class Word:
         return self.category in ("A3", "A6", "A7", "A8")
 
 
-def _acknowledged(claim: ProfessionalClaim, word: Word, today: date) -> AcknowledgedClaim:
+def _acknowledged(claim: Claim, word: Word, today: date) -> AcknowledgedClaim:
     status = Status(
         codes=(StatusCode(category=word.category, code=word.code, entity=word.entity),),
         effective_on=today,
@@ -210,11 +215,11 @@ def originator(payer: str) -> str:
     return f"1{int(hashlib.sha256(payer.encode()).hexdigest(), 16) % 10**9:09d}"
 
 
-def paid_claim(claim: ProfessionalClaim, answer: Answer, number: str) -> ClaimPayment:
+def paid_claim(claim: Claim, answer: Answer, number: str) -> ClaimPayment:
     return _payment(claim, answer.status, answer.lines, number)
 
 
-def reversed_claim(claim: ProfessionalClaim, answer: Answer, number: str) -> ClaimPayment:
+def reversed_claim(claim: Claim, answer: Answer, number: str) -> ClaimPayment:
     """CLP02 22: every amount of the first answer with its sign flipped."""
     flipped = tuple(
         LineAnswer(
@@ -227,13 +232,11 @@ def reversed_claim(claim: ProfessionalClaim, answer: Answer, number: str) -> Cla
     return _payment(claim, "22", flipped, number, sign=-1)
 
 
-def corrected_claim(claim: ProfessionalClaim, answer: Answer, number: str) -> ClaimPayment:
+def corrected_claim(claim: Claim, answer: Answer, number: str) -> ClaimPayment:
     return _payment(claim, "1", answer.correction, number)
 
 
-def _payment(
-    claim: ProfessionalClaim, status: str, lines: Sequence[LineAnswer], number: str, sign: int = 1
-) -> ClaimPayment:
+def _payment(claim: Claim, status: str, lines: Sequence[LineAnswer], number: str, sign: int = 1) -> ClaimPayment:
     person = claim.person
     return ClaimPayment(
         claim_id=claim.claim_id,
@@ -243,7 +246,7 @@ def _payment(
         patient_responsibility_cents=patient_share(lines) if sign > 0 else 0,
         filing_indicator=_filing_indicator(claim.subscriber.filing_indicator),
         payer_control_number=number,
-        facility_type=claim.place_of_service,
+        facility_type=_facility_type(claim),
         frequency=claim.frequency,
         parties=(
             Party(
@@ -259,17 +262,41 @@ def _payment(
     )
 
 
+def _facility_type(claim: Claim) -> str:
+    """CLP08: the place of service, or facility and care of the type of bill."""
+    match claim:
+        case InstitutionalClaim():
+            return claim.facility_type
+        case ProfessionalClaim() | DentalClaim():
+            return claim.place_of_service
+        case _:
+            return ""
+
+
 def _paid_line(answer: LineAnswer, sign: int) -> ServiceLine:
-    line = answer.line
+    """A line without a procedure is told by its revenue code (NU); one with both says the revenue code beside it (SVC04)."""
+    line, procedure = answer.line, procedure_of(answer.line)
+    revenue_code = line.revenue_code if isinstance(line, InstitutionalLine) else ""
     return ServiceLine(
-        procedure=line.procedure,
+        procedure=procedure or Procedure(qualifier="NU", code=revenue_code),
+        revenue_code=revenue_code if procedure else "",
         charged_cents=sign * line.charged_cents,
         paid_cents=answer.paid_cents,
-        units=line.units,
+        units=_units(line),
         dates=(Dated(qualifier="472", first_on=line.service_on),) if line.service_on else (),
         adjustments=_merged(answer.adjustments),
         references=(Reference("6R", line.control_number),) if line.control_number else (),
     )
+
+
+def _units(line: ClaimLine) -> Decimal | None:
+    match line:
+        case ProfessionalLine() | InstitutionalLine():
+            return line.units
+        case DentalLine():
+            return line.quantity
+        case _:
+            return None
 
 
 def _merged(adjustments: Sequence[Adjustment]) -> tuple[Adjustment, ...]:

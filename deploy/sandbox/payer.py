@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
-from shared.codecs.x12.claim_837p import OtherCoverage, ProfessionalClaim, ServiceLine
-from shared.codecs.x12.elements import Adjustment
+from shared.codecs.x12.claim_837d import DentalLine
+from shared.codecs.x12.claim_837i import InstitutionalClaim, InstitutionalLine
+from shared.codecs.x12.claim_837p import ServiceLine
+from shared.codecs.x12.claim_parts import Claim, ClaimLine, OtherCoverage
+from shared.codecs.x12.elements import Adjustment, Procedure
 
 
 class Behaviour(Enum):
@@ -81,7 +84,7 @@ CROSSOVER = ("MEDB3", "SLVS5")  # Medicare forwards to the supplement by itself 
 class LineAnswer:
     """One service line of an 835."""
 
-    line: ServiceLine
+    line: ClaimLine
     paid_cents: int
     adjustments: tuple[Adjustment, ...]
 
@@ -111,7 +114,7 @@ def patient_share(lines: Sequence[LineAnswer]) -> int:
     return sum(each.cents for line in lines for each in line.adjustments if each.group == "PR")
 
 
-def behaviour_of(claim: ProfessionalClaim, seed: int) -> Behaviour:
+def behaviour_of(claim: Claim, seed: int) -> Behaviour:
     """By marker, else by chance. Claims to a later payer are always worked."""
     if marked := MARKERS.get(claim.charged_cents % 100):
         return marked
@@ -125,7 +128,7 @@ def behaviour_of(claim: ProfessionalClaim, seed: int) -> Behaviour:
     return Behaviour.PAY
 
 
-def adjudicate(claim: ProfessionalClaim, seed: int) -> Answer:
+def adjudicate(claim: Claim, seed: int) -> Answer:
     """What the payer decides. Raises ValueError for a claim that is never adjudicated."""
     behaviour = behaviour_of(claim, seed)
     prior = _prior(claim)
@@ -144,7 +147,7 @@ def adjudicate(claim: ProfessionalClaim, seed: int) -> Answer:
     return answer
 
 
-def _status(claim: ProfessionalClaim, prior: Sequence[OtherCoverage], seed: int) -> str:
+def _status(claim: Claim, prior: Sequence[OtherCoverage], seed: int) -> str:
     position = min(len(prior), 2)
     forwards = (
         claim.payer.id == CROSSOVER[0]
@@ -158,7 +161,7 @@ def _status(claim: ProfessionalClaim, prior: Sequence[OtherCoverage], seed: int)
 # --- the first payer --------------------------------------------------------------------------------------------------
 
 
-def _as_first(claim: ProfessionalClaim, behaviour: Behaviour) -> Iterator[LineAnswer]:
+def _as_first(claim: Claim, behaviour: Behaviour) -> Iterator[LineAnswer]:
     percent, copay, coinsurance = CONTRACTS.get(claim.payer.id, _OTHER_CONTRACT)
     copay_left = copay
     for number, line in enumerate(claim.lines, start=1):
@@ -194,7 +197,7 @@ def _denial(behaviour: Behaviour, *, is_last: bool) -> tuple[str, str] | None:
             return None
 
 
-def _priced(line: ServiceLine, allowed: int, copay: int, coinsurance: int) -> LineAnswer:
+def _priced(line: ClaimLine, allowed: int, copay: int, coinsurance: int) -> LineAnswer:
     adjustments = [
         Adjustment(group="CO", reason="45", cents=line.charged_cents - allowed),
         Adjustment(group="PR", reason="3", cents=copay),
@@ -219,12 +222,12 @@ def _corrected(line: LineAnswer) -> LineAnswer:
 # --- a later payer ----------------------------------------------------------------------------------------------------
 
 
-def _prior(claim: ProfessionalClaim) -> list[OtherCoverage]:
+def _prior(claim: Claim) -> list[OtherCoverage]:
     """The payers that have already answered, as the claim's 2320 loops tell."""
     return [other for other in claim.other_coverages if other.paid_cents is not None]
 
 
-def _after(prior: Sequence[OtherCoverage], claim: ProfessionalClaim) -> Iterator[LineAnswer]:
+def _after(prior: Sequence[OtherCoverage], claim: Claim) -> Iterator[LineAnswer]:
     """A supplement pays nine tenths of what the others left to the patient; their effect is told as OA-23."""
     payers = {other.payer.id for other in prior}
     for line in claim.lines:
@@ -237,7 +240,7 @@ def _after(prior: Sequence[OtherCoverage], claim: ProfessionalClaim) -> Iterator
         yield LineAnswer(line=line, paid_cents=pays, adjustments=tuple(each for each in adjustments if each.cents))
 
 
-def _patient_left(line: ServiceLine, payers: set[str]) -> int:
+def _patient_left(line: ClaimLine, payers: set[str]) -> int:
     """The patient's share of the last payer that answered for this line."""
     told = [each for each in line.adjudications if each.payer_id in payers]
     if not told:
@@ -248,24 +251,35 @@ def _patient_left(line: ServiceLine, payers: set[str]) -> int:
 # --- chance -----------------------------------------------------------------------------------------------------------
 
 
-def content_of(claim: ProfessionalClaim) -> str:
+def content_of(claim: Claim) -> str:
     """What the claim says, without any number that somebody generated."""
-    lines = ",".join(
-        f"{line.procedure.code}-{'-'.join(line.procedure.modifiers)}-{_day(line.service_on)}-{line.charged_cents}"
-        for line in claim.lines
+    lines = ",".join(f"{_done(line)}-{_day(line.service_on)}-{line.charged_cents}" for line in claim.lines)
+    diagnoses = (
+        claim.codes.diagnosis_codes if isinstance(claim, InstitutionalClaim) else getattr(claim, "diagnoses", ())
     )
-    return "|".join((claim.payer.id, claim.subscriber.party.id, lines, ",".join(claim.diagnoses), claim.frequency))
+    return "|".join((claim.payer.id, claim.subscriber.party.id, lines, ",".join(diagnoses), claim.frequency))
+
+
+def procedure_of(line: ClaimLine) -> Procedure | None:
+    """CPT, HCPCS or CDT; a hospital's line may have none."""
+    return line.procedure if isinstance(line, ServiceLine | InstitutionalLine | DentalLine) else None
+
+
+def _done(line: ClaimLine) -> str:
+    procedure = procedure_of(line) or Procedure(code="")
+    said = f"{procedure.code}-{'-'.join(procedure.modifiers)}"
+    return f"{line.revenue_code}-{said}" if isinstance(line, InstitutionalLine) else said
 
 
 def _day(day: date | None) -> str:
     return day.isoformat() if day else ""
 
 
-def _dice(claim: ProfessionalClaim, seed: int, purpose: str) -> int:
+def _dice(claim: Claim, seed: int, purpose: str) -> int:
     digest = hmac.digest(str(seed).encode(), f"{purpose}|{content_of(claim)}".encode(), "sha256")
     return int.from_bytes(digest[:8], "big")
 
 
-def payer_control_number(claim: ProfessionalClaim, seed: int) -> str:
+def payer_control_number(claim: Claim, seed: int) -> str:
     """The payer's own number of the claim."""
     return f"{claim.payer.id}{_dice(claim, seed, 'control number') % 10**10:010d}"

@@ -99,8 +99,8 @@ def money_of(steps: Iterable[Step]) -> list[LineMoney]:
     sums: dict[str, dict[str, int]] = {}
     for step in steps:
         for line in step.data.get("lines") or ():
-            if isinstance(line, Mapping) and line.get("procedure_code"):
-                codes[line["line_id"]] = " · ".join((line["procedure_code"], *line.get("modifiers", ())))
+            if isinstance(line, Mapping) and (done := line.get("procedure_code") or line.get("revenue_code")):
+                codes[line.get("line_id", "")] = " · ".join((done, *line.get("modifiers", ())))
         for posting in step.data.get("postings") or ():
             column, sign = _column(posting["account"])
             if column:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from services.charges.api.body import Body
+from services.charges.api.hospital_and_dental import (
+    DentalCaseBody,
+    DentalServiceBody,
+    HospitalCodingBody,
+    StayBody,
+)
+from shared.events.claim_kinds import ClaimKind
 from shared.events.values import Address, DocumentReference, Finding
 from shared.kernel.identifiers import is_npi
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
 
 def _valid_npi(text: str) -> str:
@@ -35,6 +39,7 @@ Cents = Annotated[int, Field(ge=0, le=10**12, strict=True)]
 Units = Annotated[str, Field(pattern=r"^[0-9]{0,8}(\.[0-9]{1,3})?$", max_length=12), AfterValidator(_valid_units)]
 Code = Annotated[str, Field(min_length=1, max_length=30)]
 Reference = Annotated[str, Field(max_length=80)]
+RevenueCode = Annotated[str, Field(pattern=r"^([0-9]{4})?$", description="Of an institutional line.")]
 
 
 class AddressBody(Body):
@@ -82,6 +87,7 @@ class PriceBody(Body):
     amount_cents: Cents
     procedure_code: Annotated[str, Field(max_length=5)] = ""
     modifiers: tuple[Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")], ...] = ()
+    revenue_code: RevenueCode = ""
 
 
 class PriceListBody(Body):
@@ -121,6 +127,10 @@ class OpenBody(Body):
     attending_reference: Reference = ""
     referring_reference: Reference = ""
     source: SourceBody | None = None
+    kind: ClaimKind | None = Field(default=None, description="Of the claim. Absent: as before, at first professional.")
+    operating_reference: Reference = ""
+    stay: StayBody | None = None
+    dental: DentalCaseBody | None = None
 
 
 class ChargeBody(Body):
@@ -128,7 +138,7 @@ class ChargeBody(Body):
     source_key: Annotated[str, Field(min_length=1, max_length=200)]
     service_on: date
     service_to_on: date | None = None
-    code: Code
+    code: Annotated[str, Field(max_length=30, description="May be empty where a revenue code says what it was.")] = ""
     code_system: Annotated[str, Field(max_length=80)] = ""
     modifiers: Annotated[tuple[Annotated[str, Field(max_length=10)], ...], Field(max_length=10)] = ()
     units: Units = "1"
@@ -141,6 +151,17 @@ class ChargeBody(Body):
     is_from_procedure: bool = False
     replaces: Annotated[tuple[Id, ...], Field(max_length=50)] = ()
     source: SourceBody | None = None
+    revenue_code: RevenueCode = ""
+    unit: Annotated[Literal["UN", "DA"], Field(description="What `units` counts: units or days.")] = "UN"
+    rate_cents: Cents | None = None
+    non_covered_cents: Cents = 0
+    dental: DentalServiceBody | None = None
+
+    @model_validator(mode="after")
+    def _says_what_was_done(self) -> Self:
+        if not self.code and not self.revenue_code:
+            raise ValueError("a charge has a code or a revenue code")
+        return self
 
 
 class CreditBody(Body):
@@ -169,6 +190,7 @@ class DiagnosesBody(Body):
     diagnoses: Annotated[tuple[Code, ...], Field(min_length=1, max_length=30)]
     coder: Annotated[str, Field(max_length=80)] = ""
     source: SourceBody | None = None
+    hospital: HospitalCodingBody | None = Field(default=None, description="Absent: what was said before stands.")
 
 
 class CancelBody(Body):
@@ -186,11 +208,15 @@ class EncounterRow(BaseModel):
     account_id: str | None
     patient_id: str | None
     visit_class: str | None
+    kind: str = "professional"
     service_on: date | None
     state: str | None
     held_reason: str | None
     findings: list[dict[str, Any]] | None
     diagnoses: list[str] | None
+    stay: dict[str, Any] | None = None
+    coding: dict[str, Any] | None = None
+    dental: dict[str, Any] | None = None
     charge_count: int
     late_count: int
     release: int | None
@@ -207,6 +233,9 @@ class ChargeLineRow(BaseModel):
     charged_cents: int | None
     credited_cents: int
     rendering_reference: str | None
+    revenue_code: str | None = None
+    unit: str | None = None
+    dental: dict[str, Any] | None = None
     is_late: bool | None
 
 

@@ -77,8 +77,14 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
     @routes.post("/encounters", status_code=201)
     async def open_encounter(body: OpenBody, cause: Record) -> Done:
         """Open a visit, or note what a newer message says of it."""
-        told = body.model_dump(exclude={"source"})
-        return await told_of(OpenEncounter(**told, source=_source(body.source)), cause)
+        told = body.model_dump(exclude={"source", "stay", "dental"})
+        command = OpenEncounter(
+            **told,
+            source=_source(body.source),
+            stay=body.stay.value() if body.stay else None,
+            dental=body.dental.value() if body.dental else None,
+        )
+        return await told_of(command, cause)
 
     @routes.post("/encounters/{encounter_id}/charges", status_code=201)
     async def post_charges(encounter_id: Id, body: PostBody, cause: Capture) -> Done:
@@ -102,6 +108,7 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
             diagnoses=body.diagnoses,
             coder=body.coder or cause.actor,
             source=_source(body.source),
+            hospital=body.hospital.value() if body.hospital else None,
         )
         return done(await commands.handle(encounter, encounter_id, command, cause), "charges")
 
@@ -175,9 +182,10 @@ def _source(body: SourceBody | None) -> DocumentReference | None:
 
 
 def _charge(body: ChargeBody) -> Charge:
-    told = body.model_dump(exclude={"source", "findings"})
+    told = body.model_dump(exclude={"source", "findings", "dental"})
     findings = tuple(finding.as_finding() for finding in body.findings)
-    return Charge(**told, findings=findings, source=_source(body.source))
+    dental = body.dental.value() if body.dental else None
+    return Charge(**told, findings=findings, source=_source(body.source), dental=dental)
 
 
 def _credit(body: CreditBody) -> Credit:

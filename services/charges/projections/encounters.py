@@ -37,6 +37,7 @@ encounters = sa.Table(
     sa.Column("account_id", sa.Text),
     sa.Column("patient_id", sa.Text),
     sa.Column("visit_class", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False, server_default="professional"),
     sa.Column("service_on", sa.Date),
     sa.Column("opened_at", sa.DateTime(timezone=True)),
     sa.Column("charge_count", sa.Integer, nullable=False, server_default="0"),
@@ -45,6 +46,9 @@ encounters = sa.Table(
     sa.Column("held_reason", sa.Text),
     sa.Column("findings", JSONB),
     sa.Column("diagnoses", JSONB),
+    sa.Column("stay", JSONB),  # institutional, as last told
+    sa.Column("coding", JSONB),
+    sa.Column("dental", JSONB),
     sa.Column("release", sa.Integer),
     sa.Column("released_cents", sa.BigInteger),
     sa.Column("released_at", sa.DateTime(timezone=True)),
@@ -65,6 +69,9 @@ charge_lines = sa.Table(
     sa.Column("charged_cents", sa.BigInteger),
     sa.Column("credited_cents", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("rendering_reference", sa.Text),
+    sa.Column("revenue_code", sa.Text),
+    sa.Column("unit", sa.Text),
+    sa.Column("dental", JSONB),
     sa.Column("is_late", sa.Boolean),
     sa.Column("captured_at", sa.DateTime(timezone=True)),
 )
@@ -83,10 +90,14 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
                 service_on=event.service_on,
                 opened_at=at,
                 state="open",
+                **_of_kind(event),
             )
         case EncounterChanged():
+            changed = _of_kind(event)
             if event.visit_class:
-                yield _encounter(event.encounter_id, at, visit_class=event.visit_class)
+                changed["visit_class"] = event.visit_class
+            if changed:
+                yield _encounter(event.encounter_id, at, **changed)
         case EncounterCancelled():
             yield _encounter(event.encounter_id, at, state="cancelled", held_reason=None)
         case ChargeCaptured():
@@ -102,18 +113,27 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
                 units=event.units,
                 charged_cents=event.charged_cents,
                 rendering_reference=event.rendering_reference,
+                revenue_code=event.revenue_code,
+                unit=event.unit,
+                dental=msgspec.to_builtins(event.dental),
                 is_late=event.is_late,
                 captured_at=at,
             )
         case ChargePriced():
-            yield _line(
-                event.encounter_id, event.charge_id, charged_cents=event.charged_cents, code=event.procedure_code
-            )
+            priced: dict[str, Any] = {"charged_cents": event.charged_cents}
+            if event.procedure_code:
+                priced["code"] = event.procedure_code
+            if event.revenue_code:
+                priced["revenue_code"] = event.revenue_code
+            yield _line(event.encounter_id, event.charge_id, **priced)
         case ChargeCredited():
             key = (event.encounter_id, event.charge_id)
             yield Put(table="charge_lines", key=key, add={"credited_cents": event.credited_cents})
         case DiagnosesCoded():
-            yield _encounter(event.encounter_id, at, diagnoses=list(event.diagnoses))
+            coded: dict[str, Any] = {"diagnoses": list(event.diagnoses)}
+            if event.hospital:
+                coded["coding"] = msgspec.to_builtins(event.hospital)
+            yield _encounter(event.encounter_id, at, **coded)
         case ChargesHeld():
             yield _encounter(
                 event.encounter_id,
@@ -137,6 +157,12 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
             raise TypeError(f"{type(event).__name__} is not read here")
 
 
+def _of_kind(event: EncounterOpened | EncounterChanged) -> dict[str, Any]:
+    """What is told of the kind of claim; what is absent did not change."""
+    told = {"kind": event.kind, "stay": event.stay, "dental": event.dental}
+    return {name: msgspec.to_builtins(value) for name, value in told.items() if value is not None}
+
+
 def _encounter(encounter_id: str, at: datetime, **values: Any) -> Put:
     return Put(table="encounters", key=(encounter_id,), values={"changed_at": at, **values})
 
@@ -147,7 +173,7 @@ def _line(encounter_id: str, charge_id: str, **values: Any) -> Put:
 
 projection = Projection(
     name="charges.encounters",
-    version=1,
+    version=2,
     tables=(encounters, charge_lines),
     reads={
         "charges": (

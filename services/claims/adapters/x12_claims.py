@@ -303,12 +303,17 @@ def _line_of(answered: AdjudicatedLine, claim: ClaimCreated) -> ChargeLine | Non
     lines = claim.services.lines
     if answered.line_id:
         return next((line for line in lines if line.line_id == answered.line_id), None)
-    same = [line for line in lines if line.procedure_code == answered.procedure_code]
-    if answered.revenue_code:
-        same = [line for line in same if line.revenue_code == answered.revenue_code]
+    same = [line for line in lines if _is_alike(answered, line)]
     exact = [line for line in same if line.modifiers == answered.modifiers]
     candidates = exact or same
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _is_alike(answered: AdjudicatedLine, line: ChargeLine) -> bool:
+    if not answered.procedure_code:
+        return answered.revenue_code != "" and answered.revenue_code == line.revenue_code
+    is_procedure = answered.procedure_code == line.procedure_code
+    return is_procedure and answered.revenue_code in ("", line.revenue_code)
 
 
 def _line_adjudication(

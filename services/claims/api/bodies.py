@@ -214,6 +214,7 @@ class ClaimRow(Answer):
     payer_name: str
     rank: int
     frequency: str
+    kind: str = Field(default="professional", description="professional, institutional or dental")
     status: str
     is_open: bool
     charged_cents: int
@@ -254,6 +255,11 @@ class LineRow(Answer):
     charged_cents: int
     diagnosis_pointers: list[int] = []
     place_of_service: str = ""
+    revenue_code: str = Field(default="", description="Institutional.")
+    unit: str = Field(default="UN", description="What units count: UN units, DA days.")
+    rate_cents: int | None = None
+    non_covered_cents: int = 0
+    dental: dict[str, Any] | None = Field(default=None, description="Teeth, surfaces and areas of the mouth.")
 
 
 class CoverageRow(Answer):
@@ -274,6 +280,13 @@ class ClaimDetail(Answer):
     findings: list[FindingRow]
     tags: list[str] = Field(description="Put on it by rules of your own when it was last checked.")
     diagnoses: list[str]
+    stay: dict[str, Any] | None = Field(default=None, description="Institutional: bill type, statement, admission.")
+    coding: dict[str, Any] | None = Field(
+        default=None, description="Institutional: what is coded beside the diagnoses."
+    )
+    attending: str = Field(default="", description="Institutional: the provider's id.")
+    operating: str = Field(default="", description="Institutional: the provider's id.")
+    dental: dict[str, Any] | None = Field(default=None, description="Dental: the whole treatment.")
     lines: list[LineRow]
     coverages: list[CoverageRow]
     positions: dict[str, str]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from services.claims.api.bodies import (
     ClaimCount,
@@ -152,7 +152,12 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
             findings=[FindingRow.model_validate(finding) for finding in found["findings"] or []],
             tags=found["tags"] or [],
             diagnoses=list(content.services.diagnoses),
-            lines=[LineRow.model_validate(structs.asdict(line)) for line in content.services.lines],
+            stay=to_builtins(content.services.stay),
+            coding=to_builtins(content.services.coding),
+            attending=content.services.attending.provider_id if content.services.attending else "",
+            operating=content.services.operating.provider_id if content.services.operating else "",
+            dental=to_builtins(content.services.dental),
+            lines=[LineRow.model_validate(to_builtins(line)) for line in content.services.lines],
             coverages=[CoverageRow.model_validate(structs.asdict(each)) for each in content.coverages],
             positions=positions,
         )

@@ -57,6 +57,7 @@ claims_worklist = sa.Table(
     sa.Column("payer_name", sa.Text, nullable=False, default=""),
     sa.Column("rank", sa.Integer, nullable=False, default=0),
     sa.Column("frequency", sa.Text, nullable=False, default="1"),
+    sa.Column("kind", sa.Text, nullable=False, default="professional"),
     sa.Column("status", sa.Text, nullable=False, default=str(Stage.HELD)),
     sa.Column("is_open", sa.Boolean, nullable=False, default=True),
     sa.Column("charged_cents", sa.BigInteger, nullable=False, default=0),
@@ -214,14 +215,14 @@ def _created(event: ClaimCreated) -> dict[str, Any]:
         "rank": event.rank,
         "frequency": event.frequency,
         "charged_cents": event.services.charged_cents,
-        **_days(event.services),
+        **_of_services(event.services),
         "prior_answer_on": _last_answer_on(event.prior),
         **_todo("is being checked", _MACHINE),
     }
 
 
-def _days(services: ServicesBilled) -> dict[str, Any]:
-    return {"service_on": services.service_on, "service_to_on": services.service_to_on}
+def _of_services(services: ServicesBilled) -> dict[str, Any]:
+    return {"service_on": services.service_on, "service_to_on": services.service_to_on, "kind": services.kind}
 
 
 def _last_answer_on(prior: Sequence[PriorAdjudication]) -> date | None:
@@ -231,7 +232,7 @@ def _last_answer_on(prior: Sequence[PriorAdjudication]) -> date | None:
 def _corrected(event: ClaimCorrected) -> dict[str, Any]:
     changed: dict[str, Any] = {"status": str(Stage.HELD), "is_open": True, "close_reason": "", **_ANSWERED}
     if event.services is not None:
-        changed |= {"charged_cents": event.services.charged_cents, **_days(event.services)}
+        changed |= {"charged_cents": event.services.charged_cents, **_of_services(event.services)}
     if event.prior is not None:
         changed["prior_answer_on"] = _last_answer_on(event.prior)
     if event.frequency is not None:

@@ -162,11 +162,16 @@ def _answer(
     )
 
 
+_REVENUE_CODE = "NU"  # SVC01-1: a hospital's line without a procedure
+
+
 def _line(line: ServiceLine) -> AdjudicatedLine:
     procedure = line.submitted_procedure or line.procedure  # what we sent, when the payer changed it
+    is_revenue_code = procedure is not None and procedure.qualifier == _REVENUE_CODE
     return AdjudicatedLine(
         line_id=line.control_number,
-        procedure_code=procedure.code if procedure else "",
+        procedure_code=procedure.code if procedure and not is_revenue_code else "",
+        revenue_code=procedure.code if procedure and is_revenue_code else line.revenue_code,
         modifiers=procedure.modifiers if procedure else (),
         charged_cents=line.charged_cents,
         paid_cents=line.paid_cents,

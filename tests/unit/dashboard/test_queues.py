@@ -102,6 +102,59 @@ async def test_held_charges_show_the_edits_that_failed(world: World) -> None:
     assert "CHG-502" in text and "a procedure was done" in text and "edits failed" in text
 
 
+LINE: dict[str, Any] = dict.fromkeys(("modifiers", "units", "service_on", "rendering_reference", "is_late"))
+
+
+async def test_a_hospitals_visit_shows_its_stay_and_revenue_codes(world: World) -> None:
+    stay = {
+        "bill_type": "13",
+        "statement_from_on": "2026-06-01",
+        "statement_through_on": "2026-06-02",
+        "conditions": ["C5"],
+    }
+    visit = HELD | {
+        "kind": "institutional",
+        "stay": stay,
+        "coding": {"procedures": [{"code": "0DTJ4ZZ", "performed_on": "2026-06-01"}]},
+    }
+    room = LINE | {
+        "charge_id": "c-1",
+        "code": "",
+        "revenue_code": "0120",
+        "units": "3",
+        "unit": "DA",
+        "charged_cents": 450000,
+        "credited_cents": 0,
+    }
+    world.answers |= {
+        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [room], "positions": {}},
+        "GET /api/charges/streams/encounter/visit-1": {"events": []},
+    }
+    await world.log_in("biller")
+    text = (await world.browser.get("/charges/visit-1")).text
+    for said in ("Institutional", "013x", "2026-06-01 to 2026-06-02", "C5", "0DTJ4ZZ", "0120", "3 days"):
+        assert said in text
+
+
+async def test_a_dentists_visit_shows_teeth_and_case(world: World) -> None:
+    visit = HELD | {"kind": "dental", "dental": {"orthodontic_months": 24, "missing_teeth": ["1"]}}
+    filling = LINE | {
+        "charge_id": "c-1",
+        "code": "D2392",
+        "charged_cents": 19000,
+        "credited_cents": 0,
+        "dental": {"teeth": [{"code": "14", "surfaces": ["M", "O"]}]},
+    }
+    world.answers |= {
+        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [filling], "positions": {}},
+        "GET /api/charges/streams/encounter/visit-1": {"events": []},
+    }
+    await world.log_in("biller")
+    text = (await world.browser.get("/charges/visit-1")).text
+    for said in ("Dental", "24 months", "Missing teeth", "14MO"):
+        assert said in text
+
+
 async def test_an_edit_is_let_pass_with_a_reason_by_who_may(world: World) -> None:
     passed = {
         "type": "charges.EditOverridden.v1",

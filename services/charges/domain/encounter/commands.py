@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from services.charges.domain.directory.knowledge import Knowledge
+from shared.events.claim_kinds import ClaimKind, DentalCase, DentalService, HospitalCoding, HospitalStay
 from shared.events.values import DocumentReference, Finding
 
 
@@ -25,6 +26,10 @@ class OpenEncounter:
     attending_reference: str = ""
     referring_reference: str = ""
     source: DocumentReference | None = None
+    kind: ClaimKind | None = None  # absent: as before, at first professional
+    operating_reference: str = ""
+    stay: HospitalStay | None = None  # the whole stay; what was told before is replaced
+    dental: DentalCase | None = None  # the whole case; what was told before is replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,11 @@ class Charge:
     is_from_procedure: bool = False  # what was done; what is charged for it, if anything, comes apart
     replaces: tuple[str, ...] = ()  # charge ids of the procedures that this charge is for
     source: DocumentReference | None = None
+    revenue_code: str = ""
+    unit: Literal["UN", "DA"] = "UN"
+    rate_cents: int | None = None
+    non_covered_cents: int = 0
+    dental: DentalService | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,7 @@ class CodeDiagnoses:
     diagnoses: tuple[str, ...]
     coder: str
     source: DocumentReference | None = None
+    hospital: HospitalCoding | None = None  # absent: what was said before stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

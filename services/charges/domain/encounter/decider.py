@@ -28,9 +28,11 @@ from services.charges.domain.encounter.edits import (
     all_diagnoses,
     failed_edits,
     hold_reason,
+    is_procedure_code,
     rendering_reference,
     units_text,
 )
+from services.charges.domain.encounter.edits_by_kind import statement_of
 from services.charges.domain.encounter.state import CapturedCharge, Encounter, EncounterEvent, evolve, is_charge_for
 from services.charges.domain.errors import (
     ChargeChanged,
@@ -53,6 +55,7 @@ from shared.events.charges import (
     EncounterCancelled,
     EncounterChanged,
     EncounterOpened,
+    Price,
 )
 from shared.events.values import ChargeLine, Finding
 from shared.kernel.decider import Decider
@@ -99,6 +102,10 @@ def _open(command: OpenEncounter, encounter: Encounter) -> Sequence[EncounterEve
                 attending_reference=command.attending_reference,
                 referring_reference=command.referring_reference,
                 source=command.source,
+                kind=command.kind or "professional",
+                operating_reference=command.operating_reference,
+                stay=command.stay,
+                dental=command.dental,
             )
         ]
     _same_patient(command, encounter)
@@ -109,11 +116,13 @@ def _open(command: OpenEncounter, encounter: Encounter) -> Sequence[EncounterEve
         attending_reference=_news(command.attending_reference, encounter.attending_reference),
         discharged_at=command.discharged_at,
         source=command.source,
+        kind=command.kind if command.kind != encounter.kind else None,
+        operating_reference=_news(command.operating_reference, encounter.operating_reference),
+        stay=command.stay if command.stay != encounter.stay else None,
+        dental=command.dental if command.dental != encounter.dental else None,
     )
-    says_something = (
-        changed.visit_class or changed.facility_reference or changed.attending_reference or changed.discharged_at
-    )
-    return [changed] if says_something else []
+    nothing = EncounterChanged(encounter_id=command.encounter_id, source=command.source)
+    return [] if changed == nothing else [changed]
 
 
 def _news(told: str, known: str) -> str:
@@ -189,6 +198,11 @@ def _capture(charge: Charge, encounter_id: str, encounter: Encounter) -> Sequenc
         is_from_procedure=charge.is_from_procedure,
         replaces=charge.replaces,
         source=charge.source,
+        revenue_code=charge.revenue_code,
+        unit=charge.unit,
+        rate_cents=charge.rate_cents,
+        non_covered_cents=charge.non_covered_cents,
+        dental=charge.dental,
     )
     if charge.source_key not in encounter.source_keys:
         return [] if encounter.has_charge_for(captured) else [*_taking_its_place(captured, encounter), captured]
@@ -217,7 +231,8 @@ def _taking_its_place(captured: ChargeCaptured, encounter: Encounter) -> list[En
 
 
 def _content(charge: ChargeCaptured) -> tuple[object, ...]:
-    return (charge.service_on, charge.code, charge.modifiers, Decimal(charge.units), charge.charged_cents)
+    units, cents = Decimal(charge.units), charge.charged_cents
+    return (charge.service_on, charge.code, charge.modifiers, units, cents, charge.revenue_code, charge.dental)
 
 
 def _credit(credit: Credit, encounter_id: str, encounter: Encounter) -> Sequence[EncounterEvent]:
@@ -252,7 +267,8 @@ def _credited_charge(credit: Credit, encounter: Encounter) -> CapturedCharge | N
     like = (
         charge
         for charge in reversed(encounter.charges.values())
-        if credit.code in (charge.captured.code, charge.procedure_code)
+        if credit.code
+        and credit.code in (charge.captured.code, charge.procedure_code)
         and credit.service_on in (None, charge.captured.service_on)
         and credit.modifiers in ((), charge.captured.modifiers)
         and charge.units_left > 0
@@ -271,10 +287,17 @@ def _code(command: CodeDiagnoses, encounter: Encounter) -> Sequence[EncounterEve
     if encounter.opened is None:
         raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
     codes = tuple(dict.fromkeys(command.diagnoses))
-    if codes == encounter.diagnoses:
+    hospital = command.hospital if command.hospital != encounter.coding else None
+    if codes == encounter.diagnoses and hospital is None:
         return []
     return [
-        DiagnosesCoded(encounter_id=command.encounter_id, diagnoses=codes, coder=command.coder, source=command.source)
+        DiagnosesCoded(
+            encounter_id=command.encounter_id,
+            diagnoses=codes,
+            coder=command.coder,
+            source=command.source,
+            hospital=hospital,
+        )
     ]
 
 
@@ -321,8 +344,10 @@ def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent
         if found is None or (charge.charged_cents is not None and charge.procedure_code != charge.captured.code):
             continue
         price_list_id, price = found
-        procedure_code = price.procedure_code or charge.captured.code
-        if charge.charged_cents is not None and procedure_code == charge.procedure_code:
+        procedure_code = _procedure_of(price, charge.captured.code, encounter)
+        revenue_code = charge.captured.revenue_code or price.revenue_code
+        is_known = (procedure_code, revenue_code) == (charge.procedure_code, charge.revenue_code)
+        if charge.charged_cents is not None and is_known:
             continue
         cents = charge.charged_cents
         if cents is None:
@@ -335,9 +360,16 @@ def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent
                 charged_cents=cents,
                 price_list_id=price_list_id,
                 procedure_code=procedure_code,
+                revenue_code=revenue_code,
             )
         )
     return events
+
+
+def _procedure_of(price: Price, code: str, encounter: Encounter) -> str:
+    """A hospital's charge code may stand for a revenue code only, a room for instance; then no procedure is named."""
+    is_for_revenue_only = encounter.kind == "institutional" and price.revenue_code and not is_procedure_code(code)
+    return price.procedure_code or ("" if is_for_revenue_only else code)
 
 
 def _hold(findings: list[Finding], encounter: Encounter) -> list[EncounterEvent]:
@@ -363,11 +395,14 @@ def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
         if charge.units_left > 0
     )
     charges = [charge for charge in encounter.charges.values() if charge.units_left > 0]
-    rendering = command.knowledge.provider(rendering_reference(charges[0], encounter))
+    is_hospitals = encounter.kind == "institutional"
+    attending = command.knowledge.provider(encounter.attending_reference or "-") if is_hospitals else None
+    rendering = attending or command.knowledge.provider(rendering_reference(charges[0], encounter))
     facility = command.knowledge.facility(encounter.facility_reference)
     assert rendering is not None and facility is not None
     organization = command.knowledge.organizations[rendering.organization_id]
     referring = command.knowledge.provider(encounter.opened.referring_reference or "-")
+    operating = command.knowledge.provider(encounter.operating_reference or "-") if is_hospitals else None
     first = min(charge.captured.service_on for charge in charges)
     last = max(charge.captured.service_to_on or charge.captured.service_on for charge in charges)
     return ChargesReleased(
@@ -386,6 +421,12 @@ def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
         charged_cents=sum(line.charged_cents for line in lines),
         submitter_contact=organization.submitter_contact,
         submitter_phone=organization.submitter_phone,
+        kind=encounter.kind,
+        stay=statement_of(encounter, charges) if is_hospitals else None,
+        coding=encounter.coding if is_hospitals else None,
+        attending=attending.provider if attending else None,
+        operating=operating.provider if operating else None,
+        dental=encounter.dental if encounter.kind == "dental" else None,
     )
 
 
@@ -394,7 +435,7 @@ def _line(
 ) -> ChargeLine:
     assert encounter.opened is not None
     captured = charge.captured
-    pointers = tuple(codes.index(code) + 1 for code in captured.diagnoses) or (1,)
+    pointers = _pointers(captured, codes, encounter)
     provider = command.knowledge.provider(rendering_reference(charge, encounter))
     return ChargeLine(
         line_id=f"{encounter.opened.account_id}-{number}",
@@ -409,14 +450,38 @@ def _line(
         place_of_service=captured.place_of_service,
         rendering=provider.provider if provider else None,
         national_drug_code=captured.national_drug_code,
+        revenue_code=charge.revenue_code if encounter.kind == "institutional" else "",
+        unit=captured.unit,
+        rate_cents=captured.rate_cents,
+        non_covered_cents=min(captured.non_covered_cents, charge.cents_left),
+        dental=captured.dental if encounter.kind == "dental" else None,
     )
 
 
+def _pointers(captured: ChargeCaptured, codes: tuple[str, ...], encounter: Encounter) -> tuple[int, ...]:
+    """An institutional line points to nothing, a dental one to what it names, any other to the first diagnosis at least."""
+    if encounter.kind == "institutional":
+        return ()
+    named = tuple(codes.index(code) + 1 for code in captured.diagnoses)
+    return named if encounter.kind == "dental" else named or (1,)
+
+
 def _bills_the_same(new: ChargesReleased, old: ChargesReleased) -> bool:
-    return (new.lines, new.diagnoses, new.organization, new.rendering, new.facility) == (
-        old.lines,
-        old.diagnoses,
-        old.organization,
-        old.rendering,
-        old.facility,
+    """Whether nothing that a claim or the ledger needs is different; days and totals follow from the lines."""
+    return _billed(new) == _billed(old)
+
+
+def _billed(released: ChargesReleased) -> tuple[object, ...]:
+    return (
+        released.lines,
+        released.diagnoses,
+        released.organization,
+        released.rendering,
+        released.facility,
+        released.kind,
+        released.stay,
+        released.coding,
+        released.attending,
+        released.operating,
+        released.dental,
     )

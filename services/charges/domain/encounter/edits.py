@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from services.charges.domain.directory.knowledge import Knowledge
+from services.charges.domain.encounter.edits_by_kind import DIAGNOSES_MAX, edits_of_kind
 from services.charges.domain.encounter.state import CapturedCharge, Encounter
 from shared.events.values import Finding
 from shared.kernel.identifiers import is_npi
@@ -49,6 +50,8 @@ HOLD_OF_RULE = {
     "CHG-201": NEEDS_CODING,
     "CHG-202": NEEDS_CODING,
     "CHG-203": NEEDS_CODING,
+    "CHG-605": NEEDS_CODING,
+    "CHG-701": NEEDS_CODING,
     "CHG-301": NO_PRICE,
 }
 HOLD_ORDER = (UNKNOWN_PROVIDER, UNKNOWN_FACILITY, NEEDS_CODING, NO_PRICE, EDITS_FAILED)
@@ -60,6 +63,7 @@ def failed_edits(encounter: Encounter, knowledge: Knowledge, today: date) -> lis
     found = [*_of_encounter(encounter, knowledge)]
     for charge in lines:
         found += _of_line(charge, encounter, knowledge, today)
+    found += edits_of_kind(encounter, lines)
     found += _duplicates(lines)
     found += _procedures(lines)
     return [finding for finding in found if finding.rule not in encounter.overridden]
@@ -92,16 +96,21 @@ def _of_encounter(encounter: Encounter, knowledge: Knowledge) -> Iterator[Findin
             fix="list the facility, or add this name to its aliases",
         )
     codes = all_diagnoses(encounter)
-    if not codes:
+    if encounter.kind == "institutional":
+        yield from _of_provider(encounter.attending_reference, "attending provider", knowledge)
+        if encounter.operating_reference:
+            yield from _of_provider(encounter.operating_reference, "operating provider", knowledge)
+    if not codes and encounter.kind != "dental":
         yield Finding(
             rule="CHG-201", place="diagnoses", message="no diagnosis is coded", fix="code the visit's diagnoses"
         )
-    if len(codes) > 12:
+    most = DIAGNOSES_MAX[encounter.kind]
+    if len(codes) > most:
         yield Finding(
             rule="CHG-204",
             place="diagnoses",
             value=str(len(codes)),
-            message="a claim takes at most 12 diagnoses",
+            message=f"a claim of this kind takes at most {most} diagnoses",
             fix="leave out those that support no line",
         )
     for code in codes:
@@ -115,17 +124,19 @@ def _of_encounter(encounter: Encounter, knowledge: Knowledge) -> Iterator[Findin
             )
 
 
-def _of_line(charge: CapturedCharge, encounter: Encounter, knowledge: Knowledge, today: date) -> Iterator[Finding]:
-    line = charge.captured
-    place = f"charge {line.charge_id}"
-    reference = rendering_reference(charge, encounter)
+def is_procedure_code(code: str) -> bool:
+    """Whether it has the form of a CPT or HCPCS code."""
+    return CPT.fullmatch(code) is not None or HCPCS.fullmatch(code) is not None
+
+
+def _of_provider(reference: str, place: str, knowledge: Knowledge) -> Iterator[Finding]:
     provider = knowledge.provider(reference) if reference else None
     if provider is None:
         yield Finding(
             rule="CHG-101",
             place=place,
             value=reference,
-            message="the performing provider is not in the practice's directory",
+            message="the provider is not in the practice's directory",
             fix="list the provider, or add this name to its aliases",
         )
     elif provider.organization_id not in knowledge.organizations:
@@ -144,7 +155,14 @@ def _of_line(charge: CapturedCharge, encounter: Encounter, knowledge: Knowledge,
             message="the NPI fails its check digit",
             fix="correct the NPI",
         )
-    if not (CPT.fullmatch(charge.procedure_code) or HCPCS.fullmatch(charge.procedure_code)):
+
+
+def _of_line(charge: CapturedCharge, encounter: Encounter, knowledge: Knowledge, today: date) -> Iterator[Finding]:
+    line = charge.captured
+    place = f"charge {line.charge_id}"
+    if encounter.kind != "institutional":  # there the visit's attending provider answers for every line
+        yield from _of_provider(rendering_reference(charge, encounter), place, knowledge)
+    if _needs_procedure(charge, encounter) and not is_procedure_code(charge.procedure_code):
         yield Finding(
             rule="CHG-203",
             place=place,
@@ -195,11 +213,18 @@ def _of_line(charge: CapturedCharge, encounter: Encounter, knowledge: Knowledge,
     yield from (finding for finding in line.findings if finding.severity == "error")
 
 
+def _needs_procedure(charge: CapturedCharge, encounter: Encounter) -> bool:
+    """A hospital's line may say by its revenue code alone what was done; a dentist's code has an edit of its own."""
+    return encounter.kind == "professional" or (encounter.kind == "institutional" and charge.procedure_code != "")
+
+
 def _duplicates(lines: list[CapturedCharge]) -> Iterator[Finding]:
     seen: set[tuple[object, ...]] = set()
     for charge in lines:
         line = charge.captured
-        key = (line.service_on, charge.procedure_code, line.modifiers, line.rendering_reference)
+        if not charge.procedure_code:
+            continue  # a hospital's rooms, drugs and supplies come many times a day
+        key = (line.service_on, charge.procedure_code, line.modifiers, line.rendering_reference, line.dental)
         if key in seen and not REPEAT_MODIFIERS & set(line.modifiers):
             yield Finding(
                 rule="CHG-501",

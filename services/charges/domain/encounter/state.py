@@ -22,6 +22,7 @@ from shared.events.charges import (
     EncounterChanged,
     EncounterOpened,
 )
+from shared.events.claim_kinds import ClaimKind, DentalCase, HospitalCoding, HospitalStay
 
 EncounterEvent: TypeAlias = (
     EncounterOpened
@@ -46,6 +47,7 @@ class CapturedCharge:
     captured: ChargeCaptured
     procedure_code: str
     charged_cents: int | None
+    revenue_code: str = ""
     credited_units: Decimal = Decimal(0)
     credited_cents: int = 0
 
@@ -69,6 +71,11 @@ class Encounter:
     source_keys: frozenset[str] = frozenset()
     replaced: frozenset[str] = frozenset()  # charge ids of procedures that the sender charged by itself
     diagnoses: tuple[str, ...] = ()
+    kind: ClaimKind = "professional"
+    operating_reference: str = ""
+    stay: HospitalStay | None = None
+    coding: HospitalCoding | None = None
+    dental: DentalCase | None = None
     overridden: frozenset[str] = frozenset()  # rules
     failed: frozenset[str] = frozenset()  # rules of the last failed edits
     held: ChargesHeld | None = None
@@ -110,6 +117,10 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
                 visit_class=event.visit_class,
                 facility_reference=event.facility_reference,
                 attending_reference=event.attending_reference,
+                kind=event.kind,
+                operating_reference=event.operating_reference,
+                stay=event.stay,
+                dental=event.dental,
             )
         case EncounterChanged():
             return replace(
@@ -117,11 +128,20 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
                 visit_class=event.visit_class or state.visit_class,
                 facility_reference=event.facility_reference or state.facility_reference,
                 attending_reference=event.attending_reference or state.attending_reference,
+                kind=event.kind or state.kind,
+                operating_reference=event.operating_reference or state.operating_reference,
+                stay=event.stay or state.stay,
+                dental=event.dental or state.dental,
             )
         case EncounterCancelled():
             return replace(state, is_cancelled=True)
         case ChargeCaptured():
-            charge = CapturedCharge(captured=event, procedure_code=event.code, charged_cents=event.charged_cents)
+            charge = CapturedCharge(
+                captured=event,
+                procedure_code=event.code,
+                charged_cents=event.charged_cents,
+                revenue_code=event.revenue_code,
+            )
             return replace(
                 state,
                 charges={**state.charges, event.charge_id: charge},
@@ -133,6 +153,7 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
                 state.charges[event.charge_id],
                 charged_cents=event.charged_cents,
                 procedure_code=event.procedure_code,
+                revenue_code=event.revenue_code or state.charges[event.charge_id].revenue_code,
             )
             return replace(state, charges={**state.charges, event.charge_id: priced})
         case ChargeCredited():
@@ -148,7 +169,7 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
                 source_keys=state.source_keys | {event.source_key},
             )
         case DiagnosesCoded():
-            return replace(state, diagnoses=event.diagnoses)
+            return replace(state, diagnoses=event.diagnoses, coding=event.hospital or state.coding)
         case EditFailed():
             return replace(state, failed=frozenset(finding.rule for finding in event.findings))
         case EditOverridden():

@@ -1,7 +1,6 @@
 """What is wrong with a dental claim, beside what is wrong with any?
 
-Only the form of CDT codes is known: the list is licensed. Sources: ASC X12N 005010X224A2 limits, ISO 3950 as the ADA form prints it
-(the universal numbering of teeth), in our own words.
+Only the form of CDT codes is known: the list is licensed. Source: ASC X12N 005010X224A2 limits, in our own words.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from datetime import date
 from services.claims.domain.claim.rule import Found, Rule, error
 from shared.events.claim_kinds import ClaimKind
 from shared.events.claims import ClaimCreated
+from shared.kernel.code_forms import ORAL_AREAS, SURFACES, is_cdt, is_tooth
 
 DIAGNOSES_MAX = 4
 TEETH_MAX = 32
@@ -20,22 +20,13 @@ SURFACES_MAX = 5
 ORAL_AREAS_MAX = 5
 MISSING_TEETH_MAX = 35
 
-_CDT = re.compile(r"D[0-9]{4}")
-_TOOTH = re.compile(r"[1-9]|[12][0-9]|3[0-2]|5[1-9]|[67][0-9]|8[0-2]|[A-T]S?")
-_SURFACES = frozenset("BDFILMO")
-_ORAL_AREAS = frozenset(("00", "01", "02", "09", "10", "20", "30", "40", "L", "R"))
 _DIAGNOSIS = re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
 _KIND: ClaimKind = "dental"
 
 
-def is_tooth(code: str) -> bool:
-    """Whether it is a tooth of the universal numbering, permanent, primary or supernumerary."""
-    return _TOOTH.fullmatch(code) is not None
-
-
 def _codes(claim: ClaimCreated, _: date) -> Iterator[Found]:
     for number, line in enumerate(claim.services.lines, start=1):
-        if not _CDT.fullmatch(line.procedure_code):
+        if not is_cdt(line.procedure_code):
             message = "a dental line has a CDT code, D and four digits"
             yield Found(place=f"lines[{number}].procedure_code", message=message, value=line.procedure_code)
 
@@ -50,11 +41,7 @@ def _teeth(claim: ClaimCreated, _: date) -> Iterator[Found]:
             if not is_tooth(tooth.code):
                 yield Found(place=place, message="not a tooth: 1 to 32, A to T, or supernumerary", value=tooth.code)
             surfaces = tooth.surfaces
-            if (
-                len(surfaces) > SURFACES_MAX
-                or len(set(surfaces)) != len(surfaces)
-                or not _SURFACES.issuperset(surfaces)
-            ):
+            if len(surfaces) > SURFACES_MAX or len(set(surfaces)) != len(surfaces) or not SURFACES.issuperset(surfaces):
                 message = "surfaces are B, D, F, I, L, M or O, each once, at most five"
                 yield Found(place=place, message=message, value="".join(surfaces))
     case = claim.services.dental
@@ -70,7 +57,7 @@ def _teeth(claim: ClaimCreated, _: date) -> Iterator[Found]:
 def _oral_areas(claim: ClaimCreated, _: date) -> Iterator[Found]:
     for number, line in enumerate(claim.services.lines, start=1):
         areas = line.dental.oral_areas if line.dental else ()
-        if len(areas) > ORAL_AREAS_MAX or not _ORAL_AREAS.issuperset(areas):
+        if len(areas) > ORAL_AREAS_MAX or not ORAL_AREAS.issuperset(areas):
             message = "at most five of 00, 01, 02, 09, 10, 20, 30, 40, L, R"
             yield Found(place=f"lines[{number}].oral_areas", message=message, value=" ".join(areas))
 

@@ -14,24 +14,25 @@ from decimal import Decimal, InvalidOperation
 from services.claims.domain.claim.rule import Found, Rule, error, warning
 from shared.events.claim_kinds import ClaimKind, HospitalCoding, HospitalStay
 from shared.events.claims import ClaimCreated
+from shared.kernel.code_forms import (
+    has_admission_hour,
+    is_bill_type,
+    is_icd_10_pcs,
+    is_inpatient_bill,
+    is_patient_status,
+    is_revenue_code,
+    is_time,
+)
 
 DIAGNOSES_MAX = 25
 CODES_OF_A_KIND_MAX = 24  # occurrences, spans, values, conditions, other procedures
 REASONS_FOR_VISIT_MAX = 3
 EXTERNAL_CAUSES_MAX = 12
 STILL_A_PATIENT = "30"  # CL103
-_INPATIENT = frozenset(("11", "12", "18", "21", "22", "28", "41", "65", "66", "86"))
-_ADMITTED = frozenset(("11", "18", "21", "41"))  # a stay with admission and discharge of its own
 
-_BILL_TYPE = re.compile(r"[1-9][1-9]")
-_REVENUE_CODE = re.compile(r"[0-9]{4}")
-_TOTAL = "0001"
 _DIAGNOSIS = re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
-_ICD_10_PCS = re.compile(r"[0-9A-HJ-NP-Z]{7}")
-_PATIENT_STATUS = re.compile(r"[0-9]{2}")
 _TWO = re.compile(r"[0-9A-Z]{2}")
 _ONE = re.compile(r"[0-9A-Z]")
-_TIME = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]")
 _KIND: ClaimKind = "institutional"
 
 
@@ -43,19 +44,9 @@ def _coding(claim: ClaimCreated) -> HospitalCoding:
     return claim.services.coding or HospitalCoding()
 
 
-def is_inpatient(bill_type: str) -> bool:
-    """Whether a type of bill (facility and care) is of an inpatient."""
-    return bill_type in _INPATIENT
-
-
-def has_admission(bill_type: str) -> bool:
-    """Whether the stay began with an admission and ends with a discharge."""
-    return bill_type in _ADMITTED
-
-
 def _bill_type(claim: ClaimCreated, _: date) -> Iterator[Found]:
     stated = _stay(claim).bill_type
-    if not _BILL_TYPE.fullmatch(stated):
+    if not is_bill_type(stated):
         message = "the type of bill names facility and care in two digits"
         yield Found(place="stay.bill_type", message=message, value=stated)
 
@@ -85,7 +76,7 @@ def _statement(claim: ClaimCreated, on: date) -> Iterator[Found]:
 
 def _patient_status(claim: ClaimCreated, _: date) -> Iterator[Found]:
     status = _stay(claim).patient_status
-    if not _PATIENT_STATUS.fullmatch(status):
+    if not is_patient_status(status):
         message = "the patient's status at the end of the statement has two digits"
         yield Found(place="stay.patient_status", message=message, value=status)
 
@@ -100,12 +91,12 @@ def _admission(claim: ClaimCreated, _: date) -> Iterator[Found]:
         message = "the point of origin is one character"
         yield Found(place="stay.admission_source", message=message, value=stay.admission_source)
     for name in ("admitted_time", "discharged_time"):
-        if (value := getattr(stay, name)) and not _TIME.fullmatch(value):
+        if (value := getattr(stay, name)) and not is_time(value):
             yield Found(place=f"stay.{name}", message="a time is HHMM", value=value)
     if stay.admitted_on and stay.statement_through_on and stay.admitted_on > stay.statement_through_on:
         message = "the admission is not after the end of the statement"
         yield Found(place="stay.admitted_on", message=message, value=str(stay.admitted_on))
-    if not is_inpatient(stay.bill_type):
+    if not is_inpatient_bill(stay.bill_type):
         return
     if stay.admitted_on is None:
         yield Found(place="stay.admitted_on", message="an inpatient claim has its admission date")
@@ -115,10 +106,10 @@ def _admission(claim: ClaimCreated, _: date) -> Iterator[Found]:
         yield Found(place="stay.admission_source", message="an inpatient claim has its point of origin")
     if not _coding(claim).admitting_diagnosis:
         yield Found(place="coding.admitting_diagnosis", message="an inpatient claim has its admitting diagnosis")
-    if has_admission(stay.bill_type) and not stay.admitted_time:
+    if has_admission_hour(stay.bill_type) and not stay.admitted_time:
         yield Found(place="stay.admitted_time", message="an inpatient claim has its admission hour")
     is_discharged = stay.patient_status and stay.patient_status != STILL_A_PATIENT
-    if has_admission(stay.bill_type) and is_discharged and not stay.discharged_time:
+    if has_admission_hour(stay.bill_type) and is_discharged and not stay.discharged_time:
         yield Found(place="stay.discharged_time", message="a discharged inpatient's claim has the discharge hour")
 
 
@@ -171,7 +162,7 @@ def _procedures(claim: ClaimCreated, _: date) -> Iterator[Found]:
     last = _stay(claim).statement_through_on
     for number, procedure in enumerate(procedures, start=1):
         place = f"coding.procedures[{number}]"
-        if not _ICD_10_PCS.fullmatch(procedure.code):
+        if not is_icd_10_pcs(procedure.code):
             yield Found(place=f"{place}.code", message="not an ICD-10-PCS code", value=procedure.code)
         if last and procedure.performed_on > last:
             message = "a procedure is not after the end of the statement"
@@ -205,11 +196,9 @@ def _stay_codes(claim: ClaimCreated, _: date) -> Iterator[Found]:
 def _revenue_codes(claim: ClaimCreated, _: date) -> Iterator[Found]:
     for number, line in enumerate(claim.services.lines, start=1):
         place = f"lines[{number}]"
-        if not _REVENUE_CODE.fullmatch(line.revenue_code):
-            message = "each line has a revenue code of four digits"
+        if not is_revenue_code(line.revenue_code):
+            message = "each line has a revenue code of four digits; the total, 0001, is no line"
             yield Found(place=f"{place}.revenue_code", message=message, value=line.revenue_code)
-        elif line.revenue_code == _TOTAL:
-            yield Found(place=f"{place}.revenue_code", message="the total is no line of a claim", value=_TOTAL)
         if line.modifiers and not line.procedure_code:
             yield Found(place=f"{place}.modifiers", message="a modifier is of a procedure code")
         if not 0 <= line.non_covered_cents <= max(line.charged_cents, 0):

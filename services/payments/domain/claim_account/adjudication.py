@@ -17,6 +17,7 @@ from services.payments.domain import ledger
 from services.payments.domain.claim_account.answer import adjustments_of, warning
 from services.payments.domain.claim_account.matrix import Meaning, PostingMatrix
 from services.payments.domain.claim_account.state import ClaimAccount, PostedAnswer
+from services.payments.domain.line_matching import line_of_ours
 from shared.events.payments import ClaimAnswer
 from shared.events.values import AdjudicatedLine, Adjustment, Finding
 
@@ -102,7 +103,7 @@ def _earlier_payer_is_silent(answer: ClaimAnswer, account: ClaimAccount, *, rank
 
 
 def _parts(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix) -> list[Part]:
-    ours = [_line_of_ours(line, account) for line in answer.lines]
+    ours = [line_of_ours(line, account.lines) for line in answer.lines]
     lines = list(zip(answer.lines, ours, strict=True))
     meanings = _meanings(answer, matrix)
     if lines and all(ours) and not answer.adjustments:
@@ -127,15 +128,6 @@ def _part_of_line(line_id: str, lines: list[tuple[AdjudicatedLine, str]], meanin
     mine = [line for line, whose in lines if whose == line_id]  # a payer may split a line of ours
     said = tuple(_said(each, meanings, line_id, line.remarks) for line in mine for each in line.adjustments)
     return Part(line_id=line_id, paid_cents=sum(line.paid_cents for line in mine), said=said)
-
-
-def _line_of_ours(line: AdjudicatedLine, account: ClaimAccount) -> str:
-    """By our line control number; otherwise the only line with this procedure and charge. Empty when there is none."""
-    if line.line_id in account.lines:
-        return line.line_id
-    wanted = (line.procedure_code, line.charged_cents)
-    alike = [each.line_id for each in account.lines.values() if (each.procedure_code, each.charged_cents) == wanted]
-    return alike[0] if len(alike) == 1 else ""
 
 
 def _said(adjustment: Adjustment, meanings: Meanings, line_id: str = "", remarks: tuple[str, ...] = ()) -> Said:

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
 from services.payments.domain.contract_comparison.allowed import Allowed, AllowedOrNot, allowed_of
+from services.payments.domain.line_matching import line_of_ours
 from services.payments.domain.payer_contracts.state import PayerContracts, Version
 from services.payments.domain.pricing import exact
 from services.payments.domain.pricing.expected import Expected, NotPriced, Priced, Schedules, expected_of
@@ -97,19 +98,11 @@ def schedules_named(contracts: PayerContracts) -> frozenset[str]:
 
 def _answered(posted: ClaimPaymentPosted, charged: Charged) -> Iterator[_Answered]:
     """By our line number, or as the only line with this procedure and charge; a line that was split is put together again."""
-    whose = [_line_of_ours(line, charged.lines) or f"?{place}" for place, line in enumerate(posted.lines)]
+    whose = [line_of_ours(line, charged.lines) or f"?{place}" for place, line in enumerate(posted.lines)]
     for line_id in dict.fromkeys(whose):
         said = tuple(line for line, each in zip(posted.lines, whose, strict=True) if each == line_id)
         ours = charged.lines.get(line_id)
         yield _Answered(line=_service_line(said, ours, charged, posted), said=said, is_known=ours is not None)
-
-
-def _line_of_ours(line: AdjudicatedLine, ours: Mapping[str, LedgerLine]) -> str:
-    if line.line_id in ours:
-        return line.line_id
-    wanted = (line.procedure_code, line.charged_cents)
-    alike = [each.line_id for each in ours.values() if (each.procedure_code, each.charged_cents) == wanted]
-    return alike[0] if len(alike) == 1 else ""
 
 
 def _service_line(
