@@ -34,6 +34,7 @@ from services.dashboard.pages import (
     search,
     system,
     underpayments,
+    what_if,
 )
 from services.dashboard.rendering import Templates
 from services.dashboard.security import PAGE_HEADERS
@@ -63,6 +64,7 @@ PAGES: Sequence[Page] = (
     *openings.PAGES,
     *collections.PAGES,
     *kpis.PAGES,
+    *what_if.PAGES,
     *system.PAGES,
     *search.PAGES,
 )

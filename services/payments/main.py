@@ -23,6 +23,7 @@ from services.payments.api import openings as openings_api
 from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
 from services.payments.api import variances as variances_api
+from services.payments.api import what_if as what_if_api
 from services.payments.api.contracts import known_schedules
 from services.payments.api.moments import Moments
 from services.payments.domain.books.decider import books as books_decider
@@ -375,6 +376,7 @@ def build(
         ),
         tasks=(Task(name="payments.ask-card-processor", step=cards.step, every_seconds=settings.card_poll_seconds),),
         routers=lambda: (
+            what_if_api.router(runtime.commands, runtime.reads, claim_account),
             cards_api.router(runtime.commands, runtime.reads, cards, card_payment),
             paper_api.router(files, runtime.documents),
             remittances_api.router(

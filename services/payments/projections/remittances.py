@@ -257,6 +257,23 @@ projection = Projection(
 # What is asked of the rows
 
 
+def accounts_paid(first_on: date, through_on: date) -> sa.Select[Any]:
+    """`account_id` of every account with an answer in force of a payment in these days, in order."""
+    claim = remittance_claims
+    same = sa.and_(claim.c.tenant == remittances.c.tenant, claim.c.remittance_id == remittances.c.remittance_id)
+    return (
+        sa.select(claim.c.account_id)
+        .distinct()
+        .select_from(claim.join(remittances, same))
+        .where(
+            claim.c.outcome == "posted",
+            sa.not_(claim.c.is_reversed),
+            remittances.c.payment_on.between(first_on, through_on),
+        )
+        .order_by(claim.c.account_id)
+    )
+
+
 def unanswered(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any, ...]]:
     """`remittance_id`, `payment_cents` of remittances of these days of which some claim has no place yet."""
     received_on = sa.cast(sa.func.timezone("UTC", remittances.c.received_at), sa.Date)

@@ -106,6 +106,7 @@ _TABLE: Mapping[str, str] = {
     "payments:load-fee-schedule": "manager",
     "payments:read-variances": "biller denial-specialist poster manager integration",
     "payments:read-variance-notes": "denial-specialist poster manager",
+    "payments:ask-what-if": "poster manager",
     "payments:work-variance": "denial-specialist poster manager",
     "payments:read-worklists": "poster manager",
     # collections: statements, plans, disputes, assistance, agencies

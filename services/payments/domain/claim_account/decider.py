@@ -6,7 +6,7 @@ Sources: ASC X12N 005010X221A1 (835), balancing and reversal; domain-facts secti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Literal, assert_never
 
@@ -417,6 +417,21 @@ def _read_once_more(
         doubts += doubts_about(answer, story.account, rank=rank)
         story.then([*_read(answer, story.account, matrix, ledger.SUSPENSE, rank=rank, doubts=doubts)])
     yield from story.events
+
+
+def read_otherwise(
+    account: ClaimAccount, matrix_of: Callable[[PostedAnswer], PostingMatrix]
+) -> list[ClaimAccountEvent]:
+    """Every answer in force taken back and posted once more, each with the matrix that is named for it. A question, for `what_if.py`."""
+    answers = list(account.answers.values())
+    story = _Story(account)
+    for each in answers:
+        posted = each.posted
+        story.then([_taken_back(each, each.key, ledger.SUSPENSE, on=posted.payment_on, source=posted.source)])
+        story.then(_transfers_back(each, story.account, posted.payment_on))
+    for each in answers:
+        story.then(_read_once_more([each], story.account, matrix_of(each)))
+    return story.events
 
 
 def _as_sent(answer: PostedAnswer) -> ClaimAnswer:
