@@ -20,6 +20,7 @@ from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
 from services.claims.api import follow_up as follow_up_api
+from services.claims.api import what_if as what_if_api
 from services.claims.domain.appeal_template.decider import appeal_template as appeal_template_decider
 from services.claims.domain.batch.decider import batch as batch_decider
 from services.claims.domain.billing_case.decider import billing_case as billing_case_decider
@@ -134,6 +135,7 @@ def build(
         routers=lambda: (
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
             claim_rules_api.router(runtime.commands, rule_book, rules),
+            what_if_api.router(runtime.commands, runtime.reads, claim, rules),
             denials_api.router(
                 runtime.commands,
                 runtime.reads,

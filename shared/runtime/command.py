@@ -5,7 +5,7 @@ A command goes to one stream of one aggregate, with its cause. The runtime (`han
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -104,4 +104,8 @@ class Commands(Protocol):
 
     async def state(self, aggregate: Aggregate, tenant: str, key: str) -> Any:
         """What the decider would remember now (the initial state when the stream is empty)."""
+        ...
+
+    async def recorded_stream(self, tenant: str, stream: str) -> Sequence[Recorded[Any]]:
+        """Every event of a stream and what it says, in order; none when nothing has happened there."""
         ...

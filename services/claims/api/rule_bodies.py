@@ -49,7 +49,7 @@ class RuleBody(Body):
             rule_id=rule_id,
             by=by,
             steps=tuple(RuleStep(**step.model_dump()) for step in self.steps),
-            **self.model_dump(exclude={"steps"}),
+            **self.model_dump(exclude={"steps", "rule_id"}),
         )
 
 

@@ -77,6 +77,7 @@ _TABLE: Mapping[str, str] = {
     "claims:decide-appeal": "denial-specialist manager",
     "claims:read-rules": "coder biller denial-specialist manager",
     "claims:write-rules": "manager",
+    "claims:try-rules": "biller denial-specialist manager",
     "claims:read-partners": "biller denial-specialist manager integration",
     "claims:set-up-partner": "manager",
     "claims:read-worklists": "biller denial-specialist manager",

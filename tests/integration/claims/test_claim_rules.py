@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from tests.integration.claims.conftest import Exchange
-from tests.integration.claims.test_claims_service import release
+from tests.integration.claims.test_claims_service import acknowledged_277ca, cas, paid, release
 from tests.unit.claims.examples import VISIT
 
 RULE = {
@@ -135,3 +135,58 @@ async def test_who_comes_second_is_told_and_what_is_not_understood_is_refused(ex
     await exchange.ask("POST", "/claim-rules/own-c/enable", status=404)
     names = {row["name"] for row in await exchange.ask("GET", "/claim-rules/properties")}
     assert {"coverage.payer_id", "line.modifiers", "claim.days_since_service"} <= names
+
+
+@pytest.mark.asyncio
+async def test_rules_on_past_claims_say_what_a_count_by_hand_says_and_move_nothing(exchange: Exchange) -> None:
+    """Four visits without modifier 25: one paid, one denied, one returned, one not answered; and two with it, one of them denied."""
+    plain = [await release(exchange, number) for number in (1, 2, 3, 4)]
+    modified = [
+        await release(exchange, number, lines=(structs.replace(VISIT, line_id=f"{number}-1", modifiers=("25",)),))
+        for number in (5, 6)
+    ]
+    for claim_id in (*plain, *modified):
+        await exchange.claim_with(claim_id, "submitted")
+    await exchange.send_file(acknowledged_277ca(plain[2], "A7", by="AY"))
+    for number, paid_cents, denied_cents in ((1, 80_00, 0), (2, 0, 100_00), (5, 70_00, 0), (6, 30_00, 70_00)):
+        told = paid(number, paid_cents, cas("CO", "45", 100_00 - paid_cents), denied_cents=denied_cents)
+        await exchange.tell("payments", f"claim-account/{told.account_id}", told)
+    await exchange.until("/claims?status=rejected", lambda found: len(found["items"]) == 1)
+    await exchange.running.settle()
+
+    draft = RULE | {"rule_id": "own-draft"}
+    asked = {"rules": [draft], "from_on": "2020-01-01", "to_on": "2099-12-31"}
+    before = await exchange.ask("GET", f"/streams/claim/{plain[0]}")
+    found = await exchange.ask("POST", "/what-if/claim-rules", asked)
+    sums = {name: (found[name]["claims"], found[name]["cents"]) for name in ("caught", "wrongly_held", "undecided")}
+    assert sums == {"caught": (2, 200_00), "wrongly_held": (1, 80_00), "undecided": (1, 100_00)}
+    assert (found["missed"], found["passed"]) == ({"claims": 1, "cents": 70_00}, {"claims": 1, "cents": 70_00})
+    assert (found["claims"], found["never_sent"], found["next"]) == (6, 0, None)
+    assert {each["claim_id"]: each["verdict"] for each in found["examples"]} == {
+        plain[0]: "wrongly-held",
+        plain[1]: "caught",
+        plain[2]: "caught",
+        plain[3]: "undecided",
+    }
+    assert await exchange.ask("GET", f"/streams/claim/{plain[0]}") == before
+    assert (await exchange.ask("GET", "/claim-rules"))["version"] == 0
+
+    part = await exchange.ask("POST", "/what-if/claim-rules", asked | {"claims_max": 4})
+    rest = await exchange.ask(
+        "POST", "/what-if/claim-rules", asked | {"claims_max": 4, "cursor": part["next"], "until": part["until"]}
+    )
+    assert part["caught"]["cents"] + rest["caught"]["cents"] == 200_00
+    assert (part["claims"], rest["claims"], rest["next"]) == (4, 2, None)
+
+    told = paid(4, 0, cas("CO", "197", 100_00), denied_cents=100_00)
+    await exchange.tell("payments", f"claim-account/{told.account_id}", told)
+    await exchange.claim_with(plain[3], "adjudicated")
+    now = await exchange.ask("POST", "/what-if/claim-rules", asked)
+    assert now["caught"] == {"claims": 3, "cents": 300_00}
+    again = await exchange.ask("POST", "/what-if/claim-rules", asked | {"until": found["until"]})
+    assert again == found
+    other = await exchange.ask("POST", "/what-if/claim-rules", asked | {"rules": [draft | {"order": 7}]})
+    assert other["rule_set"] != found["rule_set"]
+    empty = await exchange.ask("POST", "/what-if/claim-rules", asked | {"rules": [], "from_on": "2099-01-01"})
+    assert (empty["claims"], empty["rule_set"]) == (0, "")
+    await exchange.ask("POST", "/what-if/claim-rules", asked | {"to_on": "2019-01-01"}, status=422)
