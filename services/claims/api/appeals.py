@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path
 
 from services.claims.adapters.appeal_letter import AppealLetter, letter_pdf
 from services.claims.api.bodies import (
@@ -33,7 +33,6 @@ from services.claims.domain.errors import (
     AppealNotDrafted,
     DenialUnknown,
     EvidenceUnknown,
-    LetterUnknown,
     TemplateUnknown,
 )
 from services.claims.policies.gather_evidence import Known, gather, places_of
@@ -54,7 +53,6 @@ Write = Annotated[Cause, Depends(versioned_cause_of("claims:file-appeal"))]
 Keep = Annotated[Cause, Depends(cause_of("claims:keep-appeal-template"))]
 TemplateId = Annotated[str, Path(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 
-_PDF = "application/pdf"
 _PURPOSE = "appeal"
 
 
@@ -172,7 +170,7 @@ def router(
 
     @routes.post("/denials/{denial_id}/appeal/letter")
     async def write_letter(denial_id: DenialId, body: LetterBody, cause: Write) -> Done:
-        """Write the draft as a letter and keep it: a PDF under the hash of its bytes. The patient's name is opened for it, on the
+        """Write the draft as a letter and keep it: a PDF under the hash of its bytes, which `/documents` has. The patient's name is opened for it, on the
         record. Refused while a place in the text is left to be filled in."""
         state, facts = await known(cause.tenant, denial_id)
         if state.draft is None or state.draft.level != body.level:
@@ -212,17 +210,6 @@ def router(
             text=text,
             evidence=draft.evidence,
         )
-
-    @routes.get("/denials/{denial_id}/appeal/letter", response_class=Response, responses={200: {"content": {_PDF: {}}}})
-    async def read_letter(denial_id: DenialId, who: Reader) -> Response:
-        """The letter that was written last, as it was kept. Opening it is recorded."""
-        state: Denial = await commands.state(denial, who.tenant, denial_id)
-        if state.letter is None:
-            raise LetterUnknown("no letter was written for this denial")
-        opener = Opener(actor=who.actor, purpose=_PURPOSE)
-        content = (await documents.get(who.tenant, state.letter.letter.document_id, opener)).content
-        name = f'inline; filename="appeal-{denial_id}-{state.letter.level}.pdf"'
-        return Response(content, media_type=_PDF, headers={"Content-Disposition": name, "Cache-Control": "no-store"})
 
     @routes.get("/denials/{denial_id}/appeals")
     async def list_appeals(denial_id: DenialId, who: Reader, after: After = None) -> list[AppealRow]:

@@ -239,12 +239,6 @@ class EvidenceUnknown(DomainError):
     code = "evidence-unknown"
 
 
-class LetterUnknown(NotFound):
-    """No letter was written for this denial."""
-
-    code = "letter-unknown"
-
-
 class TemplateUnknown(NotFound):
     """There is no template of this name."""
 

@@ -28,8 +28,7 @@ async def appeal(visit: Visit) -> Response:
 
 async def letter(visit: Visit) -> Response:
     """The letter as it was kept. Opening it is on the record."""
-    path, _ = _paths(visit)
-    return document(await visit.services.file(f"{path}/appeal/letter"))
+    return document(await visit.services.file(f"/documents/{visit.path('document_id')}", purpose="appeal"))
 
 
 def _draft_of(visit: Visit) -> dict[str, Any]:
@@ -91,7 +90,7 @@ async def contacts(visit: Visit) -> Response:
 
 _ONE = "/denials/{denial_id}"
 PAGES = (
-    Page(path=f"{_ONE}/appeal-letter", action="claims:read-appeals", handler=letter),
+    Page(path="/appeal-letters/{document_id}", action="documents:read-document", handler=letter),
     Page(path=f"{_ONE}/appeal", action="claims:read-appeals", handler=appeal),
     Page(path=f"{_ONE}/contacts", action="claims:read-appeals", handler=contacts, method="POST"),
     Page(path=f"{_ONE}/appeal/draft", action="claims:file-appeal", handler=draft, method="POST"),

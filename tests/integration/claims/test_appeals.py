@@ -11,6 +11,8 @@ import pytest
 
 from shared.events.eligibility import AppealLevel, PayerListed
 from shared.events.payments import ClaimDeniedByPayer
+from shared.runtime.vault import Opener
+from shared.testing.hosting import TENANT
 from tests.integration.claims.conftest import Exchange
 from tests.integration.claims.test_claims_service import cas, paid, release
 
@@ -142,11 +144,11 @@ async def test_an_appeal_is_drafted_from_our_own_events_becomes_a_letter_and_its
     assert open_place["code"] == "appeal-text-unfinished" and "why the denial is wrong" in open_place["detail"]
     await exchange.ask("POST", f"{path}/appeal/draft", {**body, "text": "It was needed."})
     written = await exchange.ask("POST", f"{path}/appeal/letter", {"level": 1})
-    pdf = await exchange.running.http.get(f"/api/claims{path}/appeal/letter")
-    assert pdf.content.startswith(b"%PDF") and pdf.headers["content-type"] == "application/pdf"
     desk = await exchange.ask("GET", f"{path}/appeal?after={written['after']}")
     assert (desk["text"], desk["is_draft"]) == ("It was needed.", True)
-    assert desk["letter_document_id"] == sha256(pdf.content).hexdigest()
+    opener = Opener(actor="user:test", purpose="appeal")
+    letter = await exchange.running.platform.documents.get(TENANT, desk["letter_document_id"], opener)
+    assert letter.content.startswith(b"%PDF") and sha256(letter.content).hexdigest() == desk["letter_document_id"]
 
     sent = await exchange.ask("POST", f"{path}/appeal", {"level": 1, "sent_by": "fax", "tracking_number": "F-77"})
     [packet] = await exchange.ask("GET", f"{path}/appeals?after={sent['after']}")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from tests.unit.dashboard.conftest import World
 from tests.unit.dashboard.test_denials import API, DONE, ID, PAYERS, ROW, commands, post
@@ -122,3 +123,16 @@ async def test_the_sending_goes_on_with_how_and_under_which_number(world: World)
         "due_on": None,
         "late_because": None,
     }
+
+
+async def test_a_letter_is_read_as_a_document_for_the_purpose_of_an_appeal(world: World) -> None:
+    letter = "a" * 64
+    world.answers |= answers(letter_document_id=letter)
+    world.answers[f"GET /documents/{letter}"] = Response(
+        b"%PDF-", media_type="application/pdf", headers={"Content-Disposition": 'attachment; filename="aaaa"'}
+    )
+    await world.log_in("denial-specialist")
+    assert f'href="/appeal-letters/{letter}"' in (await world.browser.get(PAGE)).text
+    read = await world.browser.get(f"/appeal-letters/{letter}")
+    assert read.content == b"%PDF-"
+    assert world.asked[-1].query == {"purpose": "appeal"}
