@@ -134,7 +134,7 @@ def build(
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
         routers=lambda: (
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
-            claim_rules_api.router(runtime.commands, rule_book, rules),
+            claim_rules_api.router(runtime.commands, claim, rule_book, rules),
             what_if_api.router(runtime.commands, runtime.reads, claim, rules),
             denials_api.router(
                 runtime.commands,

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from services.claims.api.bodies import ClaimId
 from services.claims.api.rule_bodies import (
     BookRuleRow,
+    CheckRow,
     DisableBody,
     PropertyRow,
     RuleBody,
@@ -16,7 +18,8 @@ from services.claims.api.rule_bodies import (
     RuleId,
     RuleVersionRow,
 )
-from services.claims.domain.errors import RuleUnknown
+from services.claims.domain.errors import ClaimUnknown, RuleUnknown
+from services.claims.domain.rule_book.again import checks_of
 from services.claims.domain.rule_book.commands import DisableRule, EnableRule, RuleBookCommand
 from services.claims.domain.rule_book.decider import BOOK
 from services.claims.domain.rule_book.properties import PROPERTIES
@@ -26,14 +29,24 @@ from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.web import Caller, Done, caller, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-rules"))]
+ClaimReader = Annotated[Caller, Depends(caller("claims:read-claims"))]
 Write = Annotated[Cause, Depends(versioned_cause_of("claims:write-rules"))]
 
 
-def router(commands: Commands, rule_book: Aggregate, in_force: RulesInForce) -> APIRouter:
+def router(commands: Commands, claim: Aggregate, rule_book: Aggregate, in_force: RulesInForce) -> APIRouter:
     routes = APIRouter(tags=["claim rules"])
 
     async def handle(command: RuleBookCommand, cause: Cause) -> Done:
         return done(await commands.handle(rule_book, BOOK, command, cause), "claims")
+
+    @routes.get("/claims/{claim_id}/checks")
+    async def read_checks(claim_id: ClaimId, who: ClaimReader) -> list[CheckRow]:
+        """Every check of a claim with all that it was decided from, made again from the log, the oldest first."""
+        events = await commands.recorded_stream(who.tenant, claim.stream(claim_id.upper()))
+        if not events:
+            raise ClaimUnknown("there is no such claim")
+        book = await commands.recorded_stream(who.tenant, rule_book.stream(BOOK))
+        return [CheckRow.of(check) for check in checks_of(events, [recorded.event for recorded in book])]
 
     @routes.get("/claim-rules")
     async def read_rule_book(who: Reader) -> RuleBookAnswer:

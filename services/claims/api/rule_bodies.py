@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from services.claims.api.bodies import Answer, Body, Reason
+from services.claims.api.bodies import Answer, Body, FindingRow, Reason
+from services.claims.domain.rule_book.again import Check
 from services.claims.domain.rule_book.changing import EDITABLE, REPAIRABLE, REPAIRS
 from services.claims.domain.rule_book.commands import WriteRule
 from services.claims.domain.rule_book.conditions import OPERATORS, VALUE_OF_KIND
@@ -147,3 +148,53 @@ def operations_of(known: Property) -> list[str]:
     repairs = list(REPAIRS) if known.name in REPAIRABLE else []
     edits = (["add", "remove"] if known.kind == "codes" else ["set"]) if known.name in EDITABLE else []
     return [*repairs, *edits]
+
+
+class UsedRow(Answer):
+    rule_id: str
+    version: int
+
+
+class ChangeRow(Answer):
+    rule_id: str
+    rule_version: int
+    place: str
+    before: str
+    after: str
+
+
+class CheckRow(Answer):
+    """One check of a claim, with everything that it was decided from."""
+
+    version: int = Field(description="Of the event in the claim's stream.")
+    checked_on: date | None
+    is_clean: bool
+    findings: list[FindingRow]
+    tags: list[str]
+    changes: list[ChangeRow] = Field(description="What rules of your own repaired and edited.")
+    edits_version: int = Field(description="Of the edits that everybody has.")
+    rule_book_version: int
+    rule_set: str
+    rules: list[UsedRow] = Field(description="Of your own, that held for the claim on that day.")
+    is_same: bool | None = Field(
+        description="Whether it comes out the same, made again now from the log; null when it cannot be."
+    )
+    because: str
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        result = check.result
+        return cls(
+            version=check.version,
+            checked_on=result.scrubbed_on,
+            is_clean=result.is_clean,
+            findings=[FindingRow.model_validate(finding) for finding in result.findings],
+            tags=list(result.tags),
+            changes=[ChangeRow.model_validate(change) for change in check.changes],
+            edits_version=result.rules_version,
+            rule_book_version=result.rule_book_version,
+            rule_set=result.rule_set,
+            rules=[UsedRow.model_validate(used) for used in result.customer_rules],
+            is_same=check.is_same,
+            because=check.because,
+        )

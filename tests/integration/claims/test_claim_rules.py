@@ -68,6 +68,8 @@ async def test_a_claim_is_held_by_a_rule_and_leaves_when_it_is_corrected(exchang
     assert both[0] == first
     assert both[1]["customer_rules"] == [{"rule_id": "own-needs-25", "version": 2}]
     assert both[1]["rule_set"] != first["rule_set"]
+    checks = await exchange.ask("GET", f"/claims/{claim_id}/checks")
+    assert [(check["is_same"], check["rule_book_version"]) for check in checks] == [(True, 2), (True, 3)]
     detail = await exchange.ask("GET", "/claim-rules/own-needs-25")
     assert [(each["version"], each["message"]) for each in detail["versions"]] == [
         (2, "put in other words"),
@@ -109,6 +111,8 @@ async def test_rules_tag_repair_and_edit_and_the_log_says_before_and_after(excha
     assert told["ClaimEditedByRules"]["changes"] == [
         {"rule_id": "own-add-25", "rule_version": 1, "place": "lines[1].modifiers", "before": "", "after": "25"}
     ]
+    [check] = await exchange.ask("GET", f"/claims/{claim_id}/checks")
+    assert (check["is_same"], len(check["changes"]), len(check["rules"])) == (True, 2, 3)
     await exchange.running.settle()
     timeline = (await exchange.ask("GET", f"/claims/{claim_id}/timeline"))["items"]
     assert "Edited by own-add-25 1: lines[1].modifiers from nothing to 25" in [row["summary"] for row in timeline]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any, get_args
 
-import msgspec
 import pytest
 from msgspec import structs
 
-from services.claims.domain.claim.commands import ClaimCommand, CorrectClaim, CreateClaim, ReleaseClaim
+from services.claims.domain.claim.commands import ClaimCommand, CorrectClaim, ReleaseClaim
 from services.claims.domain.claim.decider import claim as claim_decider
-from services.claims.domain.claim.scrubbing import RULES
-from services.claims.domain.claim.state import Claim, Stage
+from services.claims.domain.claim.scrubbing import RULES, RULES_VERSION
+from services.claims.domain.claim.state import Stage
+from services.claims.domain.rule_book.again import checks_of
 from services.claims.domain.rule_book.changing import EDITABLE, REPAIRABLE
 from services.claims.domain.rule_book.commands import DisableRule, EnableRule, WriteRule
 from services.claims.domain.rule_book.decider import RULES_MAX, drafted, rule_book
@@ -21,6 +21,7 @@ from services.claims.domain.rule_book.properties import PROPERTIES
 from services.claims.domain.rule_book.running import UNREADABLE, RuleSet, hash_of, in_order, run
 from services.claims.domain.rule_book.state import RuleBook
 from services.claims.policies.rules_in_force import CHECKED
+from shared.events.base import Event
 from shared.events.claims import (
     ClaimCreated,
     ClaimEditedByRules,
@@ -37,7 +38,16 @@ from shared.events.claims import (
     RuleStep,
 )
 from shared.testing.specification import Specification
-from tests.unit.claims.examples import PRIMARY_CLAIM, SENT, SERVICE_ON, SERVICES, TODAY, VISIT, create, created
+from tests.unit.claims.examples import (
+    SENT,
+    SERVICE_ON,
+    SERVICES,
+    TODAY,
+    VISIT,
+    create,
+    created,
+    recorded,
+)
 
 spec = Specification(rule_book)
 on_claims = Specification(claim_decider)
@@ -331,20 +341,48 @@ def test_the_hash_says_whether_two_sets_of_rules_say_the_same() -> None:
     assert len({hash_of(rules) for rules in ([first], [first, other], [other, first], [rule(order=11)], [])}) == 5
 
 
-def test_a_decision_is_made_again_from_what_is_stored() -> None:
-    """The book's events up to the version in the result, and the claim's, give the same result again."""
-    story = [write(), EnableRule(rule_id="own-visit-needs-25", by=BY), write(order=11), write(**(NEEDS_25 | EDIT))]
-    events = [msgspec.json.decode(msgspec.json.encode(each), type=type(each)) for each in spec.when(*story).events]
-    in_force = rule_book.state_after(events[:2]).in_force
-    decided = on_claims.when(create(rules=in_force))
-    result = decided.only(ClaimScrubbed)
+def checked_again(*events: Event) -> list[tuple[bool | None, str]]:
+    claim_events = [recorded(event, version=at) for at, event in enumerate(events, start=1)]
+    return [(check.is_same, check.because) for check in checks_of(claim_events, STORY)]
 
-    again = rule_book.state_after(events[: result.rule_book_version]).in_force
-    claim = decided.events[0]
-    assert isinstance(claim, ClaimCreated)
-    assert again == in_force
-    rerun = run(again, claim, result.scrubbed_on or TODAY)
-    assert (rerun.findings, rerun.rule_set) == (result.findings, result.rule_set)
-    repeated: CreateClaim = replace(create(), rules=again)
-    assert claim_decider.decide(repeated, Claim()) == list(decided.events)
-    assert claim.claim_id == PRIMARY_CLAIM
+
+EDITED = write(**(NEEDS_25 | EDIT))
+STORY = spec.when(
+    write(rule_id="own-first"),
+    EnableRule(rule_id="own-first", by=BY),
+    EDITED,
+    EnableRule(rule_id=EDITED.rule_id, by=BY),
+    write(rule_id="own-first", order=20),
+    DisableRule(rule_id=EDITED.rule_id, reason="gone", by=BY),
+).events
+
+
+@pytest.mark.parametrize("version", range(len(STORY) + 1))
+def test_a_decision_is_made_again_from_what_is_stored(version: int) -> None:
+    """The book's events up to the version in the result, and the claim's before it, give the same result again."""
+    in_force = rule_book.state_after(STORY[:version]).in_force
+    decided = on_claims.when(
+        create(rules=in_force), CorrectClaim(reason="again", corrected_by=BY, on=TODAY, rules=in_force)
+    )
+    assert checked_again(*decided.events) == [(True, "made again, it says the same")] * 2
+
+
+def test_a_result_that_was_not_decided_so_is_told() -> None:
+    in_force = rule_book.state_after(STORY[:2]).in_force
+    created_, result, held = on_claims.when(create(rules=in_force)).events
+    assert isinstance(result, ClaimScrubbed)
+    forged = structs.replace(result, findings=(), is_clean=True)
+    assert checked_again(created_, forged, held) == [(False, "differs in findings")]
+    assert checked_again(created_, structs.replace(result, is_clean=True), held) == [(False, "differs in verdict")]
+    other = structs.replace(result, rule_book_version=5)
+    assert checked_again(created_, other, held) == [(False, "differs in rules, changes, findings")]
+
+
+def test_a_check_that_cannot_be_made_again_says_why() -> None:
+    result = on_claims.when(create()).only(ClaimScrubbed)
+    for changes, because in (
+        ({"scrubbed_on": None}, "it was made before its day was kept"),
+        ({"rules_version": 0}, f"the edits were version 0, and are {RULES_VERSION} now"),
+        ({"rule_book_version": 99}, "the rule book has not been read that far"),
+    ):
+        assert checked_again(created(), structs.replace(result, **changes)) == [(None, because)]
