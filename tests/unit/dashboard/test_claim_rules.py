@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
+from services.claims.api.rule_bodies import PropertyRow, RuleBookAnswer, RuleDetail
+from services.claims.api.what_if import WhatIfAnswer
+from services.claims.domain.rule_book.properties import PROPERTIES as PROPERTIES_OF_CLAIMS
 from services.dashboard.pages.claim_rules import rows_of
 from tests.unit.dashboard.conftest import ORIGIN, World
 
@@ -102,6 +105,30 @@ async def post(world: World, path: str, **form: str) -> Any:
 
 def sent(world: World) -> Any:
     return json.loads(world.asked[-1].body)
+
+
+async def test_what_the_services_answer_here_is_what_claims_answers(world: World) -> None:
+    await opened(world, "manager")
+    shapes = {
+        "GET /api/claims/claim-rules": RuleBookAnswer,
+        "GET /api/claims/claim-rules/own-needs-25": RuleDetail,
+    }
+    for path, shape in shapes.items():
+        shape.model_validate(world.answers[path], extra="forbid")
+    for row in world.answers["GET /api/claims/claim-rules/properties"]:
+        PropertyRow.model_validate(row, extra="forbid")
+    WhatIfAnswer.model_validate(TRIED, extra="forbid")
+
+
+async def test_every_property_of_a_claim_is_offered(world: World) -> None:
+    await opened(world, "manager")
+    world.answers["GET /api/claims/claim-rules/properties"] = [
+        PropertyRow.of(known).model_dump() for known in PROPERTIES_OF_CLAIMS.values()
+    ]
+    page = (await world.browser.get("/claim-rules/new")).text
+    assert [name for name in PROPERTIES_OF_CLAIMS if f'<option value="{name}">' not in page] == []
+    assert '<option value="line.modifiers">upper-case, trim, letters-and-digits, add, remove</option>' in page
+    assert ">Save</button>" in page
 
 
 async def test_the_book_lists_rules_and_managers_may_switch_them(world: World) -> None:
