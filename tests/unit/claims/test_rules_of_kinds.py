@@ -19,7 +19,7 @@ from shared.events.claim_kinds import (
     ValueAmount,
 )
 from shared.events.claims import ClaimCreated, ServicesBilled
-from tests.unit.claims.examples import SERVICES, TODAY, VISIT, created
+from tests.unit.claims.examples import SERVICES, TODAY, VISIT, coverage, created
 from tests.unit.claims.hospital_and_dental import (
     DENTAL,
     INPATIENT,
@@ -164,6 +164,23 @@ def test_a_surgical_procedure_without_an_operating_provider_is_only_remarked() -
     found = scrub(_claim(INPATIENT, operating=None), TODAY)
     assert [finding.rule for finding in found] == ["operating"]
     assert not has_errors(found)
+
+
+def test_medicares_part_a_is_told_why_a_claim_is_replaced() -> None:
+    def remarks(*conditions: str, frequency: str = "7", payer: str = "MA") -> list[str]:
+        assert OUTPATIENT.stay is not None
+        services = structs.replace(OUTPATIENT, stay=structs.replace(OUTPATIENT.stay, conditions=conditions))
+        claim = created(
+            services=services,
+            frequency=frequency,
+            replaces_payer_control_number="P1",
+            coverages=(coverage(filing_indicator=payer),),
+        )
+        return [finding.rule for finding in scrub(claim, TODAY)]
+
+    assert remarks() == ["claim-change-reason"]
+    assert remarks("C5") == ["claim-change-reason"]
+    assert remarks("D1") == remarks("E0", frequency="8") == remarks(payer="CI") == []
 
 
 def test_a_patient_who_is_still_there_has_no_discharge_hour() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -68,6 +69,12 @@ def test_medicares_formula_by_hand() -> None:
 def test_in_a_facility_the_expense_is_the_facilitys() -> None:
     """(1.313 + 0.57 x 0.987 + 0.0725) x 32.3465 = 1.94809 x 32.3465 = 63.013893185: 63.01."""
     assert cents(price(line(pos="22"), values())) == 63_01
+
+
+def test_a_hospitals_line_is_priced_by_its_charge_and_never_by_a_physicians_schedule() -> None:
+    room = replace(line(charged=200_00), revenue_code="0450")
+    assert reason(price(room, values())) == ("hospital-line", "0450")
+    assert cents(price(room, contract=agreed(HALF_OF_CHARGE))) == 100_00
 
 
 def test_a_fee_is_rounded_half_up_once_before_it_is_multiplied() -> None:

@@ -11,9 +11,11 @@ from deploy.sandbox.clearinghouse import SENT_BY_US, SENT_TO_US, Sandbox
 from shared.codecs.x12.acknowledgement_999 import read_999
 from shared.codecs.x12.acknowledgement_ta1 import read_ta1
 from shared.codecs.x12.check import check
+from shared.codecs.x12.claim_837d import DentalBatch, write_837d
+from shared.codecs.x12.claim_837i import InstitutionalBatch, write_837i
 from shared.codecs.x12.claim_acknowledgement_277ca import read_277ca
 from shared.codecs.x12.remittance_835 import ClaimPayment, RemittanceAdvice, read_835
-from tests.unit.sandbox.claims import NOON, claim, interchange
+from tests.unit.sandbox.claims import NOON, claim, dentist, hospital, interchange
 
 
 class Partner:
@@ -75,6 +77,43 @@ def test_a_claim_is_acknowledged_accepted_and_paid(partner: Partner) -> None:
     assert (ta1.is_accepted, group.status, stages) == (True, "A", ["A1", "A2"])
     [payment] = partner.payments()
     assert (payment.claim_id, payment.status, payment.paid_cents) == ("CLAIM1", "1", 83_10)
+
+
+def stages(partner: Partner) -> list[str]:
+    return [
+        status.codes[0].category
+        for content in partner.received("277ca")
+        for ack in read_277ca(content)
+        for one in ack.claims
+        for status in one.statuses
+    ]
+
+
+def test_a_hospitals_claim_is_answered_by_revenue_code_and_type_of_bill(partner: Partner) -> None:
+    partner.send("a.837", interchange(hospital(), batch=InstitutionalBatch, write=write_837i))
+    partner.wait_days(30)
+    [group] = [ack for content in partner.received("999") for ack in read_999(content)]
+    assert (group.status, stages(partner)) == ("A", ["A1", "A2"])
+    [content] = partner.received("835")
+    assert [finding for finding in check(content) if finding.severity == "error"] == []
+    [payment] = partner.payments()
+    assert (payment.facility_type, payment.frequency, payment.charged_cents) == ("13", "1", 845_14)
+    visit, drug = payment.lines
+    assert visit.procedure is not None
+    assert (visit.procedure.qualifier, visit.procedure.code, visit.revenue_code) == ("HC", "99283", "0450")
+    assert drug.procedure is not None
+    assert (drug.procedure.qualifier, drug.procedure.code, drug.revenue_code) == ("NU", "0250", "")
+    assert drug.control_number == "CLAIM1-2"
+
+
+def test_a_dentists_claim_is_answered_under_cdt(partner: Partner) -> None:
+    partner.send("a.837", interchange(dentist(), batch=DentalBatch, write=write_837d))
+    partner.wait_days(30)
+    assert stages(partner) == ["A1", "A2"]
+    [payment] = partner.payments()
+    [line] = payment.lines
+    assert line.procedure is not None
+    assert (line.procedure.qualifier, line.procedure.code, line.charged_cents) == ("AD", "D2392", 190_14)
 
 
 def test_everything_that_is_said_is_well_formed_and_balances(partner: Partner) -> None:

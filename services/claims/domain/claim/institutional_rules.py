@@ -31,6 +31,7 @@ EXTERNAL_CAUSES_MAX = 12
 STILL_A_PATIENT = "30"  # CL103
 
 _DIAGNOSIS = re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
+_CHANGE_REASON = re.compile(r"D[0-9]|E0")
 _TWO = re.compile(r"[0-9A-Z]{2}")
 _ONE = re.compile(r"[0-9A-Z]")
 _KIND: ClaimKind = "institutional"
@@ -111,6 +112,15 @@ def _admission(claim: ClaimCreated, _: date) -> Iterator[Found]:
     is_discharged = stay.patient_status and stay.patient_status != STILL_A_PATIENT
     if has_admission_hour(stay.bill_type) and is_discharged and not stay.discharged_time:
         yield Found(place="stay.discharged_time", message="a discharged inpatient's claim has the discharge hour")
+
+
+def _change_reason(claim: ClaimCreated, _: date) -> Iterator[Found]:
+    """Medicare's part A asks why a claim is replaced or voided: a condition code D0 to D9, or E0."""
+    coverage = next((each for each in claim.coverages if each.rank == claim.rank), None)
+    is_part_a = coverage is not None and coverage.filing_indicator == "MA"
+    if is_part_a and claim.frequency != "1" and not any(map(_CHANGE_REASON.fullmatch, _stay(claim).conditions)):
+        message = "a replacement or void says by a condition code (D0 to D9, E0) why"
+        yield Found(place="stay.conditions", message=message, value=claim.frequency)
 
 
 def _attending(claim: ClaimCreated, _: date) -> Iterator[Found]:
@@ -227,6 +237,7 @@ RULES: tuple[Rule, ...] = (
     error("patient-status", _patient_status, "Enter the patient's discharge status on the encounter.", _KIND),
     error("admission", _admission, "Complete admission and discharge on the encounter.", _KIND),
     error("attending", _attending, "Name the attending provider on the encounter.", _KIND),
+    warning("claim-change-reason", _change_reason, "Add the condition code to the encounter's stay.", _KIND),
     warning("operating", _operating, "Name the operating provider on the encounter, if it was surgery.", _KIND),
     error("hospital-diagnoses", _diagnoses, "Code the encounter: principal, admitting and other diagnoses.", _KIND),
     error("present-on-admission", _present_on_admission, "Correct the diagnosis that the indicator is told of.", _KIND),

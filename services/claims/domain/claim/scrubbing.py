@@ -22,7 +22,7 @@ from shared.events.claims import ClaimCreated, PriorAdjudication
 from shared.events.values import Address, ChargeLine, CoverageSnapshot, Finding, ProviderIdentity
 from shared.kernel.identifiers import is_npi
 
-RULES_VERSION = 2  # raise it with every change of a rule below
+RULES_VERSION = 3  # raise it with every change of a rule below
 
 DIAGNOSES_MAX = 12
 LINES_MAX: Mapping[ClaimKind, int] = {"professional": 50, "institutional": 999, "dental": 50}

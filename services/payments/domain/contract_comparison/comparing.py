@@ -120,6 +120,7 @@ def _service_line(
         units=_number(ours.units) if ours and ours.units else units,
         place_of_service=ours.place_of_service if ours else "",
         charged_cents=sum(each.charged_cents for each in said),
+        revenue_code=ours.revenue_code if ours else first.revenue_code,
     )
 
 

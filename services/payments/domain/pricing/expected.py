@@ -85,7 +85,7 @@ def _one(line: ServiceLine, version: Version | None, schedules: Schedules) -> Ex
             found = _by_term(term, line, schedules, basis)
             if found is not None:
                 return _at_most_the_charge(found, line) if version.lesser_of_charge else found
-    return NotPriced(reason="code-not-in-contract", value=line.procedure_code)
+    return NotPriced(reason="code-not-in-contract", value=line.procedure_code or line.revenue_code)
 
 
 def _is_about(term: ContractTerm, code: str) -> bool:
@@ -99,6 +99,8 @@ def _by_term(term: ContractTerm, line: ServiceLine, schedules: Schedules, basis:
         cents = exact.percent_of(line.charged_cents, Decimal(term.percent))
         inputs = _inputs(charged_cents=line.charged_cents, percent=term.percent)
         return Priced(expected_cents=cents, basis=msgspec.structs.replace(basis, inputs=inputs))
+    if line.revenue_code:  # a schedule says what a physician's service is worth, not what a hospital is paid
+        return NotPriced(reason="hospital-line", value=line.revenue_code)
     schedule = schedules.get(term.schedule_id, FeeSchedule())
     version = schedule.in_force(line.service_on)
     if version is None:  # a gap in its dates is nobody's intention

@@ -34,6 +34,7 @@ class ServiceLine:
     units: Decimal | None
     place_of_service: str
     charged_cents: int
+    revenue_code: str = ""  # of a hospital's line
 
     @property
     def place(self) -> Place | None:
