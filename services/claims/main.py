@@ -144,6 +144,7 @@ def build(
                 runtime.clock,
                 appeals,
                 assignment_days=settings.assignment_days,
+                win_chance_cases_min=settings.win_chance_cases_min,
                 write_off_alone_cents_max=settings.write_off_alone_cents_max,
             ),
             appeals_api.router(

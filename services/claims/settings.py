@@ -22,6 +22,9 @@ class ClaimsSettings(BaseSettings):
     partners_file: Path | None = None  # absent: partners.json under LEDGERLINE_HOME
     send_every_seconds: float = Field(default=0.5, gt=0)
     appeal_days: int = Field(default=90, ge=1)  # to a first appeal, of a payer whose levels are not known
+    win_chance_cases_min: int = Field(
+        default=20, ge=1
+    )  # decided appeals of a payer and category before they are its chance
     assignment_days: int = Field(default=7, ge=1)  # a denial is one person's for so long
     write_off_alone_cents_max: int = Field(default=25_00, ge=0)  # of a denial; above it a second person decides
     acknowledgement_hours: int = Field(default=24, ge=1)  # no TA1 or 999 after so long is silence

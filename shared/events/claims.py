@@ -625,6 +625,7 @@ class DenialSnoozed(Event, frozen=True, kw_only=True):
     denial_id: str
     until_on: date
     by: str
+    because: str = ""  # why it cannot be worked until then, such as appeal-of-another-claim; empty: not said
 
 
 class DenialSnoozeUndone(Event, frozen=True, kw_only=True):
@@ -634,6 +635,7 @@ class DenialSnoozeUndone(Event, frozen=True, kw_only=True):
     undone_version: int
     until_on: date | None = None  # what was said before that
     by: str
+    because: str = ""
 
 
 class DenialWriteOffRequested(Event, frozen=True, kw_only=True):
@@ -731,6 +733,9 @@ class AppealDecided(Event, frozen=True, kw_only=True):
     next_clock: AppealClock | None = None  # of the next level; of the same one when it was dismissed
     is_last_level: bool = False  # the payer has no further one
     by: str = ""
+    payer_id: str = ""  # these three: of the denial, so that outcomes are counted from this event alone
+    category: str = ""
+    denied_cents: int = 0
 
 
 class AppealDeadlineMoved(Event, frozen=True, kw_only=True):

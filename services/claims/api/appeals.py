@@ -22,6 +22,7 @@ from services.claims.api.bodies import (
     DenialId,
     EvidenceRow,
     LetterBody,
+    OriginAnswer,
 )
 from services.claims.domain.appeal_template.decider import KeepTemplate
 from services.claims.domain.claim.state import Claim
@@ -36,19 +37,22 @@ from services.claims.domain.errors import (
     TemplateUnknown,
 )
 from services.claims.policies.gather_evidence import Known, gather, places_of
-from services.claims.projections import claim_timeline, denial_work, origins
+from services.claims.policies.trace_origin import Billed, trace_origin
+from services.claims.projections import claim_timeline, denial_work, filing, origins
 from services.claims.projections.appeals import AppealReads
+from services.claims.projections.claims_worklist import claims_worklist
 from shared.events.base import Sealed
 from shared.events.claims import AppealEvidence, AppealTemplateKept
 from shared.events.values import Address, Person
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.documents import Documents
-from shared.runtime.queries import ReadDatabase, rows
+from shared.runtime.queries import ReadDatabase, row, rows
 from shared.runtime.vault import Opener, Vault
 from shared.runtime.web import After, Caller, Done, caller, cause_of, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-appeals"))]
+DenialReader = Annotated[Caller, Depends(caller("claims:read-denials"))]
 Write = Annotated[Cause, Depends(versioned_cause_of("claims:file-appeal"))]
 Keep = Annotated[Cause, Depends(cause_of("claims:keep-appeal-template"))]
 TemplateId = Annotated[str, Path(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -102,12 +106,12 @@ def router(
             kept = await rows(connection, denial_work.kept_templates())
         own = [
             Template(
-                template_id=row["template_id"],
-                title=row["title"],
-                categories=tuple(row["categories"] or ()),
-                text=row["text"],
+                template_id=each["template_id"],
+                title=each["title"],
+                categories=tuple(each["categories"] or ()),
+                text=each["text"],
             )
-            for row in kept
+            for each in kept
         ]
         named = {each.template_id for each in own}
         return [*own, *(each for each in OURS if each.template_id not in named)]
@@ -217,7 +221,7 @@ def router(
         await reads.wait_for(denial_work.projection.name, after)
         async with reads.read(who.tenant) as connection:
             found = await rows(connection, denial_work.appeals_of(denial_id))
-        return [_appeal(row) for row in found]
+        return [_appeal(each) for each in found]
 
     @routes.get("/denials/{denial_id}/contacts")
     async def list_contacts(denial_id: DenialId, who: Reader, after: After = None) -> list[ContactRow]:
@@ -233,6 +237,47 @@ def router(
         texts = await vault.open_many(who.tenant, sealed, [str] * len(sealed), opener) if sealed else []
         notes = {each["version"]: text for each, text in zip(noted, texts, strict=True)}
         return [ContactRow.model_validate({**each, "note": notes.get(each["version"], "")}) for each in found]
+
+    @routes.get("/denials/{denial_id}/origin")
+    async def read_origin(denial_id: DenialId, who: DenialReader) -> OriginAnswer:
+        """The first event that made the denial likely, in whichever service, with its correlation and causation; nothing where
+        nothing on record tells."""
+        _, facts = await known(who.tenant, denial_id)
+        found = trace_origin(facts, await billed(who.tenant, facts))
+        event = dict(found.event) if found else {}
+        return OriginAnswer(
+            denial_id=denial_id,
+            category=facts.opened.category,
+            step=found.step if found else "",
+            because=found.because if found else "",
+            service=event.get("service", ""),
+            event=event.get("event", ""),
+            event_id=event.get("event_id", ""),
+            stream=event.get("stream", ""),
+            version=event.get("version"),
+            occurred_at=event.get("occurred_at"),
+            correlation_id=event.get("correlation_id", ""),
+            causation_id=event.get("causation_id"),
+        )
+
+    async def billed(tenant: str, facts: Known) -> Billed:
+        """The last day of filing, and claims of the patient to the same payer for the same day that were sent before this one."""
+        listed = filing.CLAIMS
+        own = sa.select(listed).where(listed.c.claim_id == facts.opened.claim_id)
+        same_day = sa.select(claims_worklist.c.claim_id).where(
+            claims_worklist.c.patient_id == facts.content.patient_id,
+            claims_worklist.c.service_on == facts.content.services.service_on,
+            claims_worklist.c.payer_id == facts.opened.payer_id,
+            claims_worklist.c.account_id != facts.opened.account_id,
+        )
+        sent = [each["recorded_at"] for each in facts.timeline if each["event"] == "ClaimSubmitted"]
+        async with reads.read(tenant) as connection:
+            claimed = await row(connection, own)
+            others = [each["claim_id"] for each in await rows(connection, same_day)]
+            first = await rows(connection, claim_timeline.submissions_of(others))
+        limit = filing.filing_of(claimed) if claimed else None
+        twins = [dict(each) for each in first if sent and each["recorded_at"] < sent[0]]
+        return Billed(file_by_on=limit.last_on if limit else None, twins=twins)
 
     @routes.get("/appeal-templates")
     async def list_templates(who: Reader, after: After = None) -> list[AppealTemplateRow]:

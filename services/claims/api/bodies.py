@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -75,6 +76,7 @@ class NoteBody(Body):
 
 class SnoozeBody(Body):
     until_on: date = Field(description="On this day it is in the queue again.")
+    because: Reason | None = Field(default=None, description="Why it cannot be worked until then.")
 
 
 class UndoBody(Body):
@@ -435,6 +437,55 @@ class ContactRow(Answer):
     is_undone: bool
 
 
+class OverturnRow(Answer):
+    """Decisions of one payer on one kind of denial at one level."""
+
+    payer_id: str
+    category: str
+    level: int
+    overturned: int
+    partly_overturned: int
+    upheld: int
+    dismissed: int
+    denied_cents: int
+    won_cents: int = Field(description="Denied money of what was overturned, also in part.")
+    won_percent: int | None = Field(description="Won / (won + upheld); null while none was decided so.")
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        won = row["overturned"] + row["partly_overturned"]
+        cases = won + row["upheld"]
+        return cls.model_validate({**row, "won_percent": won * 100 // cases if cases else None})
+
+
+class AppealDecisionRow(Answer):
+    denial_id: str
+    version: int
+    payer_id: str
+    category: str
+    level: int
+    outcome: str
+    denied_cents: int
+    decided_on: date | None
+
+
+class OriginAnswer(Answer):
+    """The first event of ours that made a denial likely, and how it leads to it."""
+
+    denial_id: str
+    category: str
+    step: str = Field(description="Where it could have been prevented; empty when nothing on record tells.")
+    because: str
+    service: str
+    event: str
+    event_id: str
+    stream: str
+    version: int | None
+    occurred_at: datetime | None
+    correlation_id: str
+    causation_id: str | None
+
+
 class MovedDeadlineRow(Answer):
     denial_id: str
     payer_id: str
@@ -458,8 +509,12 @@ class DenialRow(Answer):
     reason: str
     remarks: list[str] | None
     denied_cents: int
-    win_chance_percent: int
+    win_chance_percent: int = Field(description="The one that counts: measured, or else the usual one.")
     win_chance_because: str
+    usual_win_percent: int = Field(description="Of the category, before anything is measured.")
+    measured_win_percent: int | None = Field(description="Won of this payer's decided appeals in the category.")
+    measured_cases: int = Field(description="How many were decided, dismissed ones left out.")
+    is_chance_measured: bool = Field(description="Enough were decided for the measured chance to count.")
     expected_recovery_cents: int
     urgency_percent: int
     score_cents: int
@@ -470,6 +525,7 @@ class DenialRow(Answer):
     assignee: str
     assigned_until_on: date | None
     snoozed_until_on: date | None
+    snoozed_because: str = Field(description="Why it cannot be worked until then; empty: not said.")
     is_snoozed: bool
     write_off_requested_by: str
     write_off_reason: str

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query
 
 from services.claims.api.bodies import (
     AppealBody,
+    AppealDecisionRow,
     AppealTermsAnswer,
     AssignBody,
     CauseRow,
@@ -20,6 +21,7 @@ from services.claims.api.bodies import (
     DenialsSummary,
     MovedDeadlineRow,
     NoteBody,
+    OverturnRow,
     PayerId,
     ResolveBody,
     SnoozeBody,
@@ -43,7 +45,7 @@ from services.claims.domain.denial.commands import (
 )
 from services.claims.domain.denial.state import Denial
 from services.claims.domain.errors import DenialUnknown
-from services.claims.projections import denial_queue
+from services.claims.projections import denial_queue, denial_work
 from services.claims.projections.appeals import AppealReads, appeal_deadlines_moved
 from services.claims.projections.appeals import projection as deadlines
 from shared.events.base import Sealed
@@ -62,6 +64,8 @@ Filter = Annotated[str | None, Query(max_length=80)]
 AwaitsApproval = Annotated[bool | None, Query(description="Whether a write-off waits for a second person.")]
 Snoozed = Annotated[bool, Query(description="Those put off to a later day instead of those in the queue.")]
 
+WithClosed = Annotated[bool, Query(description="Open and closed ones, put off or not: what the causes are the sum of.")]
+
 _QUEUE = denial_queue.projection.name
 
 
@@ -74,6 +78,7 @@ def router(
     appeals: AppealReads,
     *,
     assignment_days: int,
+    win_chance_cases_min: int,
     write_off_alone_cents_max: int,
 ) -> APIRouter:
     routes = APIRouter(tags=["denials"])
@@ -88,7 +93,11 @@ def router(
         payer_id: Filter = None,
         assignee: Filter = None,
         claim_id: Filter = None,
+        reason_group: Filter = None,
+        reason: Filter = None,
+        origin: Filter = None,
         is_open: bool = True,
+        with_closed: WithClosed = False,
         awaits_approval: AwaitsApproval = None,
         is_snoozed: Snoozed = False,
         on: Annotated[date | None, Query(description="The day for which urgency counts; absent: today.")] = None,
@@ -101,9 +110,23 @@ def router(
         What was put off to a later day is left out, and listed with `is_snoozed`.
         """
         await reads.wait_for(_QUEUE, after)
-        denials = denial_queue.ranked(on or clock.now().date())
-        wanted = {"category": category, "payer_id": payer_id, "assignee": assignee, "claim_id": claim_id}
-        found = _wanted(denials, wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval)
+        denials = denial_queue.ranked(on or clock.now().date(), cases_min=win_chance_cases_min)
+        wanted = {
+            "category": category,
+            "payer_id": payer_id,
+            "assignee": assignee,
+            "claim_id": claim_id,
+            "reason_group": reason_group,
+            "reason": reason,
+            "origin": origin,
+        }
+        found = _wanted(
+            denials,
+            wanted,
+            is_open=None if with_closed else is_open,
+            is_snoozed=is_snoozed,
+            awaits_approval=awaits_approval,
+        )
         order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
         async with reads.read(who.tenant) as connection:
             part = await page(connection, found, order=order, limit=limit, cursor=cursor)
@@ -115,7 +138,11 @@ def router(
         category: Filter = None,
         payer_id: Filter = None,
         assignee: Filter = None,
+        reason_group: Filter = None,
+        reason: Filter = None,
+        origin: Filter = None,
         is_open: bool = True,
+        with_closed: WithClosed = False,
         awaits_approval: AwaitsApproval = None,
         is_snoozed: Snoozed = False,
         after: After = None,
@@ -123,9 +150,22 @@ def router(
         """What the list of these filters holds, counted and summed."""
         await reads.wait_for(_QUEUE, after)
         today = clock.now().date()
-        wanted = {"category": category, "payer_id": payer_id, "assignee": assignee}
-        queue = denial_queue.ranked(today)
-        found = _wanted(queue, wanted, is_open=is_open, is_snoozed=is_snoozed, awaits_approval=awaits_approval)
+        wanted = {
+            "category": category,
+            "payer_id": payer_id,
+            "assignee": assignee,
+            "reason_group": reason_group,
+            "reason": reason,
+            "origin": origin,
+        }
+        queue = denial_queue.ranked(today, cases_min=win_chance_cases_min)
+        found = _wanted(
+            queue,
+            wanted,
+            is_open=None if with_closed else is_open,
+            is_snoozed=is_snoozed,
+            awaits_approval=awaits_approval,
+        )
         async with reads.read(who.tenant) as connection:
             [sums] = await rows(connection, denial_queue.summed(found.subquery("found"), today))
             return DenialsSummary.model_validate({**sums, "positions": await reads.positions(connection, _QUEUE)})
@@ -135,6 +175,35 @@ def router(
         """Where denials begin: payer, reason and origin with dollars, the most first."""
         async with reads.read(who.tenant) as connection:
             return [CauseRow.model_validate(dict(found)) for found in await rows(connection, _causes(limit))]
+
+    @routes.get("/denials/overturn-rates")
+    async def list_overturn_rates(who: Reader, after: After = None) -> list[OverturnRow]:
+        """How payers decided on appeals, by category and level: `won_percent` = won / (won + upheld). Dismissed ones are counted apart."""
+        await reads.wait_for(denial_work.projection.name, after)
+        async with reads.read(who.tenant) as connection:
+            found = await rows(connection, denial_work.overturn_rates())
+        return [OverturnRow.of(dict(each)) for each in found]
+
+    @routes.get("/denials/appeal-decisions")
+    async def list_appeal_decisions(
+        who: Reader,
+        payer_id: Filter = None,
+        category: Filter = None,
+        level: Annotated[int | None, Query(ge=1, le=5)] = None,
+        outcome: Filter = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        after: After = None,
+    ) -> Page[AppealDecisionRow]:
+        """The decisions that the overturn rates are counted from, the latest first."""
+        await reads.wait_for(denial_work.projection.name, after)
+        table = denial_work.appeal_decisions
+        wanted = {"payer_id": payer_id, "category": category, "level": level, "outcome": outcome}
+        filters = [table.c[name] == value for name, value in wanted.items() if value is not None]
+        order = (desc(table.c.decided_on), asc(table.c.denial_id), asc(table.c.version))
+        async with reads.read(who.tenant) as connection:
+            part = await page(connection, sa.select(table).where(*filters), order=order, limit=limit, cursor=cursor)
+            return Page[AppealDecisionRow].of(part, await reads.positions(connection, denial_work.projection.name))
 
     @routes.get("/denials/moved-deadlines")
     async def list_moved_deadlines(
@@ -163,7 +232,7 @@ def router(
     @routes.get("/denials/{denial_id}")
     async def read_denial(denial_id: DenialId, who: Reader, after: After = None) -> DenialRow:
         await reads.wait_for(_QUEUE, after)
-        denials = denial_queue.ranked(clock.now().date())
+        denials = denial_queue.ranked(clock.now().date(), cases_min=win_chance_cases_min)
         async with reads.read(who.tenant) as connection:
             found = await row(connection, sa.select(denials).where(denials.c.denial_id == denial_id))
         if found is None:
@@ -199,9 +268,10 @@ def router(
     @routes.post("/denials/{denial_id}/snooze")
     async def snooze_denial(denial_id: DenialId, body: SnoozeBody, cause: Work) -> Done:
         """Leave a denial until a day, on which it is in the queue again."""
-        return await handle(
-            denial_id, SnoozeDenial(by=cause.actor, on=clock.now().date(), until_on=body.until_on), cause
+        command = SnoozeDenial(
+            by=cause.actor, on=clock.now().date(), until_on=body.until_on, because=body.because or ""
         )
+        return await handle(denial_id, command, cause)
 
     @routes.post("/denials/{denial_id}/undo")
     async def undo_work(denial_id: DenialId, body: UndoBody, cause: Work) -> Done:
@@ -276,16 +346,19 @@ def _wanted(
     denials: sa.Subquery,
     wanted: Mapping[str, str | None],
     *,
-    is_open: bool,
+    is_open: bool | None,
     is_snoozed: bool,
     awaits_approval: bool | None,
 ) -> sa.Select[Any]:
+    """`is_open` None: open and closed ones, put off or not."""
     filters = [denials.c[name] == value for name, value in wanted.items() if value is not None]
     if is_open:
         filters.append(denials.c.is_snoozed == is_snoozed)
     if awaits_approval is not None:
         filters.append((denials.c.write_off_requested_by != "") == awaits_approval)
-    return sa.select(denials).where(denials.c.is_open == is_open, *filters)
+    if is_open is not None:
+        filters.append(denials.c.is_open == is_open)
+    return sa.select(denials).where(*filters)
 
 
 def _causes(limit: int) -> sa.Executable:

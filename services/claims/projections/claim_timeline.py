@@ -6,7 +6,7 @@ The words hold ids, codes and money only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
@@ -74,6 +74,8 @@ claim_timeline = sa.Table(
     sa.Column("occurred_at", sa.DateTime(timezone=True)),
     sa.Column("recorded_at", sa.DateTime(timezone=True)),
     sa.Column("actor", sa.Text, nullable=False, default=""),
+    sa.Column("correlation_id", sa.Text, nullable=False, default=""),
+    sa.Column("causation_id", sa.Text),
     sa.Column("summary", sa.Text, nullable=False, default=""),
     sa.Column("document_id", sa.Text, nullable=False, default=""),
     sa.Column("place", sa.Text, nullable=False, default=""),
@@ -94,6 +96,8 @@ def apply(recorded: Recorded[ClaimEvent | DenialEvent]) -> Iterator[Put]:
             "occurred_at": recorded.occurred_at,
             "recorded_at": recorded.recorded_at,
             "actor": recorded.stored.actor,
+            "correlation_id": recorded.stored.correlation_id,
+            "causation_id": recorded.stored.causation_id,
             "summary": summary(event),
             "document_id": source.document_id if source else "",
             "place": source.place if source else "",
@@ -217,7 +221,8 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
         case DenialNoteUndone():
             return "Note undone"
         case DenialSnoozed():
-            return f"Denial put off until {event.until_on}"
+            why = f", not workable: {event.because}" if event.because else ""
+            return f"Denial put off until {event.until_on}{why}"
         case DenialSnoozeUndone():
             return f"Put off no longer to that day: {event.until_on or 'it is in the queue'}"
         case DenialWriteOffRequested():
@@ -265,8 +270,18 @@ def _adjudicated(event: ClaimAdjudicated) -> str:
 
 projection = Projection(
     name="claims.timeline",
-    version=2,
+    version=3,
     tables=(claim_timeline,),
     reads={"claims": (*get_args(claims.ClaimEvent), *get_args(claims.DenialEvent))},
     apply=apply,
 )
+
+
+def submissions_of(claim_ids: Sequence[str]) -> sa.Select[Any]:
+    """When each of these claims was sent, in the order of the claims and their versions."""
+    table = claim_timeline
+    return (
+        sa.select(table)
+        .where(table.c.claim_id.in_(claim_ids), table.c.event == ClaimSubmitted.__name__)
+        .order_by(table.c.claim_id, table.c.version)
+    )

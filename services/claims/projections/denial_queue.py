@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from services.claims.domain.denial.categories import category_named
 from services.claims.domain.denial.next_steps import next_step
+from services.claims.projections import denial_work
 from shared.events import claims
 from shared.events.claims import (
     AppealClock,
@@ -66,6 +67,7 @@ denial_queue = sa.Table(
     sa.Column("assignee", sa.Text, nullable=False, default=""),
     sa.Column("assigned_until_on", sa.Date),
     sa.Column("snoozed_until_on", sa.Date),
+    sa.Column("snoozed_because", sa.Text, nullable=False, default=""),
     sa.Column("write_off_requested_by", sa.Text, nullable=False, default=""),  # empty: nobody waits for a decision
     sa.Column("write_off_reason", sa.Text, nullable=False, default=""),
     sa.Column("status", sa.Text, nullable=False, default="open"),
@@ -104,7 +106,7 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
         case DenialNoted() | DenialNoteUndone() as event:
             return {"last_outcome": event.outcome_code, "reference_number": event.reference_number}
         case DenialSnoozed() | DenialSnoozeUndone() as event:
-            return {"snoozed_until_on": event.until_on}
+            return {"snoozed_until_on": event.until_on, "snoozed_because": event.because}
         case DenialWriteOffRequested() as event:
             return {"write_off_requested_by": event.requested_by, "write_off_reason": event.reason}
         case DenialWriteOffApproved() | DenialWriteOffRefused():
@@ -180,12 +182,13 @@ def summed(found: sa.Subquery, on: date) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-def ranked(on: date) -> sa.Subquery:
-    """Every denial with its urgency and rank of that day: `score_cents` = expected recovery x urgency.
+def ranked(on: date, *, cases_min: int) -> sa.Subquery:
+    """Every denial with its chance, urgency and rank of that day: `score_cents` = expected recovery x urgency.
 
-    `is_snoozed`: it was put off to a later day than this.
+    The chance is the payer's measured one for the category once `cases_min` appeals were decided, and before that the table's;
+    both are in the row. `is_snoozed`: it was put off to a later day than this.
     """
-    table = denial_queue
+    table, measured = denial_queue, denial_work.measured()
     days_left: sa.ColumnElement[int] = table.c.appeal_by_on - sa.literal(on, sa.Date)
     urgency = sa.case(
         (table.c.appeal_by_on.is_(None), USUAL_PERCENT),
@@ -193,16 +196,36 @@ def ranked(on: date) -> sa.Subquery:
         *((days_left <= days, percent) for days, percent in URGENCY_PERCENT[1:]),
         else_=USUAL_PERCENT,
     )
-    score = sa.cast(sa.func.div(table.c.expected_recovery_cents * urgency, 100), sa.BigInteger)
+    cases = sa.func.coalesce(measured.c.cases, 0)
+    won_percent = sa.cast(sa.func.div(measured.c.won * 100, sa.func.nullif(measured.c.cases, 0)), sa.Integer)
+    is_measured = cases >= cases_min
+    chance = sa.case((is_measured, won_percent), else_=table.c.win_chance_percent)
+    expected = sa.cast(sa.func.div(table.c.denied_cents * chance, 100), sa.BigInteger)
+    score = sa.cast(sa.func.div(expected * urgency, 100), sa.BigInteger)
     is_snoozed = sa.func.coalesce(table.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
-    return sa.select(
-        table, urgency.label("urgency_percent"), score.label("score_cents"), is_snoozed.label("is_snoozed")
-    ).subquery("denials")
+    as_stored = [column for column in table.c if column.name not in ("win_chance_percent", "expected_recovery_cents")]
+    same_kind = sa.and_(measured.c.payer_id == table.c.payer_id, measured.c.category == table.c.category)
+    return (
+        sa.select(
+            *as_stored,
+            chance.label("win_chance_percent"),
+            table.c.win_chance_percent.label("usual_win_percent"),
+            won_percent.label("measured_win_percent"),
+            cases.label("measured_cases"),
+            is_measured.label("is_chance_measured"),
+            expected.label("expected_recovery_cents"),
+            urgency.label("urgency_percent"),
+            score.label("score_cents"),
+            is_snoozed.label("is_snoozed"),
+        )
+        .join_from(table, measured, same_kind, isouter=True)
+        .subquery("denials")
+    )
 
 
 projection = Projection(
     name="claims.denials",
-    version=3,
+    version=4,
     tables=(denial_queue,),
     reads={"claims": get_args(claims.DenialEvent)},
     apply=apply,

@@ -63,6 +63,36 @@ appeals = sa.Table(
     sa.Column("decided_on", sa.Date),
     sa.Column("outcome", sa.Text, nullable=False, default=""),
 )
+overturn_counts = sa.Table(  # every decision, so that a dismissed appeal and the one filed after it are two
+    "overturn_counts",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payer_id", sa.Text, primary_key=True),
+    sa.Column("category", sa.Text, primary_key=True),
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("overturned", sa.Integer, nullable=False, default=0),
+    sa.Column("partly_overturned", sa.Integer, nullable=False, default=0),
+    sa.Column("upheld", sa.Integer, nullable=False, default=0),
+    sa.Column("dismissed", sa.Integer, nullable=False, default=0),
+    sa.Column("denied_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column(
+        "won_cents", sa.BigInteger, nullable=False, default=0
+    ),  # denied money of what was overturned, also in part
+)
+appeal_decisions = sa.Table(  # a row a decision: what the counts are the sum of
+    "appeal_decisions",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("denial_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),  # of the denial's stream
+    sa.Column("payer_id", sa.Text, nullable=False, default=""),
+    sa.Column("category", sa.Text, nullable=False, default=""),
+    sa.Column("level", sa.Integer, nullable=False, default=0),
+    sa.Column("outcome", sa.Text, nullable=False, default=""),
+    sa.Column("denied_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("decided_on", sa.Date),
+    sa.Index("appeal_decisions_by_kind", "tenant", "payer_id", "category", "level"),
+)
 appeal_templates = sa.Table(
     "appeal_templates",
     _METADATA,
@@ -93,6 +123,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
         case AppealDecided() as event:
             values = {"outcome": event.outcome, "decided_on": event.decided_on or recorded.occurred_at.date()}
             yield Put(table=appeals.name, key=(event.denial_id, event.level), values=values)
+            if event.payer_id:
+                yield from _counted(recorded, event)
         case AppealTemplateKept() as event:
             values = {"title": event.title, "categories": event.categories, "text": event.text}
             yield Put(table=appeal_templates.name, key=(event.template_id,), values=values)
@@ -116,6 +148,31 @@ def _contact(recorded: Recorded[Any], event: DenialNoted) -> Put:
     return Put(table=denial_contacts.name, key=(event.denial_id, recorded.version), values=values)
 
 
+def _counted(recorded: Recorded[Any], event: AppealDecided) -> Iterator[Put]:
+    is_won = event.outcome in ("overturned", "partly-overturned")
+    yield Put(
+        table=overturn_counts.name,
+        key=(event.payer_id, event.category, event.level),
+        add={
+            event.outcome.replace("-", "_"): 1,
+            "denied_cents": event.denied_cents,
+            "won_cents": event.denied_cents if is_won else 0,
+        },
+    )
+    yield Put(
+        table=appeal_decisions.name,
+        key=(event.denial_id, recorded.version),
+        values={
+            "payer_id": event.payer_id,
+            "category": event.category,
+            "level": event.level,
+            "outcome": event.outcome,
+            "denied_cents": event.denied_cents,
+            "decided_on": event.decided_on or recorded.occurred_at.date(),
+        },
+    )
+
+
 def _filed(recorded: Recorded[Any], event: AppealFiled) -> dict[str, Any]:
     return {
         "name": event.name,
@@ -133,8 +190,8 @@ def _filed(recorded: Recorded[Any], event: AppealFiled) -> dict[str, Any]:
 
 projection = Projection(
     name="claims.denial-work",
-    version=1,
-    tables=(denial_contacts, appeals, appeal_templates),
+    version=2,
+    tables=(denial_contacts, appeals, overturn_counts, appeal_decisions, appeal_templates),
     reads={
         "claims": (
             DenialNoted,
@@ -163,3 +220,21 @@ def appeals_of(denial_id: str) -> sa.Select[Any]:
 
 def kept_templates() -> sa.Select[Any]:
     return sa.select(appeal_templates).order_by(appeal_templates.c.template_id)
+
+
+def overturn_rates() -> sa.Select[Any]:
+    """Outcomes by payer, category and level with their money, the most first."""
+    table = overturn_counts
+    return sa.select(table).order_by(table.c.denied_cents.desc(), table.c.payer_id, table.c.category, table.c.level)
+
+
+def measured() -> sa.Subquery:
+    """By payer and category, all levels together: decided appeals without dismissed ones, and those of them that won."""
+    table = overturn_counts
+    won = sa.cast(sa.func.sum(table.c.overturned + table.c.partly_overturned), sa.Integer)
+    cases = won + sa.cast(sa.func.sum(table.c.upheld), sa.Integer)
+    return (
+        sa.select(table.c.payer_id, table.c.category, won.label("won"), cases.label("cases"))
+        .group_by(table.c.payer_id, table.c.category)
+        .subquery("measured")
+    )

@@ -42,6 +42,10 @@ def _filters(visit: Visit) -> dict[str, str]:
     return {
         "category": visit.asked("category"),
         "payer_id": visit.asked("payer_id"),
+        "reason_group": visit.asked("reason_group"),
+        "reason": visit.asked("reason"),
+        "origin": visit.asked("origin"),
+        "with_closed": "true" if visit.asked("every") == "yes" else "",
         "assignee": {"me": visit.session.actor, "nobody": BLANK}.get(owner, ""),
         "is_open": "false" if visit.asked("closed") == "yes" else "true",
         "is_snoozed": "true" if visit.asked("put_off") == "yes" else "",
@@ -102,6 +106,31 @@ async def export(visit: Visit) -> Response:
 async def peek(visit: Visit) -> Response:
     row = await visit.get(f"/api/claims/denials/{visit.path('denial_id')}")
     return visit.show("denials/_peek.html", row=row, names=await payer_names(visit), said="", undo=None)
+
+
+async def report(visit: Visit) -> Response:
+    """Where denials begin and how appeals end, each figure with the list that it is the sum of."""
+    causes, rates, names = await asyncio.gather(
+        visit.get("/api/claims/denials/causes", limit=200),
+        visit.get("/api/claims/denials/overturn-rates"),
+        payer_names(visit),
+    )
+    return visit.show("denials/report.html", causes=causes, rates=rates, names=names)
+
+
+async def decisions(visit: Visit) -> Response:
+    """The decisions behind a rate."""
+    wanted = {name: visit.asked(name) for name in ("payer_id", "category", "level", "outcome")}
+    found = await visit.get(
+        "/api/claims/denials/appeal-decisions", **wanted, limit=_MANY_MAX, cursor=visit.asked("cursor")
+    )
+    return visit.show("denials/decisions.html", found=found, wanted=wanted, names=await payer_names(visit))
+
+
+async def origin(visit: Visit) -> Response:
+    """The first event that made a denial likely."""
+    found = await visit.get(f"/api/claims/denials/{visit.path('denial_id')}/origin")
+    return visit.show("denials/_origin.html", origin=found)
 
 
 # --- the work ---------------------------------------------------------------------------------------------------------
@@ -189,7 +218,8 @@ async def note(visit: Visit) -> Response:
 async def snooze(visit: Visit) -> Response:
     until_on = visit.form.get("until_on", "")
     said = f"Put off until {until_on}."
-    return await _worked(visit, "snooze", {"until_on": until_on}, said, can_undo=True, leaves_list=True)
+    body = {"until_on": until_on, "because": visit.form.get("because") or None}
+    return await _worked(visit, "snooze", body, said, can_undo=True, leaves_list=True)
 
 
 async def undo(visit: Visit) -> Response:
@@ -236,6 +266,9 @@ def _number(text: str) -> int | str:
 
 PAGES = (
     Page(path="/denials", action="claims:read-denials", handler=worklist),
+    Page(path="/denials/report", action="claims:read-denials", handler=report),
+    Page(path="/denials/decisions", action="claims:read-denials", handler=decisions),
+    Page(path="/denials/{denial_id}/origin", action="claims:read-denials", handler=origin),
     Page(path="/denials/export", action="claims:read-denials", handler=export),
     Page(path="/denials/assign", action="claims:assign-denial", handler=assign_many, method="POST"),
     Page(path="/denials/undo", action="claims:work-denial", handler=undo_many, method="POST"),

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from shared.events.eligibility import AppealLevel, PayerListed
+from shared.events.eligibility import AppealLevel, EligibilityAnswered, PayerListed
 from shared.events.payments import ClaimDeniedByPayer
 from shared.runtime.vault import Opener
 from shared.testing.hosting import TENANT
 from tests.integration.claims.conftest import Exchange
 from tests.integration.claims.test_claims_service import cas, paid, release
+from tests.unit.claims.examples import PATIENT, SOURCE, coverage
 
 DENIED_ON = date(2099, 4, 1)  # last days are far ahead of any clock
 
@@ -169,3 +170,42 @@ async def test_an_appeal_is_drafted_from_our_own_events_becomes_a_letter_and_its
     assert templates[0]["template_id"] == "ours" and len(templates) > 5
     wrong = await exchange.ask("PUT", "/appeal-templates/ours", {**own, "text": "{patient_name}"}, status=409)
     assert wrong["code"] == "template-malformed" and "patient_name" in wrong["detail"]
+
+
+@pytest.mark.asyncio
+async def test_decisions_are_counted_measured_chances_rank_and_a_denial_is_traced(exchange: Exchange) -> None:
+    asked = EligibilityAnswered(
+        check_id="check-1",
+        patient_id=PATIENT,
+        coverage_id=coverage(1).coverage_id,
+        service_on=date(2026, 1, 5),
+        status="active",
+        source=SOURCE,
+    )
+    await exchange.tell("eligibility", "eligibility-check/check-1", asked)
+    first, second = await deny(exchange, 31, reason="27"), await deny(exchange, 32, reason="27")
+    await exchange.running.settle()
+    path = f"/denials/{first['denial_id']}"
+    origin = await exchange.ask("GET", f"{path}/origin")
+    assert (origin["service"], origin["event"], origin["step"]) == ("eligibility", "EligibilityAnswered", "eligibility")
+    assert "2026-01-05" in origin["because"] and origin["correlation_id"] == "test"
+    [stored] = await exchange.running.events("eligibility", "EligibilityAnswered")
+    assert origin["event_id"] == str(stored.event_id)
+
+    assert (second["measured_cases"], second["is_chance_measured"]) == (0, False)
+    for denial, outcome in ((first, "overturned"), (second, "upheld")):
+        await exchange.ask("POST", f"/denials/{denial['denial_id']}/appeal", {"level": 1})
+        decided = await exchange.ask("POST", f"/denials/{denial['denial_id']}/decide", {"level": 1, "outcome": outcome})
+    [rate] = await exchange.ask("GET", f"/denials/overturn-rates?after={decided['after']}")
+    assert (rate["overturned"], rate["upheld"], rate["won_percent"]) == (1, 1, 50)
+    assert (rate["denied_cents"], rate["won_cents"]) == (200_00, 100_00)
+    listed = (await exchange.ask("GET", "/denials/appeal-decisions?level=1&payer_id=payer-1"))["items"]
+    assert sum(each["denied_cents"] for each in listed) == rate["denied_cents"]
+    row = await exchange.ask("GET", f"/denials/{second['denial_id']}?after={decided['after']}")
+    assert (row["measured_cases"], row["measured_win_percent"], row["is_chance_measured"]) == (2, 50, False)
+    assert (row["usual_win_percent"], row["expected_recovery_cents"]) == (35, 35_00)
+    resolved = await exchange.ask("POST", f"{path}/resolve", {"outcome": "paid"})
+    [cause] = await exchange.ask("GET", "/denials/causes")
+    behind = f"/denials/summary?with_closed=true&reason=27&origin={cause['origin']}&after={resolved['after']}"
+    summed = await exchange.ask("GET", behind)
+    assert (summed["denials"], summed["denied_cents"]) == (cause["denials"], cause["denied_cents"]) == (2, 200_00)

@@ -262,6 +262,7 @@ WORK: tuple[DenialCommand, ...] = (
     NoteDenial(by="user:ann", on=TODAY, outcome_code="other"),
     SnoozeDenial(by="user:ann", on=TODAY, until_on=TODAY + timedelta(days=7)),
     SnoozeDenial(by="user:ann", on=TODAY, until_on=TODAY + timedelta(days=14)),
+    SnoozeDenial(by="user:ann", on=TODAY, until_on=TODAY + timedelta(days=14), because="payer-system-down"),
 )
 
 

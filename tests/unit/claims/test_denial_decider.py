@@ -239,3 +239,10 @@ def test_a_refused_write_off_is_worked_on_and_may_be_asked_for_again() -> None:
     again.then_kinds(DenialOpened, DenialWriteOffRequested, DenialWriteOffRefused, DenialWriteOffRequested)
     spec.when(OPEN, WRITE_OFF, refused, ApproveWriteOff(by="user:bob")).then_refused("write-off-not-requested")
     spec.when(OPEN, ApproveWriteOff(by="user:bob")).then_refused("write-off-not-requested")
+
+
+def test_a_denial_that_cannot_be_worked_says_why_and_until_when_and_the_reason_may_change() -> None:
+    because = replace(SNOOZE, because="payer-system-down")
+    spec.when(OPEN, SNOOZE, because, because).then_kinds(DenialOpened, DenialSnoozed, DenialSnoozed)
+    undone = spec.when(OPEN, because, replace(because, because="other"), UndoDenialWork(by="user:ann", version=3))
+    assert undone.only(DenialSnoozeUndone).because == "payer-system-down"

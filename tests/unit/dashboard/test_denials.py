@@ -33,6 +33,7 @@ ROW: dict[str, Any] = {
     "assignee": "",
     "assigned_until_on": None,
     "snoozed_until_on": None,
+    "snoozed_because": "",
     "is_snoozed": False,
     "write_off_requested_by": "",
     "write_off_reason": "",
@@ -42,6 +43,10 @@ ROW: dict[str, Any] = {
     "next_action_on": None,
     "win_chance_percent": 45,
     "win_chance_because": "it depends",
+    "usual_win_percent": 45,
+    "measured_win_percent": None,
+    "measured_cases": 0,
+    "is_chance_measured": False,
     "expected_recovery_cents": 45_00,
     "urgency_percent": 100,
     "score_cents": 45_00,
@@ -178,3 +183,54 @@ async def test_a_decision_goes_on_with_the_date_of_its_notice(world: World) -> N
     await post(world, "denial-specialist", f"/denials/{ID}/decide", **said)
     [command] = commands(world)
     assert json.loads(command.body) == {"level": 1, "outcome": "dismissed", "decided_on": "2026-06-01"}
+
+
+async def test_the_panel_shows_the_measured_chance_with_its_cases_beside_the_usual_one(world: World) -> None:
+    few = {"measured_win_percent": 66, "measured_cases": 3}
+    world.answers |= PAYERS | {f"GET {API}": ROW | few}
+    await world.log_in("biller")
+    assert "3 appeals were decided, 66 % won: too few" in (await world.browser.get(f"/denials/{ID}/peek")).text
+    many = {"measured_win_percent": 61, "measured_cases": 40, "is_chance_measured": True, "win_chance_percent": 61}
+    world.answers[f"GET {API}"] = ROW | many
+    shown = (await world.browser.get(f"/denials/{ID}/peek")).text
+    assert "61 % of 40 decided appeals" in shown and "The usual one is 45 %" in shown
+
+
+async def test_every_figure_of_the_report_leads_to_what_it_is_the_sum_of(world: World) -> None:
+    cause = {"payer_id": "p1", "reason_group": "CO", "reason": "197", "category": "authorization"}
+    sums = {"origin": "scheduling", "denials": 7, "denied_cents": 700_00, "recovered_cents": 0}
+    rate = {"payer_id": "p1", "category": "authorization", "level": 1, "overturned": 2, "partly_overturned": 0}
+    money = {"upheld": 1, "dismissed": 0, "denied_cents": 300_00, "won_cents": 200_00, "won_percent": 66}
+    world.answers |= PAYERS | {
+        "GET /api/claims/denials/causes": [cause | sums],
+        "GET /api/claims/denials/overturn-rates": [rate | money],
+    }
+    await world.log_in("manager")
+    shown = (await world.browser.get("/denials/report")).text
+    listed = (
+        "payer_id=p1&amp;reason_group=CO&amp;reason=197&amp;category=authorization&amp;origin=scheduling&amp;every=yes"
+    )
+    assert f'href="/denials?{listed}"' in shown
+    assert "payer_id=p1&amp;category=authorization&amp;level=1&amp;outcome=overturned" in shown
+    assert "66 %" in shown
+
+
+async def test_the_list_behind_a_cause_has_closed_ones_too(world: World) -> None:
+    world.answers |= PAYERS
+    await world.log_in("manager")
+    await world.browser.get("/denials?payer_id=p1&reason=197&origin=scheduling&every=yes")
+    [asked] = [each for each in world.asked if each.path == "/api/claims/denials"]
+    told = {"payer_id": "p1", "reason": "197", "origin": "scheduling", "with_closed": "true"}
+    assert told.items() <= asked.query.items()
+
+
+async def test_where_a_denial_began_is_told_with_its_event(world: World) -> None:
+    origin = {"step": "eligibility", "because": "coverage was asked for another day", "service": "eligibility"}
+    event = {"event": "EligibilityAnswered", "event_id": "e-1", "stream": "eligibility-check/c", "version": 2}
+    times = {"occurred_at": "2026-03-01T12:00:00Z", "correlation_id": "k-1", "causation_id": None}
+    world.answers |= {f"GET {API}/origin": origin | event | times}
+    await world.log_in("biller")
+    shown = (await world.browser.get(f"/denials/{ID}/origin")).text
+    assert "another day" in shown and "e-1" in shown and "k-1" in shown
+    world.answers[f"GET {API}/origin"] = origin | event | times | {"event_id": ""}
+    assert "Nothing on record tells" in (await world.browser.get(f"/denials/{ID}/origin")).text

@@ -76,6 +76,7 @@ class SnoozeDenial:
     by: str
     on: date
     until_on: date
+    because: str = ""  # why it cannot be worked until then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

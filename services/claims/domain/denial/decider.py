@@ -179,9 +179,11 @@ def _snooze(command: SnoozeDenial, denial: Denial, opened: DenialOpened) -> list
     _refuse_when_anothers(command.by, command.on, denial, opened)
     if command.until_on <= command.on:
         raise SnoozeNotAhead("a denial is put off to a later day", denial=opened.denial_id, today=str(command.on))
-    if denial.snoozed_until_on == command.until_on:
+    if (denial.snoozed_until_on, denial.snoozed_because) == (command.until_on, command.because):
         return []
-    return [DenialSnoozed(denial_id=opened.denial_id, until_on=command.until_on, by=command.by)]
+    return [
+        DenialSnoozed(denial_id=opened.denial_id, until_on=command.until_on, by=command.by, because=command.because)
+    ]
 
 
 def _undo(command: UndoDenialWork, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
@@ -215,7 +217,15 @@ def _undo(command: UndoDenialWork, denial: Denial, opened: DenialOpened) -> list
             ]
         case DenialSnoozed():
             until_on = before.snoozed_until_on
-            return [DenialSnoozeUndone(denial_id=denial_id, undone_version=version, until_on=until_on, by=by)]
+            return [
+                DenialSnoozeUndone(
+                    denial_id=denial_id,
+                    undone_version=version,
+                    until_on=until_on,
+                    by=by,
+                    because=before.snoozed_because,
+                )
+            ]
         case _:
             assert_never(denial.last_work)
 
@@ -371,6 +381,9 @@ def _decide_appeal(command: DecideAppeal, denial: Denial, opened: DenialOpened) 
             next_clock=next_clock,
             is_last_level=goes_on and next_clock is None and command.terms.is_complete,
             by=command.by,
+            payer_id=opened.payer_id,
+            category=opened.category,
+            denied_cents=opened.denied_cents,
         )
     ]
 

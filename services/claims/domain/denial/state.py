@@ -37,6 +37,7 @@ class Denial:
     assignee: str = ""
     assigned_until_on: date | None = None
     snoozed_until_on: date | None = None
+    snoozed_because: str = ""
     last_outcome: str = ""  # of the last contact, with its reference
     reference_number: str = ""
     next_step: NextStep = field(default_factory=NextStep)
@@ -76,7 +77,7 @@ def _changed(denial: Denial, event: DenialEvent) -> Denial:
         case DenialNoted() | DenialNoteUndone():
             return replace(denial, last_outcome=event.outcome_code, reference_number=event.reference_number)
         case DenialSnoozed() | DenialSnoozeUndone():
-            return replace(denial, snoozed_until_on=event.until_on)
+            return replace(denial, snoozed_until_on=event.until_on, snoozed_because=event.because)
         case DenialWriteOffRequested():
             return replace(denial, write_off=event)
         case DenialWriteOffApproved() | DenialWriteOffRefused():
