@@ -269,6 +269,8 @@ async def _recorded_by_hand(system: System) -> None:
     await system.told("POST", f"/api/payments/accounts/{account}/adjustments", adjustment)
     dispute = {"account_ids": [account], "reason_code": "not-mine"}
     await system.told("POST", "/api/collections/patients/rosa/disputes", dispute)
+    words = {"title": "River's words", "text": "On claim {claim}: {grounds}"}
+    await system.told("PUT", "/api/claims/appeal-templates/rivers-words", words)
     plan = {"instalments": 3, "first_due_on": "2026-07-01"}
     await system.told("POST", "/api/collections/patients/emil/plans", plan)
 
@@ -299,7 +301,7 @@ async def _found(system: System) -> dict[str, str]:
         "account_id": account["account_id"],
         "claim_id": denial["claim_id"],
         "denial_id": denial["denial_id"],
-        "template_id": "general",
+        "template_id": "rivers-words",
         "batch_id": batch["batch_id"],
         "document_id": batch["document_id"],
         "check_id": (await system.first("/api/eligibility/checks"))["check_id"],
