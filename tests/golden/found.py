@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from shared.events.payments import ClaimDeniedByPayer, ResponsibilityTransferred
 from shared.kernel.money import Money
-from tests.golden.story import SECTIONS, Then
+from tests.golden.reading import Then
+from tests.golden.story import SECTIONS
 
 Row: TypeAlias = Mapping[str, Any]
+
+
+class Answers(Protocol):
+    """How everything stands: lines by section."""
+
+    def sections(self) -> Mapping[str, Sequence[str]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,7 @@ class Found:
             self._ledger(),
             self._remittances(),
             self._answers(),
-            self._accounts(),
+            accounts_told(self.accounts, self.parties),
             self._moved(),
             self._denied(),
             self._adjustments(),
@@ -95,24 +102,6 @@ class Found:
             findings = "".join(f"; {rule}" for rule in rules(each))
             yield f"{where} {each['outcome']}{of}: {amounts}{taken_back}{findings}"
 
-    def _accounts(self) -> Iterator[str]:
-        figures = (
-            ("paid", "paid_by_payers"),
-            ("contractual", "contractual"),
-            ("patient paid", "paid_by_patient"),
-            ("written off", "written_off"),
-            ("refunded", "refunded"),
-        )
-        for each in self.accounts:
-            amounts = "".join(_unless_zero(name, each[f"{column}_cents"]) for name, column in figures)
-            owed = [
-                f"{party} {'owes' if cents > 0 else 'is owed'} {money(abs(cents))}"
-                for party, cents in sorted(self.parties[each["account_id"]].items())
-                if cents
-            ]
-            rest = ", ".join(owed) or "nothing is owed"
-            yield f"{each['account_id']} charged {money(each['charged_cents'])}{amounts}; {rest}"
-
     def _moved(self) -> Iterator[str]:
         for event in self.events:
             if isinstance(event, ResponsibilityTransferred):
@@ -137,7 +126,7 @@ class Found:
             yield f"{clearing.removeprefix('provider-adjustment:')} {money(cents)}"
 
 
-def differences(then: Then, found: Found) -> list[str]:
+def differences(then: Then, found: Answers) -> list[str]:
     """What a story expects and is not so, and what is so and no story expects. Empty when everything stands as told."""
     wrong: list[str] = []
     for name, lines in found.sections().items():
@@ -146,6 +135,25 @@ def differences(then: Then, found: Found) -> list[str]:
             wrong += [f"{name}: expected  {line}" for line in sorted((expected - is_so).elements())]
             wrong += [f"{name}: found     {line}" for line in sorted((is_so - expected).elements())]
     return wrong
+
+
+def accounts_told(accounts: Sequence[Row], parties: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    figures = (
+        ("paid", "paid_by_payers"),
+        ("contractual", "contractual"),
+        ("patient paid", "paid_by_patient"),
+        ("written off", "written_off"),
+        ("refunded", "refunded"),
+    )
+    for each in accounts:
+        amounts = "".join(_unless_zero(name, each[f"{column}_cents"]) for name, column in figures)
+        owed = [
+            f"{party} {'owes' if cents > 0 else 'is owed'} {money(abs(cents))}"
+            for party, cents in sorted(parties[each["account_id"]].items())
+            if cents
+        ]
+        rest = ", ".join(owed) or "nothing is owed"
+        yield f"{each['account_id']} charged {money(each['charged_cents'])}{amounts}; {rest}"
 
 
 def money(cents: int) -> str:

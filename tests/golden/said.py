@@ -1,20 +1,50 @@
-"""What do the neighbours of the payments service say when a story charges a visit?"""
+"""What do charges and eligibility say when a story charges a visit?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
+
+from msgspec import structs
 
 from shared.events.base import Event, Sealed
 from shared.events.charges import ChargesReleased
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
-from shared.events.values import ChargeLine, CoverageSnapshot, FacilityIdentity, Person, PersonName, ProviderIdentity
+from shared.events.values import (
+    Address,
+    ChargeLine,
+    CoverageSnapshot,
+    FacilityIdentity,
+    Person,
+    PersonName,
+    ProviderIdentity,
+)
 from shared.kernel.decider import Decider
+from shared.kernel.identifiers import account_id_of
 from shared.runtime.command import Aggregate
 from tests.golden.story import Charges, Payer
 
 PATIENT = "patient-1"
 NEIGHBOURS = ("charges", "eligibility")
-CLINIC = ProviderIdentity(provider_id="clinic", npi="1999999984", last_or_organisation="RIVER CLINIC")
+CLINIC = ProviderIdentity(
+    provider_id="clinic",
+    npi="1999999984",
+    last_or_organisation="RIVER CLINIC",
+    is_person=False,
+    taxonomy="207Q00000X",
+    tax_id="061234567",
+    address=Address(line_1="12 RIVER ST", city="HARTFORD", state="CT", postal_code="061010000"),
+    phone="8605550100",
+)
+DOCTOR = ProviderIdentity(
+    provider_id="doctor", npi="1245319599", last_or_organisation="ORRIN", first="MAYA", taxonomy="207Q00000X"
+)
+PERSON = Person(
+    name=PersonName(last="PATIENT", first="PAT"),
+    birth_on=date(1980, 5, 17),
+    sex="F",
+    address=Address(line_1="4 PINE RD", city="HARTFORD", state="CT", postal_code="06101"),
+)
 told = Aggregate(
     name="told", decider=Decider(decide=lambda event, _: [event], evolve=lambda state, _: state, initial=None)
 )
@@ -29,20 +59,25 @@ def of(charges: Charges) -> Iterator[tuple[str, Event]]:
             yield "eligibility", _not_covered(charges)
         case payers:
             yield "eligibility", _covered(charges, payers)
-    yield "charges", _released(charges)
+    if charges.lines:
+        yield "charges", _released(charges)
 
 
 def _released(charges: Charges) -> ChargesReleased:
+    but = dict(charges.but)
     return ChargesReleased(
-        encounter_id=f"visit-{charges.account_id}",
+        encounter_id=encounter_of(charges.account_id),
         account_id=charges.account_id,
         patient_id=PATIENT,
         release=charges.release,
         service_on=charges.service_on,
-        organization=CLINIC,
-        rendering=CLINIC,
-        facility=FacilityIdentity(facility_id="clinic", name="River Clinic", place_of_service="11"),
-        diagnoses=("J069",),
+        service_to_on=date.fromisoformat(but["served through"]) if "served through" in but else None,
+        organization=structs.replace(CLINIC, npi=but.get("the clinic's NPI", CLINIC.npi)),
+        rendering=DOCTOR,
+        facility=FacilityIdentity(
+            facility_id="clinic", name="River Clinic", place_of_service=but.get("place of service", "11")
+        ),
+        diagnoses=tuple(but.get("diagnoses", "J069").split()),
         lines=tuple(
             ChargeLine(
                 line_id=line.line_id,
@@ -52,6 +87,7 @@ def _released(charges: Charges) -> ChargesReleased:
                 modifiers=line.modifiers,
                 units="1",
                 charged_cents=line.charged_cents,
+                diagnosis_pointers=line.pointers,
             )
             for line in charges.lines
         ),
@@ -60,32 +96,44 @@ def _released(charges: Charges) -> ChargesReleased:
 
 
 def _covered(charges: Charges, payers: tuple[Payer, ...]) -> CoverageSelected:
+    but = dict(charges.but)
     coverages = tuple(
         CoverageSnapshot(
             coverage_id=f"coverage-{payer.rank}",
             rank=payer.rank,
-            payer_id=payer.name.lower().replace(" ", "-"),
+            payer_id=payer_id_of(payer.name),
             payer_name=payer.name,
             payer_electronic_id=payer.electronic_id,
-            member_number=Sealed.fresh(PATIENT, "member_number", "M1"),
+            filing_indicator=payer.filing_indicator,
+            partner_id=payer.partner_id,
+            member_number=Sealed.fresh(PATIENT, "member_number", but.get("member number", f"MEMBER{payer.rank}")),
         )
         for payer in payers
     )
     return CoverageSelected(
         account_id=charges.account_id,
-        encounter_id=f"visit-{charges.account_id}",
+        encounter_id=encounter_of(charges.account_id),
         patient_id=PATIENT,
         service_on=charges.service_on,
         coverages=coverages,
-        patient=_person(),
+        patient=_person(is_born="no birth date" not in but),
         reason="order",
     )
+
+
+def encounter_of(account_id: str) -> str:
+    """The visit behind an account number. That of `visit-1` is computed as in production, so that charges can speak of the visit alone."""
+    return "visit-1" if account_id == account_id_of("visit-1") else f"visit-{account_id}"
+
+
+def payer_id_of(name: str) -> str:
+    return name.lower().replace(" ", "-")
 
 
 def _not_covered(charges: Charges) -> NoCoverageFound:
     return NoCoverageFound(
         account_id=charges.account_id,
-        encounter_id=f"visit-{charges.account_id}",
+        encounter_id=encounter_of(charges.account_id),
         patient_id=PATIENT,
         service_on=charges.service_on,
         patient=_person(),
@@ -93,5 +141,5 @@ def _not_covered(charges: Charges) -> NoCoverageFound:
     )
 
 
-def _person() -> Sealed[Person]:
-    return Sealed.fresh(PATIENT, "person", Person(name=PersonName(last="Patient")))
+def _person(*, is_born: bool = True) -> Sealed[Person]:
+    return Sealed.fresh(PATIENT, "person", PERSON if is_born else structs.replace(PERSON, birth_on=None))

@@ -6,13 +6,15 @@ The format is for people; `remittances/README.md` explains it. Reading is strict
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from shared.kernel.money import parse_cents
+from tests.golden import reading
+from tests.golden.reading import Language, Story, Then, Unclear, sections_named
 
 FOLDER = Path(__file__).parent / "remittances"
 ENVELOPE = (
@@ -30,10 +32,9 @@ SECTIONS = (
     "open by reference",
     "late in the books",
 )
-
-
-class Unclear(ValueError):
-    """A line that does not say what a story may say."""
+UNUSUAL = frozenset(  # about a visit or its patient
+    ("served through", "the clinic's NPI", "place of service", "diagnoses", "member number", "no birth date")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Payer:
     rank: int
     name: str
     electronic_id: str
+    filing_indicator: str = "CI"  # SBR09
+    partner_id: str = ""  # the trading partner that it is reached through
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +52,22 @@ class Line:
     procedure_code: str
     modifiers: tuple[str, ...]
     charged_cents: int
+    pointers: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charges:
-    """A visit is charged, and eligibility says who is responsible: payers in order, nobody (`()`), or nothing (`None`)."""
+    """A visit is charged, and eligibility says who is responsible: payers in order, nobody (`()`), or nothing (`None`).
+
+    Without lines only the latter is said. `but`: what is not as in every other visit.
+    """
 
     account_id: str
     service_on: date
     release: int
     payers: tuple[Payer, ...] | None
     lines: tuple[Line, ...]
+    but: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,75 +102,22 @@ class Deed:
     day: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Then:
-    """How everything stands. `is_last`: what is not written is not there; before that it is not looked at."""
-
-    sections: Mapping[str, Sequence[str]]
-    is_last: bool
-
-
 Step: TypeAlias = Charges | File835 | Deed | Then
 
 
-@dataclass(slots=True, kw_only=True)
-class Story:
-    file: str
-    title: str
-    why: str
-    steps: list[Step] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        return f"{self.file}: {self.title}"
-
-    @property
-    def files(self) -> list[File835]:
-        return [step for step in self.steps if isinstance(step, File835)]
-
-
 def every_story() -> list[Story]:
-    return [story for path in sorted(FOLDER.glob("*.txt")) for story in read(path.stem, path.read_text("ascii"))]
+    return reading.every_story(REMITTANCES)
 
 
-def read(file: str, text: str) -> list[Story]:
-    """The stories of a file, one behind each `# Title`. Raises Unclear."""
-    parts = re.split(r"(?m)^# (.+)$", text)
-    if parts[0].strip():
-        raise Unclear(f"{file}: a file begins with `# Title`")
-    titles = zip(parts[1::2], parts[2::2], strict=True)
-    return [_story(file, title.strip(), body) for title, body in titles]
+def files_of(story: Story) -> list[File835]:
+    return [step for step in story.steps if isinstance(step, File835)]
 
 
-def _story(file: str, title: str, body: str) -> Story:
-    blocks = re.split(r"(?m)^((?:Given|When|And|Then)\b.*)$", body)
-    story = Story(file=file, title=title, why=blocks[0].strip())
-    if "Source:" not in story.why:
-        raise Unclear(f"{story.id}: says why, and its `Source:`")
-    heads = [head.strip() for head in blocks[1::2]]
-    for number, (head, content) in enumerate(zip(heads, blocks[2::2], strict=True), start=1):
-        lines = [line for line in content.splitlines() if line.strip()]
-        if not all(line.startswith("  ") for line in lines):
-            raise Unclear(f"{story.id}: what belongs to `{head}` stands under it, two spaces in")
-        try:
-            story.steps += _steps(head, lines, is_last=number == len(heads), known=story.steps)
-        except (ValueError, LookupError) as error:
-            raise Unclear(f"{story.id}: `{head}`: {error}") from error
-    if not story.steps or not isinstance(story.steps[-1], Then):
-        raise Unclear(f"{story.id}: ends with `Then`")
-    return story
-
-
-def _steps(head: str, lines: Sequence[str], *, is_last: bool, known: Sequence[Step]) -> Iterator[Step]:
-    said = head.partition(" ")[2]
-    if head == "Then":
-        yield Then(sections=_sections(lines), is_last=is_last)
-    elif said == "these charges":
-        yield from _charges(lines, known)
-    elif said in ("this 835 arrives", "this 835 arrived"):
-        yield File835(segments=tuple(line.strip() for line in lines))
-    elif said == "this 835 of a test arrives":
-        yield File835(segments=tuple(line.strip() for line in lines), usage="T")
+def _steps(said: str, lines: Sequence[str], known: Sequence[Step]) -> Iterator[Step]:
+    if said == "these charges":
+        yield from charges(lines, known)
+    elif said.startswith("this 835 "):
+        yield file_835(said, lines)
     else:
         if lines:
             raise Unclear("nothing stands under this")
@@ -173,11 +128,12 @@ def _steps(head: str, lines: Sequence[str], *, is_last: bool, known: Sequence[St
 
 
 _VISIT = re.compile(r"  ([0-9A-HJKMNP-TV-Z]{16}), served (\S+)(, charged again)?$")
-_PAYER = re.compile(r"    (\d)  (\S.*?)  +(\w+)$")
-_LINE = re.compile(r"    (L\d+)  +(\w{5})((?:-\w\w)*)  +(\S+)$")
+_PAYER = re.compile(r"    (\d)  (\S.*?)  +(\w+)(?:(?:  +(\w\w))? by (\w+))?$")
+_LINE = re.compile(r"    (L\d+)  +(\w{5})((?:-\w\w)*)  +(\S+)(?: points at ((?:\d ?)*))?$")
+_BUT = re.compile(r"    but (\S.*?)(?:: (.*))?$")
 
 
-def _charges(lines: Sequence[str], known: Sequence[Step]) -> Iterator[Charges]:
+def charges(lines: Sequence[str], known: Sequence[Any]) -> Iterator[Charges]:
     visits: list[list[str]] = []
     for line in lines:
         visits += [[]] if _VISIT.match(line) else []
@@ -185,11 +141,12 @@ def _charges(lines: Sequence[str], known: Sequence[Step]) -> Iterator[Charges]:
     for first, *rest in visits:
         visit = _VISIT.match(first)
         assert visit is not None
-        before = [step for step in known if isinstance(step, Charges) and step.account_id == visit[1]]
-        payers = [Payer(rank=int(found[1]), name=found[2], electronic_id=found[3]) for found in _all(_PAYER, rest)]
+        before = [step for step in known if isinstance(step, Charges) and step.account_id == visit[1] and step.lines]
+        payers = [_payer(found) for found in _all(_PAYER, rest)]
+        but = tuple((found[1], found[2] or "") for found in _all(_BUT, rest) if found[1] in UNUSUAL)
         found_lines = tuple(_line(found) for found in _all(_LINE, rest))
         is_self_pay = "    no coverage" in rest
-        if len(rest) != len(payers) + len(found_lines) + is_self_pay or bool(before) != bool(visit[3]):
+        if len(rest) != len(payers) + len(found_lines) + len(but) + is_self_pay or bool(before) != bool(visit[3]):
             raise Unclear(f"charges of {visit[1]}")
         yield Charges(
             account_id=visit[1],
@@ -197,6 +154,7 @@ def _charges(lines: Sequence[str], known: Sequence[Step]) -> Iterator[Charges]:
             release=len(before) + 1,
             payers=tuple(payers) if payers or is_self_pay else None,
             lines=found_lines,
+            but=but,
         )
 
 
@@ -204,12 +162,32 @@ def _all(pattern: re.Pattern[str], lines: Sequence[str]) -> Iterator[re.Match[st
     return (found for found in map(pattern.match, lines) if found)
 
 
+def _payer(found: re.Match[str]) -> Payer:
+    return Payer(
+        rank=int(found[1]),
+        name=found[2],
+        electronic_id=found[3],
+        filing_indicator=found[4] or "CI",
+        partner_id=found[5] or "",
+    )
+
+
 def _line(found: re.Match[str]) -> Line:
-    modifiers = tuple(found[3].split("-")[1:])
-    return Line(line_id=found[1], procedure_code=found[2], modifiers=modifiers, charged_cents=parse_cents(found[4]))
+    return Line(
+        line_id=found[1],
+        procedure_code=found[2],
+        modifiers=tuple(found[3].split("-")[1:]),
+        charged_cents=parse_cents(found[4]),
+        pointers=(1,) if found[5] is None else tuple(int(each) for each in found[5].split()),
+    )
 
 
 # 835s
+
+
+def file_835(said: str, lines: Sequence[str]) -> File835:
+    usages = {"this 835 arrives": "P", "this 835 arrived": "P", "this 835 of a test arrives": "T"}
+    return File835(segments=tuple(line.strip() for line in lines), usage=usages[said])
 
 
 def _sets(segments: Sequence[str]) -> Iterator[list[str]]:
@@ -259,20 +237,22 @@ def _deed(said: str) -> Deed:
 
 
 def _sections(lines: Sequence[str]) -> dict[str, list[str]]:
-    sections: dict[str, list[str]] = {}
-    name, debit_ends = "", 0
+    return sections_named(SECTIONS, list(_with_sides(lines)))
+
+
+def _with_sides(lines: Sequence[str]) -> Iterator[str]:
+    """An amount of the ledger stands under `debit` or under `credit`."""
+    debit_ends = 0
     for line in lines:
         if not line.startswith("    "):
-            name = line.strip()
-            if name.startswith("ledger"):
-                name, debit_ends = "ledger", len(line[: line.index("debit") + len("debit")])
-            if name not in SECTIONS:
-                raise Unclear(f"there is no `{name}`")
-            sections[name] = []
-        elif name == "ledger":
+            name, *_ = line.split()
+            debit_ends = line.index("debit") + len("debit") if name == "ledger" else 0
+            yield f"  {name}" if debit_ends else line
+        elif debit_ends:
             account, amount = line.rsplit(None, 1)
-            side = "debit" if len(line.rstrip()) <= debit_ends else "credit"
-            sections[name].append(f"{account.strip()} {side} {amount}")
+            yield f"{account} {'debit' if len(line.rstrip()) <= debit_ends else 'credit'} {amount}"
         else:
-            sections[name].append(" ".join(line.split()))
-    return sections
+            yield line
+
+
+REMITTANCES = Language(folder=FOLDER, steps=_steps, sections=_sections)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.golden.found import differences
 from tests.golden.office import Office, in_office
-from tests.golden.story import Story, Then, every_story
+from tests.golden.reading import Story, Then
+from tests.golden.story import every_story, files_of
 
 STORIES = every_story()
 told = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
@@ -40,14 +41,14 @@ def test_every_835_of_a_story_again_changes_nothing(story: Story) -> None:
         sent: list[bytes] = []
         for step in story.steps:
             if not isinstance(step, Then):
-                sent += [step.content(office.asked + 1)] if step in story.files else []
+                sent += [step.content(office.asked + 1)] if step in files_of(story) else []
                 await office.play(step)
-        before, events = (await office.found()).sections(), len(office.stored)
+        before, events = (await office.found()).sections(), len(office.stored("payments"))
         for content in sent:
-            await office.send(content)
-        assert (len(office.stored), (await office.found()).sections()) == (events, before)
-        for number, file in enumerate(story.files, start=901):
-            await office.send(file.content(number))
+            await office.send_835(content)
+        assert (len(office.stored("payments")), (await office.found()).sections()) == (events, before)
+        for number, file in enumerate(files_of(story), start=901):
+            await office.send_835(file.content(number))
         assert _of_money((await office.found()).sections()) == _of_money(before)
         assert await office.violations() == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,6 +97,7 @@ class Ground:
     documents: SimulatedDocuments
     clearinghouse: Clearinghouse
     mirrors: Mirrors
+    partners: dict[str, Any] = field(default_factory=dict)  # beside the clearinghouse, while somebody is there
     batches: int = 0
 
     def next_batch(self) -> UUID:
@@ -325,7 +326,7 @@ def build(service: str, runtime: ServiceRuntime, ground: Ground) -> ServiceParts
     """The production parts. Payers are asked for nothing in real time; claims leave to the simulated clearinghouse."""
 
     async def routes() -> Any:
-        return {TENANT: {PARTNER: ground.clearinghouse}}
+        return {TENANT: {PARTNER: ground.clearinghouse, **ground.partners}}
 
     match service:
         case "eligibility":

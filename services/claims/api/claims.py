@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -214,15 +214,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
     async def correct_claim(claim_id: ClaimId, body: CorrectBody, cause: Edit) -> Done:
         """Mend a claim. One that was sent is replaced by another with frequency 7."""
         content = await _content(commands, claim, cause.tenant, claim_id)
-        command = CorrectClaim(
-            services=_corrected_services(body, content.services),
-            coverages=_corrected_coverages(body, content),
-            replaces_payer_control_number=body.payer_control_number,
-            reason=body.reason,
-            corrected_by=cause.actor,
-            on=clock.now().date(),
-        )
-        return await handle(claim_id, command, cause)
+        return await handle(claim_id, correction(body, content, by=cause.actor, on=clock.now().date()), cause)
 
     @routes.post("/claims/{claim_id}/void")
     async def void_claim(claim_id: ClaimId, body: VoidBody, cause: Void) -> Done:
@@ -266,6 +258,18 @@ async def _content(commands: Commands, claim: Aggregate, tenant: str, claim_id: 
     if state.content is None:
         raise ClaimUnknown("there is no such claim")
     return state.content
+
+
+def correction(body: CorrectBody, content: ClaimCreated, *, by: str, on: date) -> CorrectClaim:
+    """What is asked of a claim with this content. Raises ClaimUnknown for a line that it does not have."""
+    return CorrectClaim(
+        services=_corrected_services(body, content.services),
+        coverages=_corrected_coverages(body, content),
+        replaces_payer_control_number=body.payer_control_number,
+        reason=body.reason,
+        corrected_by=by,
+        on=on,
+    )
 
 
 def _corrected_services(body: CorrectBody, services: ServicesBilled) -> ServicesBilled | None:

@@ -27,7 +27,8 @@ from shared.testing.hosting import Hosted, hosted
 from shared.testing.infrastructure import PostgresServer
 from tests.golden import said
 from tests.golden.found import Found, Row, differences, money
-from tests.golden.story import SECTIONS, Charges, Deed, File835, Step, Story, Then, every_story
+from tests.golden.reading import Story, Then
+from tests.golden.story import SECTIONS, Charges, Deed, File835, Step, every_story, files_of
 
 CODEC = EventCodec()
 MORNING = datetime(2026, 4, 15, 9, tzinfo=UTC)
@@ -194,7 +195,7 @@ class Street:
         await self.compare([(_of_money(step), story, desk) for step, story, desk in lasts if isinstance(step, Then)])
 
     async def send(self, story: Story, desk: Desk, first: int) -> None:
-        for number, file in enumerate(story.files, start=first):
+        for number, file in enumerate(files_of(story), start=first):
             await desk.send(file.content(number))
 
     async def compare(self, told: Sequence[tuple[Then, Story, Desk]]) -> None:
