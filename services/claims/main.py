@@ -34,6 +34,7 @@ from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnc
 from services.claims.policies import (
     ask_payers,
     derive_deadlines,
+    end_claims,
     follow_accounts,
     follow_batches,
     make_claims,
@@ -193,6 +194,9 @@ def _policies(
             for key, command in told
         ]
 
+    async def end(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(claim, end_claims.react(recorded))
+
     async def settle(recorded: Recorded[Any]) -> Sequence[Reaction]:
         return [
             Reaction(aggregate=denial if isinstance(command, ReverseDenial) else claim, key=key, command=command)
@@ -220,6 +224,7 @@ def _policies(
         Policy(name="claims.create-claims", reads={"claims": make_claims.CLAIMS}, react=create_claims),
         Policy(name="claims.follow-batches", reads={"claims": follow_batches.CLAIMS}, react=tell_claims_of_batches),
         Policy(name="claims.record-answers", reads={"payments": record_answers.PAYMENTS}, react=record_payers_answers),
+        Policy(name="claims.end-claims", reads={"claims": end_claims.CLAIMS}, react=end),
         Policy(name="claims.settle-denials", reads={"claims": settle_denials.CLAIMS}, react=settle),
     )
 

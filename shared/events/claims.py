@@ -544,6 +544,7 @@ class ClaimVoided(Event, frozen=True, kw_only=True):
 class ClaimClosed(Event, frozen=True, kw_only=True):
     claim_id: str
     reason: Literal["paid", "nothing-due", "next-payer", "patient", "denied-final", "voided", "replaced", "written-off"]
+    next_claim_id: str = ""  # of the void claim that took it back at the payer
 
 
 class AppealClock(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -33,7 +33,10 @@ def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
             return _returned(event, recorded.recorded_at.date())
         case InterchangeUnanswered() as event:
             mark = MarkFollowUp(
-                waiting_for="999", since_on=event.sent_on, next_action="ask the partner whether the file arrived"
+                waiting_for="999",
+                since_on=event.sent_on,
+                next_action="ask the partner whether the file arrived",
+                batch_id=event.batch_id,
             )
             return [(claim_id, mark) for claim_id in event.claim_ids]
         case _:
@@ -62,7 +65,8 @@ def _submitted(event: InterchangeSent) -> list[tuple[str, ClaimCommand]]:
 def _returned(event: InterchangeAcknowledged, on: date) -> list[tuple[str, ClaimCommand]]:
     """Back to work; those that were rejected with others of their set go again at once, each alone."""
     returned: list[tuple[str, ClaimCommand]] = [(claim_id, _rejected(event)) for claim_id in event.rejected_claim_ids]
-    return [*returned, *((claim_id, ReleaseClaim(on=on)) for claim_id in event.shared_claim_ids)]
+    again = ReleaseClaim(on=on, rejected_in=event.batch_id)
+    return [*returned, *((claim_id, again) for claim_id in event.shared_claim_ids)]
 
 
 def _rejected(event: InterchangeAcknowledged) -> RecordRejection:

@@ -11,11 +11,10 @@ from typing import Any
 from services.claims.domain.claim.commands import (
     ClaimCommand,
     CreateClaim,
-    HoldClaim,
+    EndCoverage,
     LearnPayerControlNumber,
     VoidClaim,
 )
-from services.claims.domain.claim.decider import NO_COVERAGE
 from shared.events.claims import (
     AccountIsSelfPay,
     AccountReadyToBill,
@@ -97,7 +96,7 @@ def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
             learn = LearnPayerControlNumber(payer_control_number=event.payer_control_number, on=on)
             return [(event.next_claim_id, learn)]
         case AccountIsSelfPay() as event if event.claim_id:
-            return [(event.claim_id, HoldClaim(reason=NO_COVERAGE, held_by=""))]
+            return [(event.claim_id, EndCoverage(on=on))]
         case BillingCancelled() as event if event.claim_id:
             return [(event.claim_id, VoidClaim(reason=event.reason))]
         case _:

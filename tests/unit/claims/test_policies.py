@@ -12,7 +12,7 @@ from services.claims.domain.billing_case.commands import CancelBilling, NoteChar
 from services.claims.domain.claim.commands import (
     AskStatus,
     CreateClaim,
-    HoldClaim,
+    EndCoverage,
     LearnPayerControlNumber,
     MarkFollowUp,
     RecordAdjudication,
@@ -224,7 +224,7 @@ def test_lost_coverage_holds_and_a_cancelled_visit_voids_the_claim_that_was_made
     lost = AccountIsSelfPay(account_id=ACCOUNT, patient_id=PATIENT, reason="none", claim_id=PRIMARY_CLAIM)
     cancelled = BillingCancelled(account_id=ACCOUNT, reason="no show", claim_id=PRIMARY_CLAIM)
     number = PayerControlNumberKnown(claim_id=PRIMARY_CLAIM, next_claim_id="X", payer_control_number="PCN1")
-    assert make_claims.react(recorded(lost)) == [(PRIMARY_CLAIM, HoldClaim(reason="no-coverage", held_by=""))]
+    assert make_claims.react(recorded(lost)) == [(PRIMARY_CLAIM, EndCoverage(on=MONDAY.date()))]
     assert make_claims.react(recorded(cancelled)) == [(PRIMARY_CLAIM, VoidClaim(reason="no show"))]
     [(claim_id, command)] = make_claims.react(recorded(number))
     assert claim_id == "X"

@@ -62,10 +62,14 @@ class HoldClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseClaim:
-    """End a hold, or send a rejected claim again as it is. The edits run again and cannot be bypassed."""
+    """End a hold, or send a rejected claim again as it is. The edits run again and cannot be bypassed.
+
+    `rejected_in`: because this interchange was rejected; a claim that went on its way since is left alone.
+    """
 
     on: date
     rules: RuleSet = NO_RULES
+    rejected_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,9 +241,12 @@ class LearnPayerControlNumber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkFollowUp:
+    """Somebody has been silent for too long. `batch_id`: about this interchange; what the claim went in later is another matter."""
+
     waiting_for: AwaitedAnswer
     since_on: date
     next_action: str
+    batch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +254,25 @@ class VoidClaim:
     """Take the claim back: silently when the payer never had it, with a frequency 8 claim otherwise."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCoverage:
+    """Eligibility says that nobody covers the day of service any more."""
+
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndReplaced:
+    """The payer answered the claim that replaces this one, or that one was replaced in its turn."""
+
+    next_claim_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndVoid:
+    """What this claim was to take back was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,5 +304,8 @@ ClaimCommand: TypeAlias = (
     | LearnPayerControlNumber
     | MarkFollowUp
     | VoidClaim
+    | EndCoverage
+    | EndReplaced
+    | EndVoid
     | CloseClaim
 )

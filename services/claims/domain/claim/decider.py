@@ -21,6 +21,9 @@ from services.claims.domain.claim.commands import (
     CloseReason,
     CorrectClaim,
     CreateClaim,
+    EndCoverage,
+    EndReplaced,
+    EndVoid,
     HoldClaim,
     LearnPayerControlNumber,
     MarkFollowUp,
@@ -164,6 +167,12 @@ def decide(command: ClaimCommand, claim: Claim) -> list[ClaimEvent]:
             return [*_mark_follow_up(command, claim, content)]
         case VoidClaim():
             return _void(command, claim, content)
+        case EndCoverage():
+            return _end_coverage(command, claim, content)
+        case EndReplaced():
+            return _end_replaced(command, claim, content)
+        case EndVoid():
+            return _end_void(claim, content)
         case CloseClaim():
             return _close(command, claim, content)
         case _:
@@ -178,7 +187,7 @@ def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
     asked = _asked(command)
     if claim.content is None or claim.told is None:
         return [asked, *_scrubbed(asked, claim, command)]
-    if asked == claim.told:
+    if asked == claim.told and claim.stage is not Stage.VOIDED:
         is_covered_again = claim.stage is Stage.HELD and claim.hold_reason == NO_COVERAGE
         return _scrubbed(claim.content, claim, command) if is_covered_again else []
     if claim.stage in (*_NEVER_AT_THE_PAYER, Stage.VOIDED):
@@ -207,9 +216,15 @@ def _changes_what_is_billed(asked: ClaimCreated, sent: ClaimCreated) -> bool:
     return (asked.services, asked.prior, asked.frequency) != (sent.services, sent.prior, sent.frequency)
 
 
-def _ask_about_coverage(claim: Claim, content: ClaimCreated, command: CreateClaim) -> list[ClaimEvent]:
+def _end_coverage(command: EndCoverage, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    if claim.stage in _NEVER_AT_THE_PAYER:
+        return _hold(HoldClaim(reason=NO_COVERAGE, held_by=""), claim, content)
+    return _ask_about_coverage(claim, content, command)
+
+
+def _ask_about_coverage(claim: Claim, content: ClaimCreated, command: CreateClaim | EndCoverage) -> list[ClaimEvent]:
     """Who pays changed after the claim was sent; an answered and closed claim comes back when its payer takes money back."""
-    if claim.stage is Stage.CLOSED:
+    if claim.stage in (Stage.CLOSED, Stage.VOIDED):
         return []
     return [
         FollowUpDue(
@@ -335,6 +350,8 @@ def _hold(command: HoldClaim, claim: Claim, content: ClaimCreated) -> list[Claim
 
 
 def _release(command: ReleaseClaim, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    if command.rejected_in and (claim.stage is not Stage.REJECTED or claim.batch_id != command.rejected_in):
+        return []
     if claim.stage not in (Stage.HELD, Stage.REJECTED):
         raise ClaimNotHeld("the claim is neither held nor rejected", claim=content.claim_id, stage=claim.stage)
     return _scrubbed_clean(command, claim, content)
@@ -511,6 +528,8 @@ def _mark_follow_up(command: MarkFollowUp | AskStatus, claim: Claim, content: Cl
         return []
     if command.waiting_for == "835" and claim.stage is Stage.ADJUDICATED and not claim.crossover_rank:
         return []
+    if isinstance(command, MarkFollowUp) and command.batch_id not in ("", claim.batch_id):
+        return []  # It came back and went again since.
     return [
         FollowUpDue(
             claim_id=content.claim_id,
@@ -657,7 +676,7 @@ def _after_reversal(claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
         case "7":
             return [_closed(content, "replaced")]
         case "8":
-            return [_closed(content, "voided")]
+            return [ClaimClosed(claim_id=content.claim_id, reason="voided", next_claim_id=claim.next_claim_id)]
         case _:
             return []
 
@@ -740,6 +759,23 @@ def _void(command: VoidClaim, claim: Claim, content: ClaimCreated) -> list[Claim
     if claim.next_claim_id:
         raise ClaimSuperseded("the claim was replaced: void the newer one", claim=claim.next_claim_id)
     return [_replacement(content, claim, "8", command.reason)]
+
+
+def _end_replaced(command: EndReplaced, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    """What the payer never answered, or refused altogether, it will not reverse either. Money that it paid it takes back first."""
+    if (claim.next_claim_id, claim.next_frequency) != (command.next_claim_id, "7"):
+        return []
+    is_refused = claim.stage is Stage.ADJUDICATED and not any(each.adjudication.paid_cents for each in claim.answers)
+    is_over = claim.stage in (*_UNANSWERED, Stage.REJECTED) or is_refused
+    return [_closed(content, "replaced")] if is_over and not claim.open_denials else []
+
+
+def _end_void(claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    if content.frequency != "8" or claim.stage in (Stage.CLOSED, Stage.VOIDED):
+        return []
+    if claim.stage in _NEVER_AT_THE_PAYER:
+        return [ClaimVoided(claim_id=content.claim_id, reason="taken-back-already"), _closed(content, "voided")]
+    return [_closed(content, "nothing-due")]
 
 
 def _close(command: CloseClaim, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:

@@ -29,6 +29,12 @@ def replacement_of(claim_id: str) -> str:
     return claim_id_of(account_of_claim(claim_id), ordinal + 1)
 
 
+def replaced_by(claim_id: str) -> str | None:
+    """The claim that this one replaces, None for the first of its rank. Raises ValueError when the number is not one of ours."""
+    ordinal = ordinal_of(claim_id)
+    return None if ordinal % CLAIMS_PER_RANK == 1 else claim_id_of(account_of_claim(claim_id), ordinal - 1)
+
+
 def ordinal_of(claim_id: str) -> int:
     """The place of a claim on its account. Raises ValueError when the number is not one of ours."""
     account_id = account_of_claim(claim_id)
