@@ -13,6 +13,7 @@ from services.claims.api.bodies import CorrectBody
 from services.claims.api.claims import correction
 from services.claims.domain.claim.commands import CloseClaim, HoldClaim, RaiseNextClaim, ReleaseClaim, VoidClaim
 from services.claims.domain.claim.state import Claim
+from services.claims.domain.denial.appeals import terms_of
 from services.claims.domain.denial.commands import (
     ApproveWriteOff,
     DecideAppeal,
@@ -53,6 +54,7 @@ from tests.simulation.process import TENANT
 T = TypeVar("T")
 BILLER, MANAGER = "user:biller", "user:manager"
 _ALONE_CENTS_MAX = 25_00
+_NO_TERMS = terms_of((), version=0, filing_indicator="CI", first_appeal_days=90)  # what counts where a payer lists none
 
 
 class Mailbox:
@@ -130,6 +132,8 @@ class Billing(House):
             documents=self.ground.documents,
             read=read_acknowledgements,
             partners=directories.PartnerReads(claims.reads),
+            clock=self.clock,
+            status_wait_days=14,
             streams=Streams(
                 claim=claims.aggregates["claim"],
                 batch=claims.aggregates["batch"],
@@ -201,10 +205,13 @@ class Billing(House):
             case "refuse":
                 return RefuseWriteOff(by=MANAGER, reason=deed.word), MANAGER
             case "appeal":
-                return FileAppeal(by=BILLER, on=today, level=int(deed.word)), BILLER
+                return FileAppeal(by=BILLER, on=today, filed_on=today, level=int(deed.word)), BILLER
             case _:
                 level = self._denial(deed)["appeal_level"]
-                return DecideAppeal(level=level, outcome=deed.word), BILLER
+                decided = DecideAppeal(
+                    by=BILLER, on=today, level=level, outcome=deed.word, decided_on=today, terms=_NO_TERMS
+                )
+                return decided, BILLER
 
     def _denial(self, deed: Deed) -> Row:
         group, _, reason = deed.denial.partition("-")

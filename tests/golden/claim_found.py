@@ -111,7 +111,7 @@ class FoundClaims:
     def _denials(self) -> Iterator[str]:
         for row in self.denials:
             code = f"{row['reason_group']}-{row['reason']}"
-            by = f", appeal by {row['appeal_by_on']}" if row["is_open"] else ""
+            by = f", appeal by {row['appeal_by_on']}" if row["is_open"] and row["appeal_by_on"] else ""
             yield f"{row['claim_id']} {code} {money(row['denied_cents'])} {row['category']}: {row['status']}{by}"
 
     def _asked_for(self) -> Iterator[str]:
