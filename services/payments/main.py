@@ -17,6 +17,7 @@ from services.payments.api import books as books_api
 from services.payments.api import cards as cards_api
 from services.payments.api import cash as cash_api
 from services.payments.api import contracts as contracts_api
+from services.payments.api import disputes as disputes_api
 from services.payments.api import figures as figures_api
 from services.payments.api import ledger as ledger_api
 from services.payments.api import openings as openings_api
@@ -415,6 +416,7 @@ def build(
                 payer_contracts=payer_contracts,
                 fee_schedule=fee_schedule,
             ),
+            disputes_api.router(runtime.commands, runtime.reads, contract_comparison),
             variances_api.router(
                 runtime.commands,
                 runtime.reads,

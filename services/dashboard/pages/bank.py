@@ -7,6 +7,7 @@ import asyncio
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from services.dashboard.conflicts import do_or_tell
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
@@ -50,8 +51,12 @@ async def take_in(visit: Visit) -> Response:
 
 
 async def _worked(visit: Visit, deed: str, body: dict[str, str]) -> Response:
-    """What is refused is told over the page, whose forms keep what was typed."""
-    done = await visit.do(f"/api/payments/deposits/{visit.path('deposit_id')}/{deed}", body)
+    """What is refused is told over the page, whose forms keep what was typed; and who was faster, what they did."""
+    deposit_id = visit.path("deposit_id")
+    stream = f"/api/payments/streams/unidentified-deposit/{deposit_id}"
+    done = await do_or_tell(visit, f"/api/payments/deposits/{deposit_id}/{deed}", body, stream=stream)
+    if isinstance(done, Response):
+        return done
     await visit.settled(_UNIDENTIFIED, done["after"])
     return Response(headers={"HX-Redirect": "/bank"})
 

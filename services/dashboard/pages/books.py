@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -60,11 +60,19 @@ async def books(visit: Visit) -> Response:
         rolled=rolled,
         ledger=await visit.get("/api/payments/trial-balance", **end),
         closings=closings["items"],
-        columns=COLUMNS,
+        columns=_shown(rolled["items"]),
         wanted={"period": rolled["period"], **known},
         end=end,
         party_name=party_name,
     )
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """The columns in which something moved, so that a month fits on a screen; what is late is told below what it closed with."""
+    always = ("opening_cents", "closing_cents")
+    return [
+        each for each in COLUMNS if each[1] != "late_cents" and (each[1] in always or any(row[each[1]] for row in rows))
+    ]
 
 
 def _asked(visit: Visit, *names: str) -> dict[str, str]:

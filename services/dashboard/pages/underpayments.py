@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -16,7 +17,7 @@ from services.dashboard.visits import Page, Visit
 _ROWS = 50
 KINDS = (("underpayment", "Underpaid"), ("overpayment", "Overpaid"))
 STATES = ("open", "disputed", "resolved", "withdrawn")
-_FILTERS = ("kind", "state", "payer_id", "variance_cents_min")
+_FILTERS = ("kind", "state", "payer_id", "reference", "variance_cents_min")
 _COLUMNS = {
     name: name
     for name in (
@@ -69,22 +70,24 @@ def _filters(visit: Visit) -> dict[str, str]:
 
 
 def _of_payers(wanted: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in wanted.items() if name != "state"}
+    return {name: value for name, value in wanted.items() if name not in ("state", "reference")}
 
 
 async def worklist(visit: Visit) -> Response:
     """Payers with their sums, and the items behind a payer or a state."""
     wanted, cursor = _filters(visit), visit.asked("cursor")
     kind = wanted.get("kind") or "underpayment"
-    groups, found, fresh = await asyncio.gather(
+    groups, found, disputes, fresh = await asyncio.gather(
         visit.get("/api/payments/variances/by-payer", **{**_of_payers(wanted), "kind": kind}, limit=200),
         visit.get("/api/payments/variances", **{**wanted, "kind": kind}, limit=_ROWS, cursor=cursor),
+        visit.get("/api/payments/variances/disputes", payer_id=wanted.get("payer_id"), limit=_ROWS),
         visit.get_if("ops:read-freshness", "/api/payments/ops/freshness"),
     )
     return visit.show(
         "underpayments/list.html",
         groups=groups,
         found=found,
+        disputes=disputes["items"],
         base=wanted,
         kind=kind,
         kinds=KINDS,
@@ -155,6 +158,14 @@ def _cents(figures: Mapping[str, str], name: str) -> str:
     return dollars(int(figures[name]))
 
 
+async def letter(visit: Visit) -> Response:
+    """A letter to the payer, to be sent with the list as CSV or Excel."""
+    asked = {name: visit.asked(name) for name in ("payer_id", "reference")}
+    told = await visit.services.file("/api/payments/variances/disputes/letter", **asked)
+    headers = {"Content-Disposition": 'attachment; filename="dispute.txt"'}
+    return Response(told.content, media_type="text/plain; charset=utf-8", headers=headers)
+
+
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +184,16 @@ async def dispute(visit: Visit) -> Response:
     form = visit.form
     body = {name: form.get(name, "") for name in ("reference", "disputed_on", "note")}
     return await _worked(visit, "dispute", body)
+
+
+async def dispute_all(visit: Visit) -> Response:
+    """All that a payer underpaid, under one reference."""
+    form = visit.form
+    body = {name: form.get(name, "") for name in ("payer_id", "reference", "disputed_on")}
+    done = await visit.do("/api/payments/variances/disputes", body)
+    await visit.settled("/api/payments/variances/disputes", done["after"])
+    wanted = {"payer_id": body["payer_id"], "reference": body["reference"]}
+    return Response(headers={"HX-Redirect": f"/underpayments?{urlencode(wanted)}"})
 
 
 async def resolve(visit: Visit) -> Response:
@@ -204,6 +225,8 @@ PAGES = (
     Page(path="/underpayments", action="payments:read-variances", handler=worklist),
     Page(path="/underpayments/export", action="payments:read-variances", handler=export),
     Page(path="/underpayments/by-payer", action="payments:read-variances", handler=export_by_payer),
+    Page(path="/underpayments/letter", action="payments:read-variances", handler=letter),
+    Page(path="/underpayments/disputes", action="payments:work-variance", handler=dispute_all, method="POST"),
     Page(path=_ONE, action="payments:read-variances", handler=item),
     Page(path=f"{_ONE}/dispute", action="payments:work-variance", handler=dispute, method="POST"),
     Page(path=f"{_ONE}/resolve", action="payments:work-variance", handler=resolve, method="POST"),

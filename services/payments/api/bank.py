@@ -26,7 +26,7 @@ from shared.codecs.bank.statement import Kind, LeftOutReason
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import ReadDatabase, asc, page, rows
-from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
+from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done, versioned_cause_of
 
 SERVICE = "payments"
 DEPOSITS = deposits.projection.name
@@ -38,7 +38,8 @@ _FILES = {
 }
 
 RecordIt = Annotated[Cause, Depends(cause_of("payments:record-deposit"))]
-UndoIt = Annotated[Cause, Depends(cause_of("payments:undo-identification"))]
+DecideIt = Annotated[Cause, Depends(versioned_cause_of("payments:record-deposit"))]
+UndoIt = Annotated[Cause, Depends(versioned_cause_of("payments:undo-identification"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-deposits"))]
 
 UnidentifiedReason = Literal["trace-number-missing", "payer-missing", "trace-number-used"]
@@ -157,6 +158,7 @@ class UnidentifiedRow(BaseModel):
     set_aside_reason: str
     document_id: str
     place: str = Field(description="Record of the file; there are all words of the bank.")
+    version: int = Field(description="Of its stream: give it as Ledgerline-Expected-Version.")
 
 
 class MatchRow(BaseModel):
@@ -236,7 +238,7 @@ def router(
             return Page[UnidentifiedRow].of(found, await reads.positions(connection, DEPOSITS))
 
     @routes.post("/deposits/{deposit_id}/identify")
-    async def identify_deposit(deposit_id: Id, body: IdentifyBody, cause: RecordIt) -> Done:
+    async def identify_deposit(deposit_id: Id, body: IdentifyBody, cause: DecideIt) -> Done:
         """Say which payment an unidentified deposit is; it is recorded under its trace number, and meets its remittance.
 
         Refused when the bank showed another deposit under it (`deposit-already-recorded`).
@@ -266,7 +268,7 @@ def router(
         return done(await commands.handle(unidentified_deposit, deposit_id, command, cause), SERVICE)
 
     @routes.post("/deposits/{deposit_id}/set-aside")
-    async def set_deposit_aside(deposit_id: Id, body: SetAsideBody, cause: RecordIt) -> Done:
+    async def set_deposit_aside(deposit_id: Id, body: SetAsideBody, cause: DecideIt) -> Done:
         """No remittance will come for an unidentified deposit: a patient's check, interest, a line that was recorded otherwise."""
         command = SetDepositAside(reason=body.reason, set_aside_by=cause.actor)
         return done(await commands.handle(unidentified_deposit, deposit_id, command, cause), SERVICE)

@@ -181,6 +181,7 @@ def router(
         state: State | None = None,
         payer_id: PayerId = None,
         account_id: Annotated[str | None, Query(max_length=80)] = None,
+        reference: Annotated[str | None, Query(max_length=60, description="Of its dispute.")] = None,
         variance_cents_min: CentsMin = None,
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -189,7 +190,12 @@ def router(
         """Underpayments and overpayments, the largest first."""
         await reads.wait_for(VARIANCES, after)
         found = read_model.listed(
-            kind=kind, state=state, payer_id=payer_id, account_id=account_id, cents_min=variance_cents_min
+            kind=kind,
+            state=state,
+            payer_id=payer_id,
+            account_id=account_id,
+            reference=reference,
+            cents_min=variance_cents_min,
         )
         order = [desc(found.c.size_cents), asc(found.c.variance_id)]
         async with reads.read(who.tenant) as connection:

@@ -59,6 +59,7 @@ unidentified_deposits = sa.Table(
     sa.Column("account_ending", sa.Text),
     sa.Column("identified_as", sa.Text, server_default=""),
     sa.Column("set_aside_reason", sa.Text, server_default=""),
+    sa.Column("version", sa.Integer),  # of its stream
     sa.Column("document_id", sa.Text),
     sa.Column("place", sa.Text),
     sa.Index("unidentified_deposits_by_status", "tenant", "status", "deposited_on", "deposit_id"),
@@ -70,13 +71,13 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case DepositExpected() | DepositRecorded() | DepositWithdrawn() | DepositReconciled() as event:
             yield Put(table="deposits", key=(event.deposit_id,), values=_deposit(event))
         case UnidentifiedDepositRecorded() as event:
-            yield _unidentified(event.deposit_id, **_shown(event))
+            yield _unidentified(recorded, **_shown(event))
         case DepositIdentified() as event:
-            yield _unidentified(event.deposit_id, status="identified", identified_as=event.identified_as)
+            yield _unidentified(recorded, status="identified", identified_as=event.identified_as)
         case IdentificationReturned() | IdentificationUndone() as event:
-            yield _unidentified(event.deposit_id, status="open", identified_as="")
+            yield _unidentified(recorded, status="open", identified_as="")
         case DepositSetAside() as event:
-            yield _unidentified(event.deposit_id, status="set-aside", set_aside_reason=event.reason)
+            yield _unidentified(recorded, status="set-aside", set_aside_reason=event.reason)
 
 
 def _deposit(event: DepositExpected | DepositRecorded | DepositWithdrawn | DepositReconciled) -> dict[str, Any]:
@@ -107,8 +108,9 @@ def _deposit(event: DepositExpected | DepositRecorded | DepositWithdrawn | Depos
             assert_never(event)
 
 
-def _unidentified(deposit_id: str, **values: Any) -> Put:
-    return Put(table="unidentified_deposits", key=(deposit_id,), values=values)
+def _unidentified(recorded: Recorded[Any], **values: Any) -> Put:
+    known = {**values, "version": recorded.stored.version}
+    return Put(table="unidentified_deposits", key=(recorded.event.deposit_id,), values=known)
 
 
 def _shown(event: UnidentifiedDepositRecorded) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _shown(event: UnidentifiedDepositRecorded) -> dict[str, Any]:
 
 projection = Projection(
     name="payments.deposits",
-    version=3,
+    version=4,
     tables=(deposits, unidentified_deposits),
     reads={
         "payments": (

@@ -237,6 +237,7 @@ def listed(
     state: State | None = None,
     payer_id: str | None = None,
     account_id: str | None = None,
+    reference: str | None = None,
     cents_min: int | None = None,
 ) -> sa.Subquery:
     """Every difference with its state, its payer's name, the version of its comparison and its size without a sign."""
@@ -252,7 +253,7 @@ def listed(
         sa.func.abs(variances.c.variance_cents).label("size_cents"),
         comparisons.c.version,
     ).select_from(variances.join(comparisons, whole).outerjoin(listed_payers, whose))
-    wanted = {"kind": kind, "payer_id": payer_id, "account_id": account_id}
+    wanted = {"kind": kind, "payer_id": payer_id, "account_id": account_id, "reference": reference}
     for column, value in wanted.items():
         if value is not None:
             rows = rows.where(variances.c[column] == value)
@@ -291,6 +292,36 @@ def by_payer(found: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
         cents(found.c.recovered_cents, sa.true()).label("recovered_cents"),
         sa.func.min(found.c.payment_on).filter(sa.not_(is_over)).label("oldest_on"),
     ).group_by(found.c.payer_id, found.c.payer_name)
+
+
+def by_reference(found: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+    """`payer_id`, `payer_name`, `reference`, items and sums of what was disputed, and what became of it."""
+
+    def items(of: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.count().filter(of)
+
+    def cents(column: sa.ColumnElement[int], of: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.coalesce(sa.func.sum(column).filter(of), 0).cast(sa.BigInteger)
+
+    waits, is_resolved = found.c.state == "disputed", found.c.state == "resolved"
+    return (
+        sa.select(
+            found.c.payer_id,
+            found.c.payer_name,
+            found.c.reference,
+            sa.func.min(found.c.disputed_on).label("disputed_on"),
+            sa.func.count().label("items"),
+            cents(found.c.variance_cents, sa.true()).label("variance_cents"),
+            items(waits).label("waiting_items"),
+            cents(found.c.variance_cents, waits).label("waiting_cents"),
+            items(sa.and_(is_resolved, found.c.outcome == "recovered")).label("paid_items"),
+            items(sa.and_(is_resolved, found.c.outcome == "accepted")).label("rejected_items"),
+            items(found.c.state == "withdrawn").label("withdrawn_items"),
+            cents(found.c.recovered_cents, sa.true()).label("recovered_cents"),
+        )
+        .where(found.c.reference != "", found.c.disputed_on.is_not(None))
+        .group_by(found.c.payer_id, found.c.payer_name, found.c.reference)
+    )
 
 
 def unpriced(*, payer_id: str | None = None, reason: str | None = None) -> sa.Select[Any]:

@@ -26,6 +26,7 @@ ROW: dict[str, Any] = {
     "account_ending": "5678",
     "identified_as": "",
     "set_aside_reason": "",
+    "version": 3,
 }
 MATCH: dict[str, Any] = {
     "side": "amount-differs",
@@ -95,6 +96,28 @@ async def test_each_deed_is_the_command_of_payments_under_the_key_of_its_form(wo
         assert answer.headers["hx-redirect"] == "/bank"
         asked = next(each for each in world.asked if each.path.endswith(f"/{deed}"))
         assert (json.loads(asked.body), asked.headers["idempotency-key"]) == (form, "k1")
+
+
+async def test_who_comes_second_is_told_what_the_first_did(world: World) -> None:
+    page = await opened(world, "poster")
+    assert page.count('name="version" value="3"') == 2
+    conflict = {"code": "changed-meanwhile", "facts": {"expected_version": 3, "version": 4}}
+    world.answers["POST /api/payments/deposits/dep-1/set-aside"] = JSONResponse(conflict, 409)
+    world.answers["GET /api/payments/streams/unidentified-deposit/dep-1"] = {
+        "events": [
+            {
+                "type": "payments.DepositIdentified.v1",
+                "streamversion": 4,
+                "actor": "user:ann",
+                "recordedat": "2026-03-23T08:00:00Z",
+            }
+        ]
+    }
+    told = await post(world, "/bank/dep-1/set-aside", version="3", reason="patient-check")
+    assert (told.status_code, told.headers["hx-retarget"]) == (409, "#conflict-words")
+    assert "deposit identified" in told.text and "ann" in told.text
+    [asked] = [each for each in world.asked if each.path.endswith("/set-aside")]
+    assert asked.headers["ledgerline-expected-version"] == "3"
 
 
 async def test_a_refusal_is_told_beside_the_form_and_a_foreign_page_does_nothing(world: World) -> None:

@@ -66,6 +66,8 @@ async def test_the_month_of_today_is_shown_with_its_trial_balance_and_what_was_c
     assert "Receivables from 2026-04-01 to 2026-04-30" in page
     assert "movement=patient-payments" in page
     assert "is_late=true" in page
+    assert "Patient payments</th>" in page
+    assert "Write-offs</th>" not in page  # nothing moved there: the table stays as narrow as it can
     assert 'href="/books?period=2026-03"' in page
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from services.dashboard.pages.underpayments import steps_of
 from tests.unit.dashboard.conftest import ORIGIN, World
@@ -99,6 +99,20 @@ GROUP: dict[str, Any] = {
     "recovered_cents": 0,
     "oldest_on": "2026-03-20",
 }
+DISPUTE: dict[str, Any] = {
+    "payer_id": "aetna",
+    "payer_name": "Aetna",
+    "reference": "LETTER-1",
+    "disputed_on": "2026-04-01",
+    "items": 2,
+    "variance_cents": 80_00,
+    "waiting_items": 1,
+    "waiting_cents": 20_00,
+    "paid_items": 1,
+    "rejected_items": 0,
+    "withdrawn_items": 0,
+    "recovered_cents": 45_50,
+}
 DONE = {"version": 3, "after": "payments:0.1.9"}
 
 
@@ -106,6 +120,7 @@ async def opened(world: World, role: str, path: str = "/underpayments", **change
     world.answers |= {
         "GET /api/payments/variances": {"items": [ROW | changed], "next": None, "positions": {}},
         "GET /api/payments/variances/by-payer": {"items": [GROUP], "next": None, "positions": {}},
+        "GET /api/payments/variances/disputes": {"items": [DISPUTE], "next": None, "positions": {}},
         f"GET {API}": ROW | changed,
         f"GET {API}/today": TODAY,
     }
@@ -131,6 +146,24 @@ async def test_payers_are_listed_with_their_sums_and_open_into_their_items(world
     filters = {"kind": "underpayment", "payer_id": "aetna", "variance_cents_min": "100"}
     assert asked["/api/payments/variances"] == {**filters, "state": "open", "limit": "50"}
     assert asked["/api/payments/variances/by-payer"] == {**filters, "limit": "200"}
+
+
+async def test_all_of_a_payer_is_disputed_under_one_reference_with_its_letter(world: World) -> None:
+    page = await opened(world, "manager", "/underpayments?payer_id=aetna")
+    assert 'hx-post="/underpayments/disputes"' in page
+    assert "45.50" in page and "/underpayments/letter?payer_id=aetna" in page
+    api = "/api/payments/variances/disputes"
+    world.answers[f"POST {api}"] = {"items": 2, "after": "payments:0.1.9"}
+    body = {"payer_id": "aetna", "reference": "LETTER-2", "disputed_on": "2026-04-01"}
+    headers = {**ORIGIN, "X-CSRF-Token": await world.csrf(), "HX-Request": "true"}
+    answer = await world.browser.post("/underpayments/disputes", data={"key": "k", **body}, headers=headers)
+    assert answer.headers["hx-redirect"] == "/underpayments?payer_id=aetna&reference=LETTER-2"
+    [asked] = [each for each in commands(world) if each.path == api]
+    assert (json.loads(asked.body), asked.headers["idempotency-key"]) == (body, "k")
+    world.answers[f"GET {api}/letter"] = PlainTextResponse("To: Aetna")
+    letter = await world.browser.get("/underpayments/letter?payer_id=aetna&reference=LETTER-1")
+    assert (letter.text, letter.headers["content-disposition"]) == ("To: Aetna", 'attachment; filename="dispute.txt"')
+    assert 'hx-post="/underpayments/disputes"' not in await opened(world, "biller", "/underpayments?payer_id=aetna")
 
 
 async def test_an_item_shows_its_formula_and_what_would_be_found_today(world: World) -> None:
