@@ -31,6 +31,7 @@ from services.claims.domain.held_message.decider import held_message as held_mes
 from services.claims.domain.partner.decider import partner as partner_decider
 from services.claims.domain.rule_book.decider import rule_book as rule_book_decider
 from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
+from services.claims.open_claims import OpenClaimsAreSomebodys
 from services.claims.policies import (
     ask_payers,
     derive_deadlines,
@@ -52,6 +53,7 @@ from services.claims.projections import (
     denial_queue,
     denial_work,
     directories,
+    follow_up,
     held_messages,
     origins,
     sending,
@@ -61,6 +63,7 @@ from services.claims.settings import ClaimsSettings
 from shared.events.envelope import Recorded
 from shared.runtime.caught_up import CaughtUp
 from shared.runtime.command import Aggregate
+from shared.runtime.invariants import Invariant
 from shared.runtime.partners import Clearinghouse, PartnersFile, clearinghouse_of
 from shared.runtime.policy import DueTimer, Policy, Reaction, Timers
 from shared.runtime.service import ServiceParts, ServiceRuntime, Task
@@ -94,6 +97,7 @@ def build(
         streams=take_acknowledgements.Streams(claim=claim, batch=batch, held_message=held_message),
         clock=runtime.clock,
         status_wait_days=settings.status_wait_days,
+        information_days=settings.information_days,
     )
     partners_file = PartnersFile(settings.partners_file or runtime.settings.home / "partners.json")
     payers = RealtimePartners(partners_file, settings, realtime)
@@ -126,6 +130,7 @@ def build(
             sending.projection,
             directories.projection,
             held_messages.projection,
+            follow_up.projection,
             appeals_projections.projection,
             denial_work.projection,
             origins.projection,
@@ -160,9 +165,21 @@ def build(
                 runtime.documents,
             ),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
-            follow_up_api.router(runtime.commands, claim, rules, runtime.clock, payers.of),
+            follow_up_api.router(
+                runtime.commands,
+                runtime.reads,
+                runtime.documents,
+                claim,
+                rules,
+                runtime.clock,
+                follow_up_api.Terms(
+                    in_real_time=payers.of,
+                    wait_days=settings.status_wait_days,
+                    attachment_bytes_max=settings.attachment_bytes_max,
+                ),
+            ),
         ),
-        invariants=(ControlNumbersAreUsedOnce, ClaimsLeaveOnce, ReadyAccountsHaveClaims),
+        invariants=(ControlNumbersAreUsedOnce, ClaimsLeaveOnce, ReadyAccountsHaveClaims, _open_claims(settings)),
     )
 
 
@@ -251,13 +268,21 @@ def _ask_timers(claim: Aggregate, settings: ClaimsSettings) -> Timers:
     )
 
 
-def _timers(claim: Aggregate, batch: Aggregate, settings: ClaimsSettings, payers: RealtimePartners) -> Timers:
-    patience = watch_silence.Patience(
+def _patience(settings: ClaimsSettings) -> watch_silence.Patience:
+    return watch_silence.Patience(
         acknowledgement_hours=settings.acknowledgement_hours,
         claim_acknowledgement_business_days=settings.claim_acknowledgement_business_days,
         crossover_days=settings.crossover_days,
         after_reversal_days=settings.after_reversal_days,
     )
+
+
+def _open_claims(settings: ClaimsSettings) -> Callable[[], Invariant]:
+    return lambda: OpenClaimsAreSomebodys(_patience(settings), timedelta(minutes=settings.patience_minutes))
+
+
+def _timers(claim: Aggregate, batch: Aggregate, settings: ClaimsSettings, payers: RealtimePartners) -> Timers:
+    patience = _patience(settings)
 
     def fire(due: DueTimer) -> Sequence[Reaction]:
         aggregate = batch if due.key.startswith("999/") else claim

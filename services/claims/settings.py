@@ -31,6 +31,8 @@ class ClaimsSettings(BaseSettings):
     claim_acknowledgement_business_days: int = Field(default=2, ge=1)  # no 277CA
     crossover_days: int = Field(default=30, ge=1)  # no answer of the payer that a claim was forwarded to
     status_wait_days: int = Field(default=14, ge=1)  # a payer that says "pending" is asked again after so long
+    information_days: int = Field(default=30, ge=1)  # for what a payer wants, when it names no day
+    attachment_bytes_max: int = Field(default=20 << 20, ge=1)  # of one document of a claim
     # Questions in real time (276) go to the `realtime_url` that the partners' file names.
     realtime_token: SecretStr = SecretStr("")  # bearer token for these, empty: none
     answer_seconds_max: float = Field(default=20.0, gt=0)  # CAQH CORE: a real-time answer comes within 20 seconds

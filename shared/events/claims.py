@@ -425,6 +425,91 @@ class ClaimStatusReported(Event, frozen=True, kw_only=True):
     payment_number: str = ""  # STC09: cheque or EFT
 
 
+class InformationRequested(Event, frozen=True, kw_only=True):
+    """The payer wants something from us before it decides: with a day, after which it decides without it."""
+
+    claim_id: str
+    request_id: str  # the claim's, and R1, R2, …
+    asked_by: Literal["277", "letter", "portal", "phone"]
+    codes: tuple[str, ...] = ()  # category:status:entity, or LOINC codes
+    due_on: date
+    is_due_stated: bool = False  # by the payer; otherwise it is the usual time
+    reference_number: str = ""  # the payer's
+    details: Sealed[str] | None = None
+    source: DocumentReference | None = None
+    by: str = ""  # who recorded it by hand
+
+
+class InformationOverdue(Event, frozen=True, kw_only=True):
+    """The day passed, and nothing was sent."""
+
+    claim_id: str
+    request_id: str
+    due_on: date
+
+
+class InformationAnswered(Event, frozen=True, kw_only=True):
+    """The request is done with: the payer got what it wanted, or does not need it any more."""
+
+    claim_id: str
+    request_id: str
+    how: Literal["attachments", "phone", "portal", "not-needed"]
+    attachment_ids: tuple[str, ...] = ()
+    answered_on: date
+    reference_number: str = ""
+    wait_until_on: date | None = None  # on that day the payer is asked, if it has not answered
+    by: str
+
+
+class AttachmentAdded(Event, frozen=True, kw_only=True):
+    """A document that belongs to a claim. Its number goes out in PWK06 whenever the claim is sent from now on."""
+
+    claim_id: str
+    attachment_id: str  # attachment control number: the claim's, and A1, A2, …
+    report_type: str  # PWK01
+    transmission: Literal["AA", "BM", "EL", "EM", "FT", "FX"]  # PWK02
+    document: DocumentReference
+    media_type: str
+    size_bytes: int
+    description: Sealed[str] | None = None
+    by: str
+
+
+class AttachmentRemoved(Event, frozen=True, kw_only=True):
+    """It was a mistake, and had not been sent. The document stays stored."""
+
+    claim_id: str
+    attachment_id: str
+    reason: str
+    by: str
+
+
+class AttachmentSent(Event, frozen=True, kw_only=True):
+    """The document went to the payer, and by what that is proved."""
+
+    claim_id: str
+    attachment_id: str
+    method: Literal["mail", "fax", "portal", "electronic"]
+    sent_on: date
+    proof_number: str = ""  # tracking, fax or portal confirmation number
+    request_id: str = ""  # that it answers
+    by: str
+
+
+class CallRecorded(Event, frozen=True, kw_only=True):
+    """Somebody spoke with the payer about the claim."""
+
+    claim_id: str
+    called_on: date
+    outcome: Literal["pending", "paid", "denied", "not-on-file", "information-wanted", "nobody-answered", "other"]
+    reference_number: str = ""  # of the call
+    spoke_with: Sealed[str] | None = None
+    note: Sealed[str] | None = None
+    next_action_on: date  # on that day the claim is looked at again
+    waits: bool = False  # with the payer until then; otherwise what was to be done is still to be done
+    by: str
+
+
 class FollowUpDue(Event, frozen=True, kw_only=True):
     """Nobody answered in time: the claim needs a person or a status request."""
 
@@ -769,6 +854,13 @@ ClaimEvent: TypeAlias = (
     | ClaimStatusRequested
     | ClaimStatusUnanswered
     | ClaimStatusReported
+    | InformationRequested
+    | InformationOverdue
+    | InformationAnswered
+    | AttachmentAdded
+    | AttachmentRemoved
+    | AttachmentSent
+    | CallRecorded
     | FollowUpDue
     | ClaimAdjudicated
     | ClaimDenied

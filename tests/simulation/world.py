@@ -235,6 +235,7 @@ def file_of(name: str, content: bytes) -> Ask:
             ),
             clock=process.ground.clock,
             status_wait_days=14,
+            information_days=30,
         )
         await acknowledgements.take(content, cause_of(f"file {name}"))
 

@@ -8,10 +8,13 @@ contact is the submitter's. Source: ASC X12N 005010X222A1, X223A2 and X224A2, X1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, TypeAlias
+
+from msgspec import structs
 
 from services.claims.adapters.claim_documents import DOCUMENTS, ClaimDocument
 from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage, unfit
@@ -21,10 +24,11 @@ from shared.codecs.x12.claim_parts import Batch, Claim
 from shared.codecs.x12.elements import Contact, Party
 from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
+from shared.codecs.x12.tokenizer import Segment
 from shared.codecs.x12.writer import SegmentWriter
 from shared.events.base import Sealed
 from shared.events.claim_kinds import ClaimKind
-from shared.events.claims import BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
+from shared.events.claims import AttachmentAdded, BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
 from shared.events.values import Finding, Person, ProviderIdentity
 from shared.kernel.errors import NotFound
 from shared.runtime.vault import Opener, Vault
@@ -49,6 +53,7 @@ class X12InterchangeWriter:
         control_number: int,
         claims: Sequence[tuple[BatchedClaim, ClaimCreated]],
         written_at: datetime,
+        attachments: Mapping[str, tuple[AttachmentAdded, ...]] = MappingProxyType({}),
     ) -> WrittenInterchange:
         """Raises whatever keeps the vault from answering; a person whose values were erased refuses their claim only.
         Raises ValueError for claims of more than one kind: a group names one guide."""
@@ -58,7 +63,8 @@ class X12InterchangeWriter:
         envelope = _envelope(partner, control_number, written_at)
         opened = await self._opened(tenant, [claim for _, claim in claims])
         for (place, claim), values in zip(claims, opened, strict=True):
-            result = _erased() if values is None else _written(values, document, partner, envelope)
+            named = attachments.get(claim.claim_id, ())
+            result = _erased() if values is None else _written(values, named, document, partner, envelope)
             await asyncio.sleep(0)  # a large batch must not keep the others in this process waiting
             if isinstance(result, Claim):
                 written.append((place, claim, result))
@@ -139,21 +145,36 @@ def _document(claims: Sequence[tuple[BatchedClaim, ClaimCreated]]) -> ClaimDocum
 
 
 def _written(
-    opened: OpenedClaim, document: ClaimDocument, partner: PartnerListed, envelope: Envelope
+    opened: OpenedClaim,
+    attachments: Sequence[AttachmentAdded],
+    document: ClaimDocument,
+    partner: PartnerListed,
+    envelope: Envelope,
 ) -> Claim | tuple[Finding, ...]:
     """The claim for the codec, once it has come back from the written bytes as it went in; or why not."""
     if findings := unfit(opened):
         return findings
     claim = document.claim_of(opened)
+    claim = structs.replace(claim, others=(*claim.others, *map(_paperwork, attachments)))
     content = document.write([_batch(document, 1, [claim], opened.claim, partner, envelope)])
     if faults := [found for found in check(content, npi="error") if found.severity == "error"]:
         return tuple(Finding(rule=found.rule, place=found.element, message=found.message) for found in faults)
     back = [each for batch in document.read(content) for each in batch.claims]
     writer = SegmentWriter()
-    if len(back) != 1 or document.facts(back[0], writer) != document.facts(claim, writer):
+    if len(back) != 1 or _facts(document, back[0], writer) != _facts(document, claim, writer):
         message = "what was written does not read back as the same claim"
         return (Finding(rule="changed-when-written", place="claim", message=message),)
     return claim
+
+
+def _paperwork(attachment: AttachmentAdded) -> Segment:
+    """PWK: that a document belongs to the claim, how it goes to the payer, and under which number."""
+    return Segment(0, ("PWK", attachment.report_type, attachment.transmission, "", "", "AC", attachment.attachment_id))
+
+
+def _facts(document: ClaimDocument, claim: Claim, writer: SegmentWriter) -> tuple[object, ...]:
+    named = tuple(each.elements for each in claim.others if each.id == "PWK")
+    return (*document.facts(claim, writer), named)
 
 
 def _sets(

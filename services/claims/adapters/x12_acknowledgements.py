@@ -8,6 +8,7 @@ Sources: X12.5 TA1, 005010X231A1 (999), 005010X214 (277CA), 005010X212 (277).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Literal
@@ -272,5 +273,17 @@ def _status(entry: ClaimStatusEntry, document_id: str) -> RecordStatus:
         source=_source(document_id, entry.place),
         trace_number=entry.trace_number.strip(),
         finalized_on=next((status.finalized_on for status in entry.statuses if status.finalized_on), None),
+        due_on=_due_on(entry),
         payment_number=next((status.payment_number for status in entry.statuses if status.payment_number), ""),
     )
+
+
+def _due_on(entry: ClaimStatusEntry) -> date | None:
+    """DTP*106, required by: some payers say with the request until when they wait."""
+    for segment in entry.others:
+        if segment.id == "DTP" and segment[1] == "106" and re.fullmatch(r"[0-9]{8}", segment[3]):
+            try:
+                return date.fromisoformat(segment[3])
+            except ValueError:
+                return None
+    return None

@@ -243,6 +243,10 @@ class ClaimRow(Answer):
     waits_until: datetime | None = Field(
         description="When silence is noticed next, and the payer or a person is asked; null when no day is set."
     )
+    request_due_on: date | None = Field(
+        default=None, description="By when the payer wants information; null when it wants none."
+    )
+    request_is_overdue: bool = False
     next_claim_id: str
     close_reason: str
     moved_at: datetime | None

@@ -44,9 +44,10 @@ from services.claims.domain.claim.scrubbing import RULES
 from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import ClaimUnknown
 from services.claims.policies.rules_in_force import RulesInForce
-from services.claims.projections import claim_timeline, claims_worklist
+from services.claims.projections import claim_timeline, claims_worklist, follow_up
 from services.claims.projections.filing import CLAIMS, Filing, filing_of
 from services.claims.projections.waiting import listed as every_claim
+from services.claims.projections.waiting import with_requests
 from shared.events.claims import ClaimCreated, ServicesBilled
 from shared.events.values import ChargeLine, CoverageSnapshot
 from shared.runtime.clock import Clock
@@ -120,6 +121,15 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
         """Claims whose answer is overdue, longest wait first."""
         found = every_claim().where(CLAIMS.c.is_open, CLAIMS.c.waiting_for != "")
         return await listed(who, found, (asc(CLAIMS.c.waiting_since_on), asc(CLAIMS.c.claim_id)), limit, cursor)
+
+    @routes.get("/requests")
+    async def list_requests(
+        who: WorklistReader, is_overdue: bool = False, limit: Limit = 50, cursor: Cursor = None, after: After = None
+    ) -> Page[ClaimRow]:
+        """Claims of which a payer wants information, oldest service first."""
+        await reads.wait_for(follow_up.projection.name, after)
+        found = with_requests(is_overdue=is_overdue)
+        return await listed(who, found, (asc(CLAIMS.c.service_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/deadlines")
     async def list_deadlines(who: WorklistReader, limit: Limit = 50, cursor: Cursor = None) -> Page[ClaimRow]:
@@ -236,7 +246,9 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
 
 def _row(found: sa.RowMapping) -> ClaimRow:
     filing = filing_of(found)
-    return ClaimRow.model_validate({**found, "file_by_on": filing.last_on if filing else None})
+    due_on = found["request_due_on"]
+    wanted = {"next_action": f"send the payer what it wants by {due_on}", "owner": "payer follow-up"} if due_on else {}
+    return ClaimRow.model_validate({**found, "file_by_on": filing.last_on if filing else None, **wanted})
 
 
 def _filing(filing: Filing | None, proof: Proof) -> FilingAnswer:

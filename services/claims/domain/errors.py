@@ -59,6 +59,42 @@ class ClaimNotLost(DomainError):
     code = "claim-not-lost"
 
 
+class RequestUnknown(NotFound):
+    """No such request for information is open on the claim."""
+
+    code = "request-unknown"
+
+
+class DaysOutOfOrder(DomainError):
+    """A day lies before one that it cannot lie before, or in the future."""
+
+    code = "days-out-of-order"
+
+
+class AttachmentUnknown(NotFound):
+    """The claim has no such attachment, or it was not sent."""
+
+    code = "attachment-unknown"
+
+
+class AttachmentAlreadySent(DomainError):
+    """An attachment that was sent is not removed."""
+
+    code = "attachment-already-sent"
+
+
+class AttachmentUnreadable(Malformed):
+    """An attachment is a PDF, TIFF, JPEG or PNG file that is not empty and not too large."""
+
+    code = "attachment-unreadable"
+
+
+class TooManyAttachments(DomainError):
+    """A claim names ten attachments at most."""
+
+    code = "too-many-attachments"
+
+
 class ClaimIsVoided(DomainError):
     """The claim was voided: it takes part in nothing any more."""
 

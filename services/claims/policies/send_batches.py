@@ -22,7 +22,7 @@ from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import BatchAlreadyStored, ClaimNotInBatch, ClaimNotWaiting
 from services.claims.domain.partner.commands import AssembleBatch
 from services.claims.domain.partner.state import Partner
-from shared.events.claims import BatchAssembled, BatchedClaim, ClaimCreated, PartnerListed
+from shared.events.claims import BatchAssembled, BatchedClaim, PartnerListed
 from shared.events.values import DocumentReference, Finding
 from shared.kernel.identifiers import derived_id
 from shared.runtime.clock import Clock
@@ -146,7 +146,9 @@ class SendBatches:
         return True
 
     async def _write(self, tenant: str, partner: PartnerListed, assembled: BatchAssembled) -> None:
-        bound = await self._bind(tenant, assembled)
+        states = await self._bind(tenant, assembled)
+        bound = [(claim, state.content) for claim, state in states if state.content is not None]
+        attachments = {claim.claim_id: state.attachments for claim, state in states if state.attachments}
         written = await self._writer.write(
             tenant,
             partner,
@@ -154,6 +156,7 @@ class SendBatches:
             control_number=assembled.control_number,
             claims=bound,
             written_at=self._clock.now(),
+            attachments=attachments,
         )
         for claim_id, findings in written.refused.items():
             await self._give_back(tenant, assembled, claim_id, findings)
@@ -161,16 +164,16 @@ class SendBatches:
         late = [claim.claim_id for claim in assembled.claims if claim.claim_id not in bound_ids]
         await self._store(tenant, assembled, written, refused=(*written.refused, *late))
 
-    async def _bind(self, tenant: str, assembled: BatchAssembled) -> list[tuple[BatchedClaim, ClaimCreated]]:
+    async def _bind(self, tenant: str, assembled: BatchAssembled) -> list[tuple[BatchedClaim, Claim]]:
         """Those that still wait in this version; a claim that was held or changed meanwhile stays out."""
-        bound: list[tuple[BatchedClaim, ClaimCreated]] = []
+        bound: list[tuple[BatchedClaim, Claim]] = []
         for start in range(0, len(assembled.claims), CLAIMS_AT_ONCE):
             part = assembled.claims[start : start + CLAIMS_AT_ONCE]
-            contents = await asyncio.gather(*(self._take(tenant, assembled, claim) for claim in part))
-            bound += [(claim, content) for claim, content in zip(part, contents, strict=True) if content is not None]
+            states = await asyncio.gather(*(self._take(tenant, assembled, claim) for claim in part))
+            bound += [(claim, state) for claim, state in zip(part, states, strict=True) if state is not None]
         return bound
 
-    async def _take(self, tenant: str, assembled: BatchAssembled, claim: BatchedClaim) -> ClaimCreated | None:
+    async def _take(self, tenant: str, assembled: BatchAssembled, claim: BatchedClaim) -> Claim | None:
         take = TakeIntoBatch(
             version=claim.version,
             partner_id=assembled.partner_id,
@@ -183,7 +186,7 @@ class SendBatches:
             return None
         state: Claim = await self._commands.state(self._streams.claim, tenant, claim.claim_id)
         is_bound = state.stage is Stage.BATCHED and state.batch_id == assembled.batch_id
-        return state.content if is_bound else None
+        return state if is_bound else None
 
     async def _give_back(
         self, tenant: str, assembled: BatchAssembled, claim_id: str, findings: tuple[Finding, ...]

@@ -89,7 +89,9 @@ class TakeAcknowledgements:
         streams: Streams,
         clock: Clock,
         status_wait_days: int,
+        information_days: int,
     ) -> None:
+        self._information_days = information_days
         self._clock = clock
         self._status_wait_days = status_wait_days
         self._commands = commands
@@ -153,7 +155,10 @@ class TakeAcknowledgements:
         if not isinstance(told.command, RecordStatus):
             return told
         on = self._clock.now().date()
-        return replace(told, command=replace(told.command, on=on, wait_days=self._status_wait_days))
+        command = replace(
+            told.command, on=on, wait_days=self._status_wait_days, information_days=self._information_days
+        )
+        return replace(told, command=command)
 
     async def _batch(self, told: BatchTold, cause: Cause, document_id: str, ordinal: int) -> Taken:
         kind = told.command.kind

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, TypeAlias
 
 from services.claims.domain.batch.commands import MarkUnanswered
 from services.claims.domain.claim.commands import AskStatus, MarkFollowUp
+from services.claims.domain.claim.paperwork_commands import MarkInformationOverdue
 from shared.events.claims import (
+    CallRecorded,
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimClosed,
@@ -23,6 +25,8 @@ from shared.events.claims import (
     ClaimSubmitted,
     ClaimVoided,
     CrossoverAwaited,
+    InformationAnswered,
+    InformationRequested,
     InterchangeAcknowledged,
     InterchangeSent,
     SecondaryClaimDue,
@@ -37,6 +41,9 @@ CLAIMS = (
     ClaimAccepted,
     ClaimRejected,
     ClaimStatusReported,
+    InformationRequested,
+    InformationAnswered,
+    CallRecorded,
     ClaimAdjudicated,
     CrossoverAwaited,
     SecondaryClaimDue,
@@ -45,7 +52,7 @@ CLAIMS = (
 )
 SATURDAY = 5
 
-Told: TypeAlias = tuple[str, AskStatus | MarkFollowUp | MarkUnanswered]
+Told: TypeAlias = tuple[str, AskStatus | MarkFollowUp | MarkInformationOverdue | MarkUnanswered]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,15 @@ def plan(recorded: Recorded[Any], patience: Patience) -> Iterable[TimerChange]:
             yield CancelTimer(key=f"277CA/{event.claim_id}")
         case ClaimStatusReported() as event if event.wait_until_on is not None:
             yield _timer("835", event.claim_id, now + (event.wait_until_on - now.date()), now)
+        case InformationRequested() as event:
+            over_at = datetime.combine(event.due_on + timedelta(days=1), time(tzinfo=UTC))
+            yield SetTimer(key=f"request/{event.request_id}", due_at=over_at, note=event.due_on.isoformat())
+        case InformationAnswered() as event:
+            yield CancelTimer(key=f"request/{event.request_id}")
+            if event.wait_until_on is not None:
+                yield _timer("835", event.claim_id, now + (event.wait_until_on - now.date()), now)
+        case CallRecorded() as event:
+            yield _timer("call", event.claim_id, now + (event.next_action_on - now.date()), now)
         case ClaimAdjudicated() as event if event.is_reversal:
             yield _timer("835", event.claim_id, now + timedelta(days=patience.after_reversal_days), now)
         case CrossoverAwaited() as event:
@@ -101,6 +117,11 @@ def fire(due: DueTimer, in_real_time: frozenset[str] = frozenset()) -> list[Told
             return [(key, _ask("277CA", since_on, action, in_real_time))]
         case "835":
             return [(key, _ask("835", since_on, "ask the payer for the claim's status", in_real_time))]
+        case "request":
+            return [(key.partition("-")[0], MarkInformationOverdue(request_id=key))]
+        case "call":
+            action = "look again, as was agreed after the call"
+            return [(key, MarkFollowUp(waiting_for="a person", since_on=since_on, next_action=action))]
         case "crossover":
             action = "ask the next payer whether the forwarded claim arrived, or send our own"
             return [(key, MarkFollowUp(waiting_for="835", since_on=since_on, next_action=action))]
@@ -125,5 +146,5 @@ def _timer(kind: str, key: str, due_at: datetime, since: datetime) -> SetTimer:
 
 
 def _nothing_awaited(claim_id: str) -> Iterator[CancelTimer]:
-    for kind in ("277CA", "835", "crossover"):
+    for kind in ("277CA", "835", "crossover", "call"):
         yield CancelTimer(key=f"{kind}/{claim_id}")

@@ -19,6 +19,10 @@ from shared.events.claims import (
     AppealDrafted,
     AppealFiled,
     AppealLetterWritten,
+    AttachmentAdded,
+    AttachmentRemoved,
+    AttachmentSent,
+    CallRecorded,
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimBatched,
@@ -53,6 +57,9 @@ from shared.events.claims import (
     DenialWriteOffRefused,
     DenialWriteOffRequested,
     FollowUpDue,
+    InformationAnswered,
+    InformationOverdue,
+    InformationRequested,
     PayerControlNumberKnown,
     ReplacementClaimDue,
     SecondaryClaimDue,
@@ -144,10 +151,12 @@ def _source(event: ClaimEvent | DenialEvent) -> DocumentReference | None:
     match event:
         case ClaimSubmitted():
             return event.document
-        case ClaimRejected() | ClaimAccepted() | ClaimStatusReported():
+        case ClaimRejected() | ClaimAccepted() | ClaimStatusReported() | InformationRequested():
             return event.source
         case AppealLetterWritten():
             return event.letter
+        case AttachmentAdded():
+            return event.document
         case _:
             return None
 
@@ -188,6 +197,22 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
         case ClaimStatusReported():
             until = f"; asked again on {event.wait_until_on}" if event.wait_until_on else ""
             return f"Status reported: {', '.join(event.codes)}{until}"
+        case InformationRequested():
+            return f"Payer wants information by {event.due_on} ({event.asked_by}): {', '.join(event.codes)}".rstrip(
+                ": "
+            )
+        case InformationOverdue():
+            return f"What the payer wanted by {event.due_on} was not sent"
+        case InformationAnswered():
+            return f"Request for information answered: {event.how} {', '.join(event.attachment_ids)}".rstrip()
+        case AttachmentAdded():
+            return f"Attachment {event.attachment_id} added: report type {event.report_type}"
+        case AttachmentRemoved():
+            return f"Attachment {event.attachment_id} removed: {event.reason}"
+        case AttachmentSent():
+            return f"Attachment {event.attachment_id} sent by {event.method} {event.proof_number}".rstrip()
+        case CallRecorded():
+            return f"Payer called: {event.outcome}; again on {event.next_action_on}"
         case FollowUpDue():
             return f"No {event.waiting_for} since {event.since_on}: {event.next_action}"
         case ClaimAdjudicated():

@@ -14,6 +14,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.claims.domain.claim.state import Stage
 from shared.events.claims import (
+    AttachmentAdded,
+    AttachmentRemoved,
+    AttachmentSent,
+    CallRecorded,
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimBatched,
@@ -36,6 +40,9 @@ from shared.events.claims import (
     ClaimVoided,
     CrossoverAwaited,
     FollowUpDue,
+    InformationAnswered,
+    InformationOverdue,
+    InformationRequested,
     PayerControlNumberKnown,
     PriorAdjudication,
     ReplacementClaimDue,
@@ -173,6 +180,16 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
                 **_last_answer(recorded, "status reported", event.codes),
                 **_after_status(event),
             }
+        case InformationAnswered() as event:
+            waits = {**_ANSWERED, **_todo("wait for the payer's answer", _MACHINE)}
+            return waits if event.wait_until_on is not None else {}
+        case CallRecorded() as event:
+            waits = {**_ANSWERED, **_todo("wait until the day agreed on the phone", _MACHINE)}
+            return waits if event.waits else {}
+        case InformationRequested() | InformationOverdue():
+            return {}  # An open request stands beside this row: `follow_up.py`.
+        case AttachmentAdded() | AttachmentRemoved() | AttachmentSent():
+            return {}
         case FollowUpDue() as event:
             return {
                 "waiting_for": event.waiting_for,
@@ -331,6 +348,13 @@ projection = Projection(
             ClaimStatusRequested,
             ClaimStatusUnanswered,
             ClaimStatusReported,
+            InformationRequested,
+            InformationOverdue,
+            InformationAnswered,
+            AttachmentAdded,
+            AttachmentRemoved,
+            AttachmentSent,
+            CallRecorded,
             FollowUpDue,
             ClaimAdjudicated,
             ClaimDenied,

@@ -1,4 +1,4 @@
-"""For whom does each claim wait, and until when? The worklist beside the days on which silence is noticed."""
+"""For whom does each claim wait, and until when? The worklist beside the days on which silence is noticed, and beside open requests."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.claims.projections.filing import CLAIMS
+from services.claims.projections.follow_up import information_requests
 
 TIMERS = "claims.watch-silence"
-KINDS = ("277CA", "835", "crossover")
+KINDS = ("277CA", "835", "crossover", "call")
 
 _timers = sa.table(
     "timers",
@@ -34,4 +35,25 @@ def listed() -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    return sa.select(CLAIMS, day.label("waits_until"))
+    return sa.select(CLAIMS, day.label("waits_until"), _of_requests(_due_on), _of_requests(_is_overdue))
+
+
+def _open() -> sa.ColumnElement[bool]:
+    table = information_requests
+    return sa.and_(table.c.tenant == CLAIMS.c.tenant, table.c.claim_id == CLAIMS.c.claim_id, table.c.is_open)
+
+
+_due_on = sa.func.min(information_requests.c.due_on).label("request_due_on")
+_is_overdue = sa.func.coalesce(sa.func.bool_or(information_requests.c.is_overdue), False).label("request_is_overdue")
+
+
+def _of_requests(column: sa.Label[Any]) -> sa.Label[Any]:
+    return sa.select(column).where(_open(), CLAIMS.c.is_open).scalar_subquery().label(column.name)
+
+
+def with_requests(*, is_overdue: bool) -> sa.Select[Any]:
+    """Open claims of which a payer wants information."""
+    wanted = sa.select(information_requests.c.claim_id).where(_open())
+    if is_overdue:
+        wanted = wanted.where(information_requests.c.is_overdue)
+    return listed().where(CLAIMS.c.is_open, wanted.exists())

@@ -17,7 +17,12 @@ from services.dashboard.visits import Page, Visit
 
 _STATUSES = ("held", "rejected", "released", "batched", "submitted", "accepted", "adjudicated", "closed", "voided")
 _FILTERS = ("status", "payer_id", "account_id", "patient_id", "hold_reason", "is_open")
-_VIEWS = {"silent": "/api/claims/follow-up", "limits": "/api/claims/deadlines"}
+_VIEWS = {
+    "silent": "/api/claims/follow-up",
+    "requests": "/api/claims/requests",
+    "overdue": "/api/claims/requests",
+    "limits": "/api/claims/deadlines",
+}
 _ROWS = 50
 _COLUMNS = {
     "claim": "claim_id",
@@ -40,7 +45,7 @@ def _asked(visit: Visit) -> tuple[str, dict[str, str]]:
     """Which list of the API, with which filters. Nothing said is what is open."""
     view = visit.asked("view")
     if view in _VIEWS:
-        return _VIEWS[view], {}
+        return _VIEWS[view], {"is_overdue": "true"} if view == "overdue" else {}
     filters = {name: visit.asked(name) for name in _FILTERS}
     if not any(filters.values()) and view != "all":
         filters["is_open"] = "true"
@@ -101,14 +106,17 @@ async def export(visit: Visit) -> Response:
 
 async def claim(visit: Visit) -> Response:
     claim_id = visit.path("claim_id")
-    detail, filing = await asyncio.gather(
-        visit.get(f"/api/claims/claims/{claim_id}"), visit.get(f"/api/claims/claims/{claim_id}/filing")
+    detail, filing, follow = await asyncio.gather(
+        visit.get(f"/api/claims/claims/{claim_id}"),
+        visit.get(f"/api/claims/claims/{claim_id}/filing"),
+        visit.get(f"/api/claims/claims/{claim_id}/follow-up"),
     )
     steps, checks, account = await _story(visit, detail["claim"])
     at = _number(visit.asked("v"), len(steps))
     values: dict[str, Any] = {
         "detail": detail,
         "filing": filing,
+        "follow": follow,
         "steps": steps,
         "checks": checks,
         "account": account,

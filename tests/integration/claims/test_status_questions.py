@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from msgspec import structs
 
 from deploy.sandbox.realtime import answer as sandbox_answer
 from services.claims.main import build
+from services.claims.settings import ClaimsSettings
 from shared.codecs.x12.check import check
 from shared.codecs.x12.claim_status_276_277 import read_276, read_277, write_277
 from shared.codecs.x12.status import Status, StatusCode
@@ -81,7 +83,7 @@ class Practice:
 async def practice(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[Practice]:
     payer = Payer()
     clock = FileClock(tmp_path / "clock", start=NOON)
-    claims = partial(build, realtime=httpx.MockTransport(payer))
+    claims = partial(build, settings=ClaimsSettings(attachment_bytes_max=200), realtime=httpx.MockTransport(payer))
     async with exchanging(
         postgres_server, tmp_path, claims, realtime_url="https://northern.example/realtime", clock="driven"
     ) as exchange:
@@ -169,3 +171,103 @@ async def test_a_277_about_a_claim_that_is_not_ours_is_kept_and_the_question_sta
     refusal = await practice.exchange.ask("POST", f"/claims/{claim_id}/ask-status", status=409)
     assert refusal["code"] == "status-already-asked"
     assert (await practice.claim(claim_id))["next_action"] == "the payer is asked for the status"
+
+
+PDF = b"%PDF-1.7 an operative note"
+
+
+async def upload(practice: Practice, claim_id: str, content: bytes, **wanted: Any) -> httpx.Response:
+    path = f"/api/claims/claims/{claim_id}/attachments?report_type=OB&transmission=FX"
+    headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/octet-stream"}
+    return await practice.exchange.running.http.post(path, content=content, headers=headers, **wanted)
+
+
+async def follow_up(practice: Practice, claim_id: str) -> dict[str, Any]:
+    await practice.exchange.running.settle()
+    return dict(await practice.exchange.ask("GET", f"/claims/{claim_id}/follow-up"))
+
+
+@pytest.mark.asyncio
+async def test_what_a_payer_wants_is_sent_with_a_number_and_proof_and_then_waited_for(practice: Practice) -> None:
+    practice.payer.status = Status(codes=(StatusCode(category="R4", code="294"),), effective_on=NOON.date())
+    claim_id = await practice.sent(6)
+    await practice.exchange.ask("POST", f"/claims/{claim_id}/ask-status")
+    found = await follow_up(practice, claim_id)
+    [question], [request] = found["questions"], found["requests"]
+    assert (question["outcome"], request["codes"], request["due_on"]) == ("information", ["R4:294"], "2026-04-22")
+    claim = await practice.claim(claim_id)
+    assert (claim["next_action"], claim["owner"]) == ("send the payer what it wants by 2026-04-22", "payer follow-up")
+
+    await practice.later(days=31)
+    listed = await practice.exchange.ask("GET", "/requests?is_overdue=true")
+    assert [row["claim_id"] for row in listed["items"]] == [claim_id]
+
+    assert (await upload(practice, claim_id, PDF)).status_code == 201
+    [attachment] = (await follow_up(practice, claim_id))["attachments"]
+    number = attachment["attachment_id"]
+    assert number == f"{claim_id}A1"
+    today = practice.clock.now().date().isoformat()
+    sent = {"method": "fax", "sent_on": today, "proof_number": "FX-1"}
+    answer = {"how": "attachments", "attachment_ids": [number]}
+    answering = f"/claims/{claim_id}/requests/{request['request_id']}/answer"
+    assert (await practice.exchange.ask("POST", answering, answer, status=404))["code"] == "attachment-unknown"
+    await practice.exchange.ask("POST", f"/claims/{claim_id}/attachments/{number}/sent", sent)
+    await practice.exchange.ask("POST", answering, answer)
+    found = await follow_up(practice, claim_id)
+    assert (found["requests"][0]["is_open"], found["attachments"][0]["proof_number"]) == (False, "FX-1")
+    claim = await practice.claim(claim_id)
+    assert (claim["owner"], claim["request_due_on"]) == ("ledgerline", None)
+    assert claim["waits_until"] is not None
+
+
+@pytest.mark.asyncio
+async def test_a_document_goes_out_under_its_number_with_the_claim(practice: Practice) -> None:
+    practice.payer.status = Status(codes=(StatusCode(category="A4", code="35"),), effective_on=NOON.date())
+    claim_id = await practice.sent(7)
+    assert (await upload(practice, claim_id, PDF)).status_code == 201
+    await practice.exchange.ask("POST", f"/claims/{claim_id}/ask-status")
+    await practice.exchange.running.settle()
+    await practice.exchange.ask("POST", f"/claims/{claim_id}/send-again")
+    await practice.exchange.running.settle()
+    first, again = [path.read_bytes() for path in practice.exchange.outbox()]
+    assert b"PWK*" not in first
+    assert f"~PWK*OB*FX***AC*{claim_id}A1~".encode() in again.replace(b"\n", b"")
+
+
+@pytest.mark.asyncio
+async def test_a_document_that_cannot_be_one_is_refused_with_the_rule(practice: Practice) -> None:
+    claim_id = await practice.sent(8)
+    for content, rule in (
+        (b"", "empty"),
+        (b"MZ not a document", "PDF, TIFF, JPEG or PNG"),
+        (PDF + bytes(200), "at most"),
+    ):
+        answer = await upload(practice, claim_id, content)
+        assert (answer.status_code, answer.json()["code"]) == (422, "attachment-unreadable")
+        assert rule in answer.json()["detail"]
+    assert (await follow_up(practice, claim_id))["attachments"] == []
+    assert (await upload(practice, "ZZZZZZZZZZZZZZZZZ", PDF)).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_a_call_is_on_the_claim_with_its_number_and_its_words_are_sealed(practice: Practice) -> None:
+    claim_id = await practice.sent(9)
+    await practice.exchange.send_file(acknowledged_277ca(claim_id, "A2"))
+    call = {
+        "called_on": "2026-03-23",
+        "outcome": "pending",
+        "reference_number": "C-77",
+        "spoke_with": "Gwendolyn",
+        "note": "says that Gwendolyn has it",
+        "next_action_on": "2026-03-25",
+    }
+    await practice.exchange.ask("POST", f"/claims/{claim_id}/calls", call)
+    [row] = (await follow_up(practice, claim_id))["calls"]
+    assert (row["reference_number"], row["called_by"]) == ("C-77", "user:tester")
+    claim = await practice.claim(claim_id)
+    assert (claim["next_action"], claim["waits_until"][:10]) == ("wait until the day agreed on the phone", "2026-03-25")
+    [stored] = await practice.exchange.running.events("claims", "CallRecorded")
+    assert b"Gwendolyn" not in stored.data
+    await practice.later(days=2)
+    claim = await practice.claim(claim_id)
+    assert (claim["waiting_for"], claim["owner"]) == ("a person", "payer follow-up")

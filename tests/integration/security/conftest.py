@@ -302,6 +302,8 @@ async def _found(system: System) -> dict[str, str]:
         "claim_id": denial["claim_id"],
         "denial_id": denial["denial_id"],
         "template_id": "rivers-words",
+        "request_id": f"{denial['claim_id']}-R1",
+        "attachment_id": f"{denial['claim_id']}A1",
         "batch_id": batch["batch_id"],
         "document_id": batch["document_id"],
         "check_id": (await system.first("/api/eligibility/checks"))["check_id"],

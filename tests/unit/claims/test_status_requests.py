@@ -24,6 +24,7 @@ from services.claims.domain.claim.commands import (
     StopWaitingForStatus,
 )
 from services.claims.domain.claim.decider import claim
+from services.claims.domain.claim.paperwork_commands import AnswerInformation, RecordCall
 from services.claims.domain.claim.state import Stage
 from services.claims.domain.claim.status_requests import ATTEMPTS_MAX, WAITS_MAX, meaning_of
 from services.claims.domain.errors import (
@@ -186,7 +187,7 @@ def test_that_the_claim_arrived_leaves_the_day_of_the_835_as_it_was() -> None:
 
 @pytest.mark.parametrize(
     ("category", "words"),
-    [("F1", "paid"), ("F2", "denied"), ("A4", "no such claim"), ("E3", "decides nothing"), ("R4", "asks for")],
+    [("F1", "paid"), ("F2", "denied"), ("A4", "no such claim"), ("E3", "decides nothing")],
 )
 def test_what_only_a_person_can_go_on_with(category: str, words: str) -> None:
     told, due = spec.given(*SENT, asked()).when(status(category)).events
@@ -281,6 +282,17 @@ def test_the_patience_and_the_pauses_of_a_question() -> None:
     assert ask_payers.fire(due) == [(PRIMARY_CLAIM, StopWaitingForStatus(trace_number=TRACE))]
 
 
+CALL = RecordCall(
+    called_on=TODAY,
+    outcome="pending",
+    reference_number="C-77",
+    spoke_with=None,
+    note=None,
+    next_action_on=TODAY + timedelta(days=10),
+    on=TODAY,
+    by="user:ann",
+)
+
 # ---- nothing is forgotten, whatever comes in whatever order
 
 ANSWERS: tuple[ClaimCommand, ...] = (
@@ -303,8 +315,10 @@ ANSWERS: tuple[ClaimCommand, ...] = (
     NOW,
     SendAgain(on=TODAY),
     ReleaseClaim(on=TODAY),
+    CALL,
+    AnswerInformation(request_id=f"{PRIMARY_CLAIM}-R1", how="phone", on=TODAY, wait_days=14, by="user:ann"),
 )
-FIRE = st.sampled_from(["277CA", "835", "wait", "retry"])
+FIRE = st.sampled_from(["277CA", "835", "wait", "retry", "call"])
 
 
 class Waiting:
@@ -366,6 +380,8 @@ def test_a_claim_that_waits_for_its_payer_has_a_timer_or_a_person(partners: froz
         waiting.fire(step) if isinstance(step, str) else waiting.tell(step)
         state, row = waiting.state, waiting.row
         if state.stage not in (Stage.SUBMITTED, Stage.ACCEPTED):
+            continue
+        if state.requests:
             continue
         is_ours = row["owner"] == "ledgerline"
         assert row["next_action"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.events.claims import BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
+from shared.events.claims import AttachmentAdded, BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
 from shared.events.values import Finding
 
 
@@ -31,6 +31,7 @@ class InterchangeWriter(Protocol):
         control_number: int,
         claims: Sequence[tuple[BatchedClaim, ClaimCreated]],
         written_at: datetime,
+        attachments: Mapping[str, tuple[AttachmentAdded, ...]],
     ) -> WrittenInterchange:
         """Write what can be written; one claim that cannot never keeps the others back."""
         ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+from services.claims.domain.claim.paperwork_commands import PaperworkCommand
 from services.claims.domain.rule_book.running import NO_RULES, RuleSet
 from shared.events.base import Sealed
 from shared.events.claims import PriorAdjudication, ServicesBilled
@@ -141,6 +142,8 @@ class RecordStatus:
     payment_number: str = ""
     on: date | None = None  # when we heard it; None: it sets no day on which the payer is asked again
     wait_days: int = 14  # until then, while the payer says that the claim is pending
+    due_on: date | None = None  # of what the payer asks for, when it says so
+    information_days: int = 30  # the usual time for that, when it does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,4 +311,5 @@ ClaimCommand: TypeAlias = (
     | EndReplaced
     | EndVoid
     | CloseClaim
+    | PaperworkCommand
 )

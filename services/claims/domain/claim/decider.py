@@ -11,7 +11,7 @@ from typing import Any, Literal, assert_never
 
 from msgspec import structs
 
-from services.claims.domain.claim import status_requests
+from services.claims.domain.claim import paperwork, status_requests
 from services.claims.domain.claim.commands import (
     AskStatus,
     AskStatusAgain,
@@ -44,6 +44,7 @@ from services.claims.domain.claim.commands import (
     VoidClaim,
 )
 from services.claims.domain.claim.numbering import first_claim_of_rank, replacement_of
+from services.claims.domain.claim.paperwork_commands import PaperworkCommand
 from services.claims.domain.claim.scrubbing import RULES_VERSION, billed_coverage, has_errors, scrub
 from services.claims.domain.claim.state import Claim, Stage, evolve
 from services.claims.domain.errors import (
@@ -120,6 +121,8 @@ def decide(command: ClaimCommand, claim: Claim) -> list[ClaimEvent]:
     content = claim.content
     if content is None:
         raise ClaimUnknown("there is no such claim")
+    if isinstance(command, PaperworkCommand):
+        return [*paperwork.decide(command, claim, content)]
     match command:
         case CorrectClaim():
             return _correct(command, claim, content)

@@ -9,6 +9,10 @@ from typing import Any, assert_never
 from msgspec import structs
 
 from shared.events.claims import (
+    AttachmentAdded,
+    AttachmentRemoved,
+    AttachmentSent,
+    CallRecorded,
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimBatched,
@@ -31,6 +35,9 @@ from shared.events.claims import (
     ClaimVoided,
     CrossoverAwaited,
     FollowUpDue,
+    InformationAnswered,
+    InformationOverdue,
+    InformationRequested,
     PayerControlNumberKnown,
     PriorAdjudication,
     ReplacementClaimDue,
@@ -105,6 +112,11 @@ class Claim:
     crossover_rank: int = 0  # the payer that the claim was forwarded to
     follow_up: FollowUpDue | None = None  # what a person was asked to do, until something came
     asked: Asked = Asked()
+    requests: tuple[InformationRequested, ...] = ()  # that are open
+    requests_made: int = 0
+    attachments: tuple[AttachmentAdded, ...] = ()
+    attachments_made: int = 0
+    attachments_sent: frozenset[str] = frozenset()
 
 
 def evolve(claim: Claim, event: ClaimEvent) -> Claim:
@@ -172,10 +184,24 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
         case ClaimClosed():
             is_voided = claim.stage is Stage.VOIDED or event.reason == "voided"
             return replace(claim, stage=Stage.VOIDED if is_voided else Stage.CLOSED)
+        case InformationRequested():
+            return replace(claim, requests=(*claim.requests, event), requests_made=claim.requests_made + 1)
+        case InformationAnswered():
+            return _answered(claim, event)
+        case AttachmentAdded():
+            added = (*claim.attachments, event)
+            return replace(claim, attachments=added, attachments_made=claim.attachments_made + 1)
+        case AttachmentRemoved():
+            kept = tuple(each for each in claim.attachments if each.attachment_id != event.attachment_id)
+            return replace(claim, attachments=kept)
+        case AttachmentSent():
+            return replace(claim, attachments_sent=claim.attachments_sent | {event.attachment_id})
+        case CallRecorded():
+            return replace(claim, follow_up=None if event.waits else claim.follow_up)
         case FollowUpDue():
             is_day_set = claim.asked.is_day_set and event.waiting_for != "835"
             return replace(claim, follow_up=event, asked=replace(claim.asked, is_day_set=is_day_set))
-        case PayerControlNumberKnown():
+        case PayerControlNumberKnown() | InformationOverdue():
             return claim
         case _:
             assert_never(event)
@@ -187,6 +213,13 @@ def _accepted(claim: Claim, event: ClaimAccepted) -> Claim:
     if event.stage == "payer":
         return replace(claim, stage=Stage.ACCEPTED, taken_in=claim.taken_in or event)
     return replace(claim, stage=Stage.ACCEPTED, taken_on=claim.taken_on or event)
+
+
+def _answered(claim: Claim, event: InformationAnswered) -> Claim:
+    left = tuple(each for each in claim.requests if each.request_id != event.request_id)
+    if event.wait_until_on is None:
+        return replace(claim, requests=left)
+    return replace(claim, requests=left, follow_up=None, asked=replace(claim.asked, is_day_set=True))
 
 
 def _quiet(claim: Claim) -> Asked:

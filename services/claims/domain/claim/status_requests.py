@@ -19,6 +19,7 @@ from services.claims.domain.claim.commands import (
     RecordStatus,
     StopWaitingForStatus,
 )
+from services.claims.domain.claim.paperwork import next_request_id
 from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import ClaimNotWaiting, PartnerNotInRealTime, StatusAlreadyAsked
 from shared.events.claims import (
@@ -28,11 +29,17 @@ from shared.events.claims import (
     ClaimStatusRequested,
     ClaimStatusUnanswered,
     FollowUpDue,
+    InformationRequested,
 )
 
 Meaning: TypeAlias = Literal["waiting", "ask-again", "finalized", "information", "returned", "not-found", "cannot-tell"]
 StatusEvent: TypeAlias = (
-    ClaimStatusRequested | ClaimStatusUnanswered | ClaimStatusReported | ClaimRejected | FollowUpDue
+    ClaimStatusRequested
+    | ClaimStatusUnanswered
+    | ClaimStatusReported
+    | ClaimRejected
+    | InformationRequested
+    | FollowUpDue
 )
 
 ATTEMPTS_MAX = 3  # of one question, before a person calls
@@ -207,6 +214,8 @@ def _what_follows(
             return []
         case "returned":
             return [_rejected(command, content)]
+        case "information":
+            return _request(command, claim, content)
         case "waiting" if reported.wait_until_on or claim.asked.is_day_set:
             return []
         case "ask-again" if reported.wait_until_on:
@@ -214,6 +223,24 @@ def _what_follows(
         case meaning:
             since_on = command.on or content.services.service_on
             return [_person(content, "a person", since_on, _todo(meaning, reported))]
+
+
+def _request(command: RecordStatus, claim: Claim, content: ClaimCreated) -> list[StatusEvent]:
+    """What the payer wants, once: it says the same in every answer until it has it."""
+    if any(each.codes == command.codes for each in claim.requests):
+        return []
+    on = command.on or content.services.service_on
+    return [
+        InformationRequested(
+            claim_id=content.claim_id,
+            request_id=next_request_id(claim, content),
+            asked_by="277",
+            codes=command.codes,
+            due_on=command.due_on or on + timedelta(days=command.information_days),
+            is_due_stated=command.due_on is not None,
+            source=command.source,
+        )
+    ]
 
 
 def _rejected(command: RecordStatus, content: ClaimCreated) -> ClaimRejected:
@@ -250,8 +277,6 @@ def _todo(meaning: str, reported: ClaimStatusReported) -> str:
         case "finalized":
             words = _FINALIZED.get(reported.category[:2], "the payer is done: find the remittance")
             return f"{words} of payment {reported.payment_number}" if reported.payment_number else words
-        case "information":
-            return "send the payer what it asks for"
         case "not-found":
             return "the payer has no such claim: check payer and member number, then send it again"
         case "ask-again":
