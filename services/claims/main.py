@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from services.claims.adapters.interchange_writer import X12InterchangeWriter
+from services.claims.adapters.paper_claims import PaperClaims
 from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.adapters.x12_status_question import write_question
@@ -20,6 +21,7 @@ from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
 from services.claims.api import follow_up as follow_up_api
+from services.claims.api import paper as paper_api
 from services.claims.api import what_if as what_if_api
 from services.claims.domain.appeal_template.decider import appeal_template as appeal_template_decider
 from services.claims.domain.batch.decider import batch as batch_decider
@@ -164,6 +166,7 @@ def build(
                 runtime.vault,
                 runtime.documents,
             ),
+            paper_api.router(runtime.commands, claim, PaperClaims(runtime.vault).cms_1500),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
             follow_up_api.router(
                 runtime.commands,

@@ -100,6 +100,13 @@ class X12InterchangeWriter:
         return await self._vault.open_many(tenant, [one for one, _ in pairs], [kind for _, kind in pairs], _OPENER)
 
 
+async def opened_claim(vault: Vault, tenant: str, claim: ClaimCreated, opener: Opener) -> OpenedClaim:
+    """One claim with its personal values, on the record. Raises NotFound when its person was erased."""
+    pairs = _sealed_values(claim)
+    values = await vault.open_many(tenant, [one for one, _ in pairs], [kind for _, kind in pairs], opener)
+    return _opened_claim(claim, values)
+
+
 def _sealed_values(claim: ClaimCreated) -> list[tuple[Sealed[Any], Any]]:
     """Every personal value of a claim, in an order that `_opened_claim` knows."""
     pairs: list[tuple[Sealed[Any], Any]] = [(claim.patient, Person)]

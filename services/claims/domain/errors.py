@@ -185,6 +185,12 @@ class BatchAlreadyAbandoned(DomainError):
     code = "batch-abandoned"
 
 
+class ClaimNotOnThisForm(DomainError):
+    """Claims of this kind, or without a payer, are not printed on this form."""
+
+    code = "claim-not-on-this-form"
+
+
 class DenialUnknown(NotFound):
     """There is no such denial."""
 

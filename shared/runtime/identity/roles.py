@@ -71,6 +71,7 @@ _TABLE: Mapping[str, str] = {
     "claims:work-denial": "denial-specialist biller manager",
     "claims:assign-denial": "denial-specialist manager",
     "claims:approve-write-off": "manager",
+    "claims:read-printed-claim": "coder biller denial-specialist poster manager",
     "claims:read-appeals": "denial-specialist biller manager",
     "claims:keep-appeal-template": "manager",
     "claims:file-appeal": "denial-specialist manager",

@@ -222,6 +222,19 @@ async def test_a_released_visit_leaves_as_a_claim_and_its_answers_come_back(exch
 
 
 @pytest.mark.asyncio
+async def test_a_claim_is_printed_and_that_is_on_record(exchange: Exchange) -> None:
+    claim_id = await release(exchange, 20)
+    await exchange.claim_with(claim_id, "submitted")
+    printed = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/cms-1500?purpose=appeal")
+    assert (printed.status_code, printed.headers["content-type"]) == (200, "application/pdf"), printed.text
+    assert printed.content.startswith(b"%PDF")
+    openings = await exchange.running.platform.vault.openings("clinic")
+    assert "appeal" in {opening["purpose"] for opening in openings}
+    absent = await exchange.running.http.get(f"/api/claims/claims/{claim_of(21)}/cms-1500")
+    assert (absent.status_code, absent.json()["code"]) == (404, "claim-unknown")
+
+
+@pytest.mark.asyncio
 async def test_the_last_day_follows_the_payers_limits_and_its_own_acceptance_proves_the_filing(
     exchange: Exchange,
 ) -> None:
