@@ -134,6 +134,7 @@ class Billing(House):
             partners=directories.PartnerReads(claims.reads),
             clock=self.clock,
             status_wait_days=14,
+            information_days=30,
             streams=Streams(
                 claim=claims.aggregates["claim"],
                 batch=claims.aggregates["batch"],
