@@ -62,6 +62,9 @@ class Planner:
         self._absent = {name: unlike(value) for name, value in system.objects.items()} | {
             "hold": "bankruptcy",
             "period": "2026-04",
+            "rule_id": "own-second",
+            "request_id": f"{unlike(system.objects['claim_id'])}-R1",
+            "attachment_id": f"{unlike(system.objects['claim_id'])}A1",
         }
         self._tokens: dict[str, str] = {}
         self._strangers = 0
