@@ -41,7 +41,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
         (
             Place(title="A/R aging", path="/receivables", action="payments:read-balances", key="a"),
             Place(title="Books", path="/books", action="payments:read-ledger"),
-            Place(title="What if", path="/what-if", action="payments:ask-what-if"),
+            Place(title="What if", path="/what-if", action="payments:read-worklists"),
             Place(title="KPIs", path="/kpis", action="dashboard:read-kpis", key="k"),
         ),
     ),

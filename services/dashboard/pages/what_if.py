@@ -46,6 +46,6 @@ def _rules(text: str) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 PAGES = (
-    Page(path="/what-if", action="payments:ask-what-if", handler=what_if),
+    Page(path="/what-if", action="payments:read-worklists", handler=what_if),
     Page(path="/what-if", action="payments:ask-what-if", handler=ask, method="POST"),
 )
