@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from shared.events.claims import (
-    AccountReadyToBill,
-    BatchAssembled,
-    BillingCancelled,
-    ClaimBatched,
-    ClaimCreated,
-    ClaimSubmitted,
-    InterchangeStored,
-)
+from shared.events.batches import BatchAssembled, InterchangeStored
+from shared.events.claims import AccountReadyToBill, BillingCancelled, ClaimBatched, ClaimCreated, ClaimSubmitted
 from shared.events.envelope import Recorded
 from shared.runtime.invariants import CheckResult, note, note_at
 

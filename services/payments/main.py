@@ -82,8 +82,8 @@ from services.payments.settings import PaymentsSettings
 from shared.events.base import Event
 from shared.events.cards import CardChargebackWon, CardChargedBack, CardPaymentCaptured, CardRefundFailed
 from shared.events.charges import ChargesReleased
-from shared.events.claims import DenialWriteOffApproved
 from shared.events.collections import AccountPlaced, AccountRecalled
+from shared.events.denials import DenialWriteOffApproved
 from shared.events.deposits import DepositIdentified, DepositNotTaken, IdentificationUndone
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded

@@ -1,10 +1,10 @@
-"""What can happen to claims, batches, acknowledgements, follow-up and denials. Streams:
+"""What can happen to claims: made, checked, sent, answered, followed up, closed. Streams: `billing-case/{account_id}`, `claim/{claim_id}`.
 
-`billing-case/{account_id}`, `claim/{claim_id}`, `partner/{partner_id}`, `batch/{batch_id}`, `denial/{denial_id}`,
-`appeal-template/{template_id}`, `rule-book/claims`.
+What is about partners and interchanges stands in `batches.py`, about denials and appeals in `denials.py`, about a customer's own rules
+in `claim_rules.py`, and what only hospitals and dentists say in `claim_kinds.py`.
 Everything that happens to one claim is in its claim stream, so it is in order by construction. A claim's ordinal on its
 account says whom it is for: 1 to 10 the primary payer (1 the original, 2 its first replacement, …), 11 to 20 the
-secondary, 21 to 30 the tertiary. A denial's id begins with the id of its claim.
+secondary, 21 to 30 the tertiary.
 """
 
 from __future__ import annotations
@@ -15,7 +15,20 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from shared.events.base import Event, Sealed
+from shared.events.batches import (
+    BatchEvent,
+    PartnerEvent,
+)
 from shared.events.claim_kinds import ClaimKind, DentalCase, HospitalCoding, HospitalStay
+from shared.events.claim_rules import (
+    RuleBookEvent,
+    RuleChange,
+    RuleUsed,
+)
+from shared.events.denials import (
+    AppealTemplateKept,
+    DenialEvent,
+)
 from shared.events.values import (
     AdjudicatedLine,
     Adjustment,
@@ -27,21 +40,6 @@ from shared.events.values import (
     Person,
     ProviderIdentity,
 )
-
-
-class PartnerListed(Event, frozen=True, kw_only=True):
-    """A clearinghouse or payer that we exchange interchanges with, as it now stands."""
-
-    partner_id: str
-    name: str
-    transport: Literal["sftp", "folder", "http"]
-    sender_qualifier: str = "ZZ"  # ISA05
-    sender_id: str  # ISA06, GS02
-    receiver_qualifier: str = "ZZ"  # ISA07
-    receiver_id: str  # ISA08, GS03
-    usage: Literal["P", "T"] = "P"  # ISA15
-    claims_per_batch_max: int = 500
-    claims_per_set_max: int = 50  # a 999 rejects whole ST/SE sets; claims that go again always go alone
 
 
 class ServicesBilled(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -141,11 +139,6 @@ class ClaimCreated(Event, frozen=True, kw_only=True):
     prior: tuple[PriorAdjudication, ...] = ()
 
 
-class RuleUsed(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    rule_id: str
-    version: int
-
-
 class ClaimScrubbed(Event, frozen=True, kw_only=True):
     """The result of the edits as they stood; a later rule never changes it."""
 
@@ -158,16 +151,6 @@ class ClaimScrubbed(Event, frozen=True, kw_only=True):
     rule_set: str = ""  # hash of what they said
     rule_book_version: int = 0  # of the rule book's stream, from which they can be read again
     tags: tuple[str, ...] = ()
-
-
-class RuleChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a customer's rule changed on a claim. Codes of one field stand with a space between them."""
-
-    rule_id: str
-    rule_version: int
-    place: str
-    before: str
-    after: str
 
 
 class ClaimRepaired(Event, frozen=True, kw_only=True):
@@ -186,60 +169,6 @@ class ClaimEditedByRules(Event, frozen=True, kw_only=True):
     changes: tuple[RuleChange, ...]
     services: ServicesBilled | None = None
     coverages: tuple[CoverageSnapshot, ...] | None = None
-
-
-class RuleStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that a rule does to a property of a claim."""
-
-    property: str
-    operation: Literal["upper-case", "trim", "letters-and-digits", "set", "add", "remove"]
-    value: str = ""
-
-
-class ClaimRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One version of a customer's own rule about claims. Its words are about claims, never about a person."""
-
-    rule_id: str
-    version: int
-    name: str
-    order: int  # rules run by order, then by id
-    scope: Literal["claim", "line"] = "claim"  # line: for each line by itself
-    when: str  # the condition, as canonical JSON: docs/how-to/write-claim-rules.md
-    action: Literal["hold", "warn", "tag", "repair", "edit"]
-    message: str = ""
-    fix: str = ""
-    tag: str = ""
-    steps: tuple[RuleStep, ...] = ()  # of repair and edit
-    effective_by: Literal["service", "check"] = "service"  # the day that the dates are about
-    from_on: date | None = None
-    to_on: date | None = None
-
-
-class ClaimRuleProposed(Event, frozen=True, kw_only=True):
-    """A new rule is in the book. It touches no claim before somebody enables it."""
-
-    rule: ClaimRule
-    by: str
-
-
-class ClaimRuleChanged(Event, frozen=True, kw_only=True):
-    """The rule says something else from now on; claims that were checked keep their results."""
-
-    rule: ClaimRule
-    by: str
-
-
-class ClaimRuleEnabled(Event, frozen=True, kw_only=True):
-    rule_id: str
-    version: int
-    by: str
-
-
-class ClaimRuleDisabled(Event, frozen=True, kw_only=True):
-    rule_id: str
-    version: int
-    reason: str
-    by: str
 
 
 class ClaimHeld(Event, frozen=True, kw_only=True):
@@ -270,84 +199,6 @@ class ClaimBatched(Event, frozen=True, kw_only=True):
     partner_id: str
     batch_id: str
     control_number: int
-
-
-class BatchedClaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    claim_id: str
-    version: int
-    charged_cents: int
-    answer_days: int = 30  # no 835 after so many days is silence; the payer's, as known when the batch was assembled
-    kind: ClaimKind = "professional"
-
-
-class BatchAssembled(Event, frozen=True, kw_only=True):
-    """On the partner's stream: which claims go in which interchange, under which numbers. Never re-used."""
-
-    partner_id: str
-    batch_id: str
-    control_number: int  # ISA13; GS06 is the same
-    claims: tuple[BatchedClaim, ...]  # of one kind: the version of the group (GS08) says which
-
-
-class ClaimSet(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The claims of one ST/SE of an interchange: what a 999 accepts or rejects as one."""
-
-    set_control_number: str  # ST02
-    claims: tuple[BatchedClaim, ...]
-
-
-class InterchangeStored(Event, frozen=True, kw_only=True):
-    """The exact bytes and the file name, before anything is sent; a retry sends the same bytes under the same name."""
-
-    partner_id: str
-    batch_id: str
-    control_number: int
-    file_name: str
-    document: DocumentReference
-    claim_ids: tuple[str, ...]  # those that could be written; the others are back at work
-    refused_claim_ids: tuple[str, ...] = ()
-    sets: tuple[ClaimSet, ...] = ()  # the same claims, as they lie in the interchange
-
-
-class BatchAbandoned(Event, frozen=True, kw_only=True):
-    """None of its claims could be written or was still waiting: no interchange, and its control number stays unused."""
-
-    partner_id: str
-    batch_id: str
-    control_number: int
-    refused_claim_ids: tuple[str, ...] = ()
-
-
-class InterchangeSent(Event, frozen=True, kw_only=True):
-    partner_id: str
-    batch_id: str
-    control_number: int
-    claims: tuple[BatchedClaim, ...] = ()  # that were in it
-    document: DocumentReference | None = None
-
-
-class InterchangeUnanswered(Event, frozen=True, kw_only=True):
-    """Neither a TA1 nor a 999 came in the hours in which this partner sends them."""
-
-    partner_id: str
-    batch_id: str
-    control_number: int
-    claim_ids: tuple[str, ...]
-    sent_on: date
-
-
-class InterchangeAcknowledged(Event, frozen=True, kw_only=True):
-    """A TA1 or 999 about a batch."""
-
-    partner_id: str
-    batch_id: str
-    control_number: int
-    kind: Literal["TA1", "999"]
-    status: Literal["accepted", "accepted-with-errors", "partially-accepted", "rejected"]
-    codes: tuple[str, ...] = ()
-    rejected_claim_ids: tuple[str, ...] = ()
-    shared_claim_ids: tuple[str, ...] = ()  # of these, the ones that a 999 rejects together with others of their set
-    source: DocumentReference
 
 
 class ClaimSubmitted(Event, frozen=True, kw_only=True):
@@ -632,215 +483,6 @@ class ClaimClosed(Event, frozen=True, kw_only=True):
     next_claim_id: str = ""  # of the void claim that took it back at the payer
 
 
-class AppealClock(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Until when an appeal can be filed, with everything that the day follows from."""
-
-    level: int
-    name: str
-    from_on: date  # of the notice of what is appealed
-    days: int
-    counts: Literal["calendar-days", "business-days"] = "calendar-days"
-    receipt_days: int = 0  # the days count from so long after the notice
-    moves_to_workday: bool = False
-    last_on: date
-    source: Literal["payer-listing", "medicare", "setting"]
-    rule_version: int = 0  # of the payer's listing, where that is the source
-
-
-class DenialOpened(Event, frozen=True, kw_only=True):
-    """Money refused for a reason that is neither the contract nor the patient's share."""
-
-    denial_id: str
-    claim_id: str
-    account_id: str
-    payer_id: str
-    remittance_id: str
-    denied_cents: int
-    group: str
-    reason: str  # CARC
-    remarks: tuple[str, ...] = ()
-    category: str  # eligibility, authorization, coding, medical-necessity, timely-filing, duplicate, cob, …
-    line_ids: tuple[str, ...] = ()
-    win_chance_percent: int  # by category, explained on the queue
-    appeal_by_on: date | None = None
-    appeal_clock: AppealClock | None = None
-    no_appeal_because: str = ""  # medicare-timely-filing, unprocessable; empty: it can be appealed
-
-
-class DenialAssigned(Event, frozen=True, kw_only=True):
-    denial_id: str
-    assignee: str
-    until_on: date | None = None  # the last day on which it is theirs alone
-    by: str = ""  # who assigned it
-
-
-class DenialAssignmentUndone(Event, frozen=True, kw_only=True):
-    """Who assigned it took that back: it is whose it was before."""
-
-    denial_id: str
-    undone_version: int  # of the assignment, in the denial's stream
-    assignee: str = ""
-    until_on: date | None = None
-    by: str
-
-
-class DenialNoted(Event, frozen=True, kw_only=True):
-    denial_id: str
-    outcome_code: str
-    reference_number: str = ""
-    next_action_on: date | None = None
-    note: Sealed[str] | None = None
-    by: str = ""
-
-
-class DenialNoteUndone(Event, frozen=True, kw_only=True):
-    """Who wrote the note took it back: what stood there before stands again. The note stays in the log."""
-
-    denial_id: str
-    undone_version: int  # of the note, in the denial's stream
-    outcome_code: str = ""
-    reference_number: str = ""
-    next_action: str = ""
-    next_action_on: date | None = None
-    by: str
-
-
-class DenialSnoozed(Event, frozen=True, kw_only=True):
-    """Nothing can be done before a day: until then the denial is not in the queue, and on it it is there again."""
-
-    denial_id: str
-    until_on: date
-    by: str
-    because: str = ""  # why it cannot be worked until then, such as appeal-of-another-claim; empty: not said
-
-
-class DenialSnoozeUndone(Event, frozen=True, kw_only=True):
-    """Who put it off took that back."""
-
-    denial_id: str
-    undone_version: int
-    until_on: date | None = None  # what was said before that
-    by: str
-    because: str = ""
-
-
-class DenialWriteOffRequested(Event, frozen=True, kw_only=True):
-    """Somebody wants to let the money go, and it is too much for one person: another decides."""
-
-    denial_id: str
-    amount_cents: int
-    reason: str
-    requested_by: str
-
-
-class DenialWriteOffApproved(Event, frozen=True, kw_only=True):
-    """The money is let go: the ledger takes it from what the payer owes."""
-
-    denial_id: str
-    claim_id: str
-    account_id: str
-    payer_rank: int
-    amount_cents: int
-    reason: str
-    requested_by: str
-    approved_by: str  # another person, or `rule:write-off-alone` for an amount that needs none
-
-
-class DenialWriteOffRefused(Event, frozen=True, kw_only=True):
-    """The second person would not let the money go: the denial is worked on."""
-
-    denial_id: str
-    reason: str
-    refused_by: str
-
-
-class AppealEvidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One fact of ours that speaks for an appeal. `said` holds codes, numbers, days and money, nothing about a person."""
-
-    evidence_id: str  # of its event, and of its part where an event has several
-    kind: Literal["submission", "acceptance", "authorization", "eligibility", "remittance", "contact"]
-    said: str
-    on: date | None = None
-    event_id: str = ""
-    document_id: str = ""
-    place: str = ""
-
-
-class AppealDrafted(Event, frozen=True, kw_only=True):
-    """What an appeal is to say and to lean on, as somebody left it. A later draft of the level replaces it."""
-
-    denial_id: str
-    level: int
-    template_id: str
-    text: Sealed[str]
-    evidence: tuple[AppealEvidence, ...] = ()
-    by: str
-
-
-class AppealLetterWritten(Event, frozen=True, kw_only=True):
-    """The draft became a letter, kept as it will be sent."""
-
-    denial_id: str
-    level: int
-    letter: DocumentReference
-    by: str
-
-
-class AppealTemplateKept(Event, frozen=True, kw_only=True):
-    """A practice's own words for appeals, as they now stand. They speak of nobody: what is personal stands in the letter's head."""
-
-    template_id: str
-    title: str
-    categories: tuple[str, ...]  # of denials; empty: of all
-    text: str
-
-
-class AppealFiled(Event, frozen=True, kw_only=True):
-    denial_id: str
-    level: int
-    due_on: date | None = None  # when the payer's decision is due
-    name: str = ""  # of the level
-    filed_on: date | None = None
-    clock: AppealClock | None = None  # the last day that it kept, or missed for a good cause
-    late_because: str = ""  # the good cause, when it was filed past that day
-    by: str = ""
-    sent_by: Literal["mail", "fax", "portal", ""] = ""
-    tracking_number: str = ""  # of the parcel, the fax or the portal
-    letter: DocumentReference | None = None  # that was written for this level
-
-
-class AppealDecided(Event, frozen=True, kw_only=True):
-    """What the payer said. A dismissed appeal was not looked at: the same level may be filed again while it is in time."""
-
-    denial_id: str
-    level: int
-    outcome: Literal["overturned", "upheld", "partly-overturned", "dismissed"]
-    decided_on: date | None = None  # the date of the payer's notice
-    next_clock: AppealClock | None = None  # of the next level; of the same one when it was dismissed
-    is_last_level: bool = False  # the payer has no further one
-    by: str = ""
-    payer_id: str = ""  # these three: of the denial, so that outcomes are counted from this event alone
-    category: str = ""
-    denied_cents: int = 0
-
-
-class AppealDeadlineMoved(Event, frozen=True, kw_only=True):
-    """The payer's rule is another one now, and the last day with it. Only days that were still to come are moved."""
-
-    denial_id: str
-    payer_id: str
-    previous_on: date | None = None
-    previous_rule_version: int = 0
-    clock: AppealClock
-
-
-class DenialResolved(Event, frozen=True, kw_only=True):
-    denial_id: str
-    outcome: Literal["paid", "written-off", "patient", "corrected-claim", "not-workable", "reversed"]
-    recovered_cents: int = 0
-    reason: str = ""
-
-
 BillingCaseEvent: TypeAlias = ChargesNoted | CoverageNoted | AccountReadyToBill | AccountIsSelfPay | BillingCancelled
 ClaimEvent: TypeAlias = (
     ClaimCreated
@@ -874,29 +516,6 @@ ClaimEvent: TypeAlias = (
     | ClaimClosed
     | ClaimRepaired
     | ClaimEditedByRules
-)
-RuleBookEvent: TypeAlias = ClaimRuleProposed | ClaimRuleChanged | ClaimRuleEnabled | ClaimRuleDisabled
-PartnerEvent: TypeAlias = PartnerListed | BatchAssembled
-BatchEvent: TypeAlias = (
-    InterchangeStored | BatchAbandoned | InterchangeSent | InterchangeAcknowledged | InterchangeUnanswered
-)
-DenialEvent: TypeAlias = (
-    DenialOpened
-    | DenialAssigned
-    | DenialAssignmentUndone
-    | DenialNoted
-    | DenialNoteUndone
-    | DenialSnoozed
-    | DenialSnoozeUndone
-    | DenialWriteOffRequested
-    | DenialWriteOffApproved
-    | DenialWriteOffRefused
-    | AppealDrafted
-    | AppealLetterWritten
-    | AppealFiled
-    | AppealDecided
-    | AppealDeadlineMoved
-    | DenialResolved
 )
 ClaimsEvent: TypeAlias = (
     BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent | AppealTemplateKept | RuleBookEvent

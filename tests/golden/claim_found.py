@@ -11,6 +11,7 @@ from services.claims.domain.filing import on_workday
 from shared.codecs.x12.check import check
 from shared.codecs.x12.claim_837p import OtherCoverage, ProfessionalClaim, ServiceLine, read_837p
 from shared.codecs.x12.elements import Adjustment
+from shared.events.batches import InterchangeAcknowledged
 from shared.events.claims import (
     AccountIsSelfPay,
     BillingCancelled,
@@ -18,7 +19,6 @@ from shared.events.claims import (
     ClaimRejected,
     ClaimStatusReported,
     FollowUpDue,
-    InterchangeAcknowledged,
 )
 from shared.events.envelope import Recorded
 from shared.events.platform import ReactionRefused

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from html import escape
 
-from shared.events.claims import AppealEvidence
+from shared.events.denials import AppealEvidence
 from shared.events.values import Address, Person, ProviderIdentity
 from shared.runtime.pdf import pdf_of
 

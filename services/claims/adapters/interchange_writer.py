@@ -27,8 +27,9 @@ from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.tokenizer import Segment
 from shared.codecs.x12.writer import SegmentWriter
 from shared.events.base import Sealed
+from shared.events.batches import BatchedClaim, ClaimSet, PartnerListed
 from shared.events.claim_kinds import ClaimKind
-from shared.events.claims import AttachmentAdded, BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
+from shared.events.claims import AttachmentAdded, ClaimCreated
 from shared.events.values import Finding, Person, ProviderIdentity
 from shared.kernel.errors import NotFound
 from shared.runtime.vault import Opener, Vault

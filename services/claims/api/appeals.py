@@ -42,7 +42,7 @@ from services.claims.projections import claim_timeline, denial_work, filing, ori
 from services.claims.projections.appeals import AppealReads
 from services.claims.projections.claims_worklist import claims_worklist
 from shared.events.base import Sealed
-from shared.events.claims import AppealEvidence, AppealTemplateKept
+from shared.events.denials import AppealEvidence, AppealTemplateKept
 from shared.events.values import Address, Person
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands

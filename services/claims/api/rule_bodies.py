@@ -14,7 +14,7 @@ from services.claims.domain.rule_book.changing import EDITABLE, REPAIRABLE, REPA
 from services.claims.domain.rule_book.commands import WriteRule
 from services.claims.domain.rule_book.conditions import OPERATORS, VALUE_OF_KIND
 from services.claims.domain.rule_book.properties import Property
-from shared.events.claims import ClaimRule, RuleStep
+from shared.events.claim_rules import ClaimRule, RuleStep
 
 RuleId = Annotated[str, Field(pattern=r"^own-[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from services.claims.domain.denial.appeals import AppealTerms
 from services.claims.domain.denial.commands import DeriveAppealDeadline
-from shared.events.claims import AppealDecided, DenialOpened
+from shared.events.denials import AppealDecided, DenialOpened
 from shared.events.eligibility import PayerListed
 from shared.events.envelope import Recorded
 

@@ -18,7 +18,7 @@ from services.claims.domain.claim.commands import (
     RejectionStage,
     ReleaseClaim,
 )
-from shared.events.claims import InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
+from shared.events.batches import InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
 from shared.events.envelope import Recorded
 
 CLAIMS = (InterchangeSent, InterchangeAcknowledged, InterchangeUnanswered)

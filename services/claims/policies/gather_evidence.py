@@ -14,7 +14,8 @@ from typing import Any
 
 from services.claims.domain.claim.numbering import rank_of
 from services.claims.domain.claim.state import Claim
-from shared.events.claims import AppealEvidence, ClaimCreated, DenialOpened
+from shared.events.claims import ClaimCreated
+from shared.events.denials import AppealEvidence, DenialOpened
 from shared.events.values import Adjustment, CoverageSnapshot
 from shared.kernel.money import Money
 

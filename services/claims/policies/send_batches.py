@@ -22,7 +22,7 @@ from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import BatchAlreadyStored, ClaimNotInBatch, ClaimNotWaiting
 from services.claims.domain.partner.commands import AssembleBatch
 from services.claims.domain.partner.state import Partner
-from shared.events.claims import BatchAssembled, BatchedClaim, PartnerListed
+from shared.events.batches import BatchAssembled, BatchedClaim, PartnerListed
 from shared.events.values import DocumentReference, Finding
 from shared.kernel.identifiers import derived_id
 from shared.runtime.clock import Clock

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from services.claims.domain.claim.commands import SettleDenial
 from services.claims.domain.denial.commands import ReverseDenial
-from shared.events.claims import ClaimAdjudicated, DenialResolved
+from shared.events.claims import ClaimAdjudicated
+from shared.events.denials import DenialResolved
 from shared.events.envelope import Recorded
 
 CLAIMS = (ClaimAdjudicated, DenialResolved)

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from services.claims.domain.batch.commands import MarkUnanswered
 from services.claims.domain.claim.commands import AskStatus, MarkFollowUp
 from services.claims.domain.claim.paperwork_commands import MarkInformationOverdue
+from shared.events.batches import InterchangeAcknowledged, InterchangeSent
 from shared.events.claims import (
     CallRecorded,
     ClaimAccepted,
@@ -27,8 +28,6 @@ from shared.events.claims import (
     CrossoverAwaited,
     InformationAnswered,
     InformationRequested,
-    InterchangeAcknowledged,
-    InterchangeSent,
     SecondaryClaimDue,
 )
 from shared.events.envelope import Recorded

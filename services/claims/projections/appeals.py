@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.claims.domain.denial.appeals import AppealTerms, terms_of
 from services.claims.projections.denial_queue import denial_queue
 from services.claims.projections.directories import claim_payers
-from shared.events.claims import AppealDeadlineMoved
+from shared.events.denials import AppealDeadlineMoved
 from shared.events.eligibility import AppealLevel
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put

@@ -12,13 +12,7 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from shared.events import claims
 from shared.events.claims import (
-    AppealDeadlineMoved,
-    AppealDecided,
-    AppealDrafted,
-    AppealFiled,
-    AppealLetterWritten,
     AttachmentAdded,
     AttachmentRemoved,
     AttachmentSent,
@@ -44,6 +38,20 @@ from shared.events.claims import (
     ClaimSubmitted,
     ClaimVoided,
     CrossoverAwaited,
+    FollowUpDue,
+    InformationAnswered,
+    InformationOverdue,
+    InformationRequested,
+    PayerControlNumberKnown,
+    ReplacementClaimDue,
+    SecondaryClaimDue,
+)
+from shared.events.denials import (
+    AppealDeadlineMoved,
+    AppealDecided,
+    AppealDrafted,
+    AppealFiled,
+    AppealLetterWritten,
     DenialAssigned,
     DenialAssignmentUndone,
     DenialEvent,
@@ -56,13 +64,6 @@ from shared.events.claims import (
     DenialWriteOffApproved,
     DenialWriteOffRefused,
     DenialWriteOffRequested,
-    FollowUpDue,
-    InformationAnswered,
-    InformationOverdue,
-    InformationRequested,
-    PayerControlNumberKnown,
-    ReplacementClaimDue,
-    SecondaryClaimDue,
 )
 from shared.events.envelope import Recorded
 from shared.events.values import DocumentReference
@@ -297,7 +298,7 @@ projection = Projection(
     name="claims.timeline",
     version=3,
     tables=(claim_timeline,),
-    reads={"claims": (*get_args(claims.ClaimEvent), *get_args(claims.DenialEvent))},
+    reads={"claims": (*get_args(ClaimEvent), *get_args(DenialEvent))},
     apply=apply,
 )
 

@@ -18,8 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.claims.domain.denial.categories import category_named
 from services.claims.domain.denial.next_steps import next_step
 from services.claims.projections import denial_work
-from shared.events import claims
-from shared.events.claims import (
+from shared.events.denials import (
     AppealClock,
     AppealDeadlineMoved,
     AppealDecided,
@@ -227,6 +226,6 @@ projection = Projection(
     name="claims.denials",
     version=4,
     tables=(denial_queue,),
-    reads={"claims": get_args(claims.DenialEvent)},
+    reads={"claims": get_args(DenialEvent)},
     apply=apply,
 )

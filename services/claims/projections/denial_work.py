@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.events.claims import (
+from shared.events.denials import (
     AppealDecided,
     AppealDrafted,
     AppealFiled,

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.claims.domain.batch.acknowledgement import Parties
 from services.claims.domain.filing import ClaimKind
-from shared.events.claims import PartnerListed
+from shared.events.batches import PartnerListed
 from shared.events.eligibility import FilingLimit, PayerListed
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Projection, Put

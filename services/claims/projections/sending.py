@@ -12,21 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from shared.events.claims import (
+from shared.events.batches import (
     BatchAbandoned,
     BatchAssembled,
     BatchedClaim,
-    ClaimAdjudicated,
-    ClaimBatched,
-    ClaimCorrected,
-    ClaimHeld,
-    ClaimReleased,
-    ClaimVoided,
     InterchangeAcknowledged,
     InterchangeSent,
     InterchangeStored,
     InterchangeUnanswered,
 )
+from shared.events.claims import ClaimAdjudicated, ClaimBatched, ClaimCorrected, ClaimHeld, ClaimReleased, ClaimVoided
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put, Remove
 from shared.runtime.queries import ReadDatabase, rows

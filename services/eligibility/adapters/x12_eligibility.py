@@ -20,7 +20,7 @@ from shared.codecs.x12.elements import Address, Dated, Party
 from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.problems import Problems
-from shared.events.claims import PartnerListed
+from shared.events.batches import PartnerListed
 from shared.events.eligibility import Benefit, EligibilityRequested, PayerListed, Rejection271
 from shared.events.values import DocumentReference, Person, ProviderIdentity
 

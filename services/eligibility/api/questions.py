@@ -15,8 +15,8 @@ from services.eligibility.adapters.x12_eligibility import Answers, Inquiry, read
 from services.eligibility.domain.eligibility_check.decider import Check, RecordAnswer, RecordRejection
 from services.eligibility.domain.patient.state import Patient
 from services.eligibility.projections import payers
+from shared.events.batches import PartnerListed
 from shared.events.charges import OrganizationListed
-from shared.events.claims import PartnerListed
 from shared.events.eligibility import CoverageAdded, EligibilityRequested
 from shared.events.values import Person
 from shared.kernel.errors import NotFound

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.eligibility.domain.payer.directory import PayerDirectory
+from shared.events.batches import PartnerListed
 from shared.events.charges import OrganizationListed
-from shared.events.claims import PartnerListed
 from shared.events.eligibility import PayerListed
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from services.payments.domain import ledger
 from services.payments.domain.claim_account.commands import ApproveAdjustment, RequestAdjustment
-from shared.events.claims import DenialWriteOffApproved
+from shared.events.denials import DenialWriteOffApproved
 
 REASON = "denial"
 

@@ -30,7 +30,7 @@ from services.claims.domain.denial.commands import (
 from services.claims.domain.denial.decider import denial
 from services.claims.domain.filing import is_workday
 from services.claims.policies.derive_deadlines import DeriveDeadlines
-from shared.events.claims import AppealDeadlineMoved, AppealDecided, AppealFiled, DenialOpened
+from shared.events.denials import AppealDeadlineMoved, AppealDecided, AppealFiled, DenialOpened
 from shared.events.eligibility import AppealLevel, PayerListed
 from shared.testing.specification import Specification
 from tests.unit.claims.examples import ACCOUNT, FIRST_APPEAL, MEDICARE_TERMS, PRIMARY_CLAIM, recorded

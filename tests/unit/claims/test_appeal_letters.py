@@ -33,15 +33,14 @@ from services.claims.domain.denial.letters import (
 from services.claims.domain.errors import AppealTextUnfinished, TemplateMalformed
 from services.claims.policies.gather_evidence import Known, gather, places_of
 from shared.events.base import Sealed
-from shared.events.claims import (
+from shared.events.claims import ClaimCreated, PriorAdjudication
+from shared.events.denials import (
     AppealDrafted,
     AppealEvidence,
     AppealFiled,
     AppealLetterWritten,
     AppealTemplateKept,
-    ClaimCreated,
     DenialOpened,
-    PriorAdjudication,
 )
 from shared.events.values import Address, AdjudicatedLine, Adjustment, Person, PersonName
 from shared.testing.specification import Specification

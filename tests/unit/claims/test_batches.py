@@ -16,7 +16,7 @@ from services.claims.domain.batch.commands import (
 from services.claims.domain.batch.decider import batch
 from services.claims.domain.partner.commands import AssembleBatch, ListPartner
 from services.claims.domain.partner.decider import partner
-from shared.events.claims import (
+from shared.events.batches import (
     BatchAbandoned,
     BatchAssembled,
     BatchedClaim,

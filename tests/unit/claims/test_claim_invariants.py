@@ -7,7 +7,8 @@ from typing import Any
 
 from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
 from shared.events.base import Event
-from shared.events.claims import AccountReadyToBill, BatchAssembled, InterchangeStored
+from shared.events.batches import BatchAssembled, InterchangeStored
+from shared.events.claims import AccountReadyToBill
 from shared.runtime.invariants import CheckResult
 from tests.unit.claims.examples import (
     ACCOUNT,

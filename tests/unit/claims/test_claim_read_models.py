@@ -46,18 +46,16 @@ from services.claims.domain.denial.commands import (
 )
 from services.claims.domain.denial.decider import denial
 from services.claims.projections import claim_timeline, claims_worklist, denial_queue, sending
-from shared.events.claims import (
+from shared.events.batches import (
     BatchAssembled,
     BatchedClaim,
-    ClaimClosed,
-    ClaimEvent,
-    ClaimReleased,
     ClaimSet,
-    DenialEvent,
     InterchangeAcknowledged,
     InterchangeSent,
     InterchangeStored,
 )
+from shared.events.claims import ClaimClosed, ClaimEvent, ClaimReleased
+from shared.events.denials import DenialEvent
 from shared.kernel.errors import DomainError
 from shared.runtime.folding import Fold
 from shared.runtime.projection import Change

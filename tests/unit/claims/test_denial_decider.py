@@ -26,7 +26,7 @@ from services.claims.domain.denial.commands import (
     denial_id_of,
 )
 from services.claims.domain.denial.decider import denial
-from shared.events.claims import (
+from shared.events.denials import (
     AppealDecided,
     AppealFiled,
     DenialAssigned,

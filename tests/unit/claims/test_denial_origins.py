@@ -11,7 +11,7 @@ import pytest
 from services.claims.domain.denial.decider import denial
 from services.claims.policies.gather_evidence import Known
 from services.claims.policies.trace_origin import Billed, Origin, trace_origin
-from shared.events.claims import DenialOpened
+from shared.events.denials import DenialOpened
 from tests.unit.claims.examples import ACCOUNT, ENCOUNTER, SERVICE_ON, coverage
 from tests.unit.claims.test_appeal_letters import OPEN, known
 

@@ -14,7 +14,8 @@ from services.claims.domain.claim.numbering import first_claim_of_rank
 from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, read_837p
 from shared.codecs.x12.problems import Problems
 from shared.events.base import Sealed
-from shared.events.claims import BatchedClaim, ClaimCreated, PartnerListed
+from shared.events.batches import BatchedClaim, PartnerListed
+from shared.events.claims import ClaimCreated
 from shared.events.values import Address, Person, PersonName
 from shared.kernel.identifiers import account_id_of
 from shared.testing.vault import MemoryVault

@@ -19,6 +19,7 @@ from services.claims.domain.partner.decider import partner as partner_decider
 from shared.codecs.x12.claim_837d import DentalClaim, read_837d
 from shared.codecs.x12.claim_837i import InstitutionalClaim, read_837i
 from shared.codecs.x12.hospital_codes import Diagnosis
+from shared.events.batches import BatchAssembled, BatchedClaim
 from shared.events.claim_kinds import (
     DentalService,
     HospitalCoding,
@@ -30,7 +31,7 @@ from shared.events.claim_kinds import (
     Tooth,
     ValueAmount,
 )
-from shared.events.claims import BatchAssembled, BatchedClaim, ClaimCreated, PriorAdjudication, ServicesBilled
+from shared.events.claims import ClaimCreated, PriorAdjudication, ServicesBilled
 from shared.events.values import AdjudicatedLine, ChargeLine
 from shared.testing.vault import MemoryVault
 from tests.unit.claims.examples import SECONDARY_CLAIM, SERVICES, VISIT, adjustment, coverage, created

@@ -34,25 +34,22 @@ from services.claims.policies import (
     settle_denials,
     watch_silence,
 )
+from shared.events.batches import BatchedClaim, InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
 from shared.events.charges import ChargesReleased, EncounterCancelled
 from shared.events.claims import (
     AccountIsSelfPay,
     AccountReadyToBill,
-    BatchedClaim,
     BillingCancelled,
     ClaimAccepted,
     ClaimAdjudicated,
     ClaimClosed,
     ClaimSubmitted,
     CrossoverAwaited,
-    DenialResolved,
-    InterchangeAcknowledged,
-    InterchangeSent,
-    InterchangeUnanswered,
     PayerControlNumberKnown,
     ReplacementClaimDue,
     SecondaryClaimDue,
 )
+from shared.events.denials import DenialResolved
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.payments import ClaimAnswerNoted, ClaimDeniedByPayer, ClaimPaymentPosted, ClaimPaymentReversed
 from shared.kernel.identifiers import claim_id_of

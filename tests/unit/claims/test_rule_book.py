@@ -22,20 +22,22 @@ from services.claims.domain.rule_book.running import UNREADABLE, RuleSet, hash_o
 from services.claims.domain.rule_book.state import RuleBook
 from services.claims.policies.rules_in_force import CHECKED
 from shared.events.base import Event
+from shared.events.claim_rules import (
+    ClaimRule,
+    ClaimRuleChanged,
+    ClaimRuleDisabled,
+    ClaimRuleEnabled,
+    ClaimRuleProposed,
+    RuleChange,
+    RuleStep,
+)
 from shared.events.claims import (
     ClaimCreated,
     ClaimEditedByRules,
     ClaimHeld,
     ClaimReleased,
     ClaimRepaired,
-    ClaimRule,
-    ClaimRuleChanged,
-    ClaimRuleDisabled,
-    ClaimRuleEnabled,
-    ClaimRuleProposed,
     ClaimScrubbed,
-    RuleChange,
-    RuleStep,
 )
 from shared.testing.specification import Specification
 from tests.unit.claims.examples import (

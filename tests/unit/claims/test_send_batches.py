@@ -23,7 +23,8 @@ from services.claims.policies import follow_batches
 from services.claims.policies.send_batches import SendBatches, Streams
 from shared.codecs.x12.claim_837p import read_837p
 from shared.events.base import Event, Sealed
-from shared.events.claims import BatchAssembled, BatchedClaim, ClaimReleased, ClaimSubmitted, InterchangeSent
+from shared.events.batches import BatchAssembled, BatchedClaim, InterchangeSent
+from shared.events.claims import ClaimReleased, ClaimSubmitted
 from shared.events.values import Person, PersonName
 from shared.kernel.errors import NotFound
 from shared.kernel.identifiers import account_id_of

@@ -15,7 +15,7 @@ from services.eligibility.domain.eligibility_check.decider import RecordAnswer, 
 from services.eligibility.settings import EligibilitySettings
 from shared.codecs.x12.eligibility_270_271 import read_270
 from shared.codecs.x12.problems import Problems
-from shared.events.claims import PartnerListed
+from shared.events.batches import PartnerListed
 from shared.events.eligibility import EligibilityRequested, Rejection271
 from shared.events.values import Person, PersonName, ProviderIdentity
 from tests.unit.eligibility.stories import AETNA, ANN, MONDAY, NOON

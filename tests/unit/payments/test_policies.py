@@ -45,8 +45,8 @@ from services.payments.policies.post_remittances import (
 )
 from shared.events.base import Sealed
 from shared.events.charges import ChargesReleased
-from shared.events.claims import DenialWriteOffApproved
 from shared.events.collections import AccountPlaced, AccountRecalled
+from shared.events.denials import DenialWriteOffApproved
 from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.payments import (
     AccountPayer,

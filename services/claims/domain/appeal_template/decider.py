@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.claims.domain.denial.categories import CATEGORIES
 from services.claims.domain.denial.letters import refuse_unknown_places
 from services.claims.domain.errors import TemplateMalformed
-from shared.events.claims import AppealTemplateKept
+from shared.events.denials import AppealTemplateKept
 from shared.kernel.decider import Decider
 
 _CATEGORIES = frozenset(category.name for category in CATEGORIES)

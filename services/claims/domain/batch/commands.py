@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
-from shared.events.claims import ClaimSet
+from shared.events.batches import ClaimSet
 from shared.events.values import DocumentReference
 
 AcknowledgementStatus: TypeAlias = Literal["accepted", "accepted-with-errors", "partially-accepted", "rejected"]

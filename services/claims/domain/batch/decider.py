@@ -18,7 +18,7 @@ from services.claims.domain.batch.commands import (
 )
 from services.claims.domain.batch.state import Batch, evolve
 from services.claims.domain.errors import BatchAlreadyAbandoned, BatchAlreadyStored, BatchUnknown
-from shared.events.claims import (
+from shared.events.batches import (
     BatchAbandoned,
     BatchEvent,
     InterchangeAcknowledged,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.events.claims import AttachmentAdded, BatchedClaim, ClaimCreated, ClaimSet, PartnerListed
+from shared.events.batches import BatchedClaim, ClaimSet, PartnerListed
+from shared.events.claims import AttachmentAdded, ClaimCreated
 from shared.events.values import Finding
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from shared.events.claims import (
+from shared.events.batches import (
     BatchAbandoned,
     BatchedClaim,
     BatchEvent,

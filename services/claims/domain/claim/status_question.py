@@ -14,7 +14,8 @@ from typing import Any
 from services.claims.domain.claim.scrubbing import billed_coverage
 from services.claims.domain.claim.state import Claim
 from shared.events.base import Sealed
-from shared.events.claims import ClaimCreated, ClaimStatusRequested, PartnerListed
+from shared.events.batches import PartnerListed
+from shared.events.claims import ClaimCreated, ClaimStatusRequested
 from shared.events.values import CoverageSnapshot, Person, ProviderIdentity
 
 _SELF = "18"

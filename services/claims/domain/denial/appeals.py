@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Literal, TypeAlias
 
 from services.claims.domain.filing import is_workday, on_workday
-from shared.events.claims import AppealClock
+from shared.events.denials import AppealClock
 from shared.events.eligibility import AppealLevel
 
 Source: TypeAlias = Literal["payer-listing", "medicare", "setting"]

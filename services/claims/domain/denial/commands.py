@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from services.claims.domain.denial.appeals import AppealTerms
 from shared.events.base import Sealed
-from shared.events.claims import AppealEvidence
+from shared.events.denials import AppealEvidence
 from shared.kernel.identifiers import account_of_claim
 
 AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned", "dismissed"]

@@ -50,7 +50,7 @@ from services.claims.domain.errors import (
     WriteOffNeedsAnother,
     WriteOffNotRequested,
 )
-from shared.events.claims import (
+from shared.events.denials import (
     AppealDeadlineMoved,
     AppealDecided,
     AppealDrafted,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.claims.domain.denial.categories import category_named
-from shared.events.claims import (
+from shared.events.denials import (
     AppealDecided,
     AppealFiled,
     AppealLetterWritten,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeAlias, assert_never
 
 from services.claims.domain.denial.next_steps import NextStep, next_step
-from shared.events.claims import (
+from shared.events.denials import (
     AppealClock,
     AppealDeadlineMoved,
     AppealDecided,

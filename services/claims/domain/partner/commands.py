@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from shared.events.claims import BatchedClaim
+from shared.events.batches import BatchedClaim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import assert_never
 from services.claims.domain.errors import PartnerMalformed, PartnerUnknown
 from services.claims.domain.partner.commands import AssembleBatch, ListPartner, PartnerCommand
 from services.claims.domain.partner.state import Partner, evolve
-from shared.events.claims import BatchAssembled, BatchedClaim, PartnerEvent, PartnerListed
+from shared.events.batches import BatchAssembled, BatchedClaim, PartnerEvent, PartnerListed
 from shared.kernel.decider import Decider
 
 _PARTNER_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from shared.events.claims import BatchAssembled, PartnerEvent, PartnerListed
+from shared.events.batches import BatchAssembled, PartnerEvent, PartnerListed
 
 # The list of waiting claims may lag behind by a few batches; a claim itself refuses to be batched twice in any case.
 BATCHES_REMEMBERED = 10

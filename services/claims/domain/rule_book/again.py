@@ -15,14 +15,8 @@ from services.claims.domain.claim.scrubbing import RULES_VERSION, has_errors, sc
 from services.claims.domain.claim.state import Claim, evolve
 from services.claims.domain.rule_book.decider import rule_book
 from services.claims.domain.rule_book.running import run
-from shared.events.claims import (
-    ClaimCreated,
-    ClaimEditedByRules,
-    ClaimRepaired,
-    ClaimScrubbed,
-    RuleBookEvent,
-    RuleChange,
-)
+from shared.events.claim_rules import RuleBookEvent, RuleChange
+from shared.events.claims import ClaimCreated, ClaimEditedByRules, ClaimRepaired, ClaimScrubbed
 from shared.events.envelope import Recorded
 from shared.events.values import Finding
 

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from services.claims.domain.rule_book.conditions import TEXT_MAX, Problem
 from services.claims.domain.rule_book.properties import PROPERTIES, Property, Subject
-from shared.events.claims import ClaimCreated, ClaimRule, RuleChange, RuleStep
+from shared.events.claim_rules import ClaimRule, RuleChange, RuleStep
+from shared.events.claims import ClaimCreated
 
 REPAIRS = ("upper-case", "trim", "letters-and-digits")
 REPAIRABLE = frozenset({

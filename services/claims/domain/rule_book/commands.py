@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
-from shared.events.claims import RuleStep
+from shared.events.claim_rules import RuleStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

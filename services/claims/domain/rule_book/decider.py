@@ -15,7 +15,7 @@ from services.claims.domain.rule_book.changing import problems_of
 from services.claims.domain.rule_book.commands import DisableRule, EnableRule, RuleBookCommand, WriteRule
 from services.claims.domain.rule_book.conditions import DEPTH_MAX, NotACondition, Problem, canonical, condition_of
 from services.claims.domain.rule_book.state import RuleBook, evolve
-from shared.events.claims import (
+from shared.events.claim_rules import (
     ClaimRule,
     ClaimRuleChanged,
     ClaimRuleDisabled,

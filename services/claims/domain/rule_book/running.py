@@ -25,7 +25,8 @@ from services.claims.domain.rule_book.conditions import (
     settled,
 )
 from services.claims.domain.rule_book.properties import Subject
-from shared.events.claims import ClaimCreated, ClaimRule, RuleChange, RuleUsed
+from shared.events.claim_rules import ClaimRule, RuleChange, RuleUsed
+from shared.events.claims import ClaimCreated
 from shared.events.values import Finding
 
 UNREADABLE = "rule-unreadable"

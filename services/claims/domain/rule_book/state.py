@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from services.claims.domain.rule_book.running import NO_RULES, RuleSet, in_order
-from shared.events.claims import (
+from shared.events.claim_rules import (
     ClaimRule,
     ClaimRuleChanged,
     ClaimRuleDisabled,
