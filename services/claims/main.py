@@ -172,6 +172,7 @@ def build(
                 runtime.commands,
                 runtime.reads,
                 runtime.documents,
+                runtime.vault,
                 claim,
                 rules,
                 runtime.clock,

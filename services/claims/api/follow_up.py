@@ -4,7 +4,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request
@@ -23,6 +23,7 @@ from services.claims.api.follow_up_bodies import (
     RequestRow,
     SentBody,
     StatusQuestionRow,
+    WordsRow,
 )
 from services.claims.domain.claim.commands import AskStatusNow, ClaimCommand, SendAgain
 from services.claims.domain.claim.paperwork_commands import (
@@ -44,9 +45,11 @@ from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.documents import Documents
 from shared.runtime.queries import ReadDatabase, rows
+from shared.runtime.vault import Opener, Vault
 from shared.runtime.web import After, Caller, Done, caller, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-claims"))]
+WordsReader = Annotated[Caller, Depends(caller("claims:read-follow-up-notes"))]
 FollowUp = Annotated[Cause, Depends(versioned_cause_of("claims:follow-up-claim"))]
 Release = Annotated[Cause, Depends(versioned_cause_of("claims:release-claim"))]
 ReportType = Annotated[str, Query(pattern=r"^[0-9A-Z]{2}$", description="PWK01, such as OZ (support data) or 03.")]
@@ -81,6 +84,7 @@ def router(
     commands: Commands,
     reads: ReadDatabase,
     documents: Documents,
+    vault: Vault,
     claim: Aggregate,
     rules: RulesInForce,
     clock: Clock,
@@ -99,7 +103,7 @@ def router(
 
     @routes.get("/claims/{claim_id}/follow-up")
     async def read_follow_up(claim_id: ClaimId, who: Reader, after: After = None) -> FollowUpAnswer:
-        """What was asked, wanted, sent and said about a claim. Notes and names are sealed, and not part of it."""
+        """What was asked, wanted, sent and said about a claim. Notes and names are sealed: `…/follow-up/words` opens them."""
         await reads.wait_for(follow_up.projection.name, after)
         async with reads.read(who.tenant) as connection:
             questions, requests, attachments, calls = [
@@ -113,6 +117,20 @@ def router(
             calls=[CallRow.model_validate(each) for each in calls],
             positions=positions,
         )
+
+    @routes.get("/claims/{claim_id}/follow-up/words")
+    async def read_words(claim_id: ClaimId, who: WordsReader, after: After = None) -> list[WordsRow]:
+        """What people wrote down about requests and calls, oldest first. Every opening is on the record."""
+        await reads.wait_for(follow_up.projection.name, after)
+        async with reads.read(who.tenant) as connection:
+            found = await rows(connection, follow_up.words_of(claim_id.upper()))
+        values: list[Sealed[Any]] = [Sealed(each["subject"], each["field"], each["token"]) for each in found]
+        opener = Opener(actor=who.actor, purpose="follow-up-notes")
+        texts = await vault.open_many(who.tenant, values, [str] * len(values), opener) if values else []
+        return [
+            WordsRow(about=each["about"], field=each["field"], text=text)
+            for each, text in zip(found, texts, strict=True)
+        ]
 
     @routes.post("/claims/{claim_id}/ask-status")
     async def ask_status(claim_id: ClaimId, cause: FollowUp) -> Done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -97,12 +97,21 @@ class AttachmentRow(Answer):
 
 
 class CallRow(Answer):
+    call_id: str
     called_on: date | None
     outcome: str
     reference_number: str
     next_action_on: date | None
     called_by: str
     recorded_at: datetime | None
+
+
+class WordsRow(Answer):
+    """What somebody wrote down about a request or a call, opened."""
+
+    about: str = Field(description="`request_id` or `call_id`.")
+    field: Literal["details", "spoke_with", "note"]
+    text: str
 
 
 class FollowUpAnswer(BaseModel):

@@ -1,6 +1,6 @@
 """What was asked, wanted, sent and said about each claim: questions to payers, their requests, documents, calls.
 
-One row each, from the claim's own stream. Personal words stay sealed in the log.
+One row each, from the claim's own stream. Personal words stay sealed, in a table of their own.
 """
 
 from __future__ import annotations
@@ -100,11 +100,25 @@ calls = _table(
     _text("called_by"),
     sa.Column("recorded_at", sa.DateTime(timezone=True)),
 )
+words = sa.Table(
+    "claim_follow_up_words",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Uuid, primary_key=True),
+    sa.Column("field", sa.Text, primary_key=True),  # details, spoke_with, note
+    _text("claim_id"),
+    _text("about"),  # the request or the call
+    _text("subject"),  # whose key they are sealed under
+    _text("token"),
+    sa.Column("recorded_at", sa.DateTime(timezone=True)),
+    sa.Index("claim_follow_up_words_of_claim", "tenant", "claim_id", "recorded_at"),
+)
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Put]:
-    """The row that an event begins or changes."""
+    """The rows that an event begins or changes."""
     event, at = recorded.event, recorded.recorded_at
+    yield from _words(recorded)
     match event:
         case ClaimStatusRequested():
             values = {
@@ -180,10 +194,30 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
             return
 
 
+def _words(recorded: Recorded[Any]) -> Iterator[Put]:
+    match recorded.event:
+        case InformationRequested() as event:
+            about, said = event.request_id, {"details": event.details}
+        case CallRecorded() as event:
+            about, said = str(recorded.event_id), {"spoke_with": event.spoke_with, "note": event.note}
+        case _:
+            return
+    for name, sealed in said.items():
+        if sealed is not None:
+            values = {
+                "claim_id": event.claim_id,
+                "about": about,
+                "subject": sealed.subject,
+                "token": sealed.token,
+                "recorded_at": recorded.recorded_at,
+            }
+            yield Put(table=words.name, key=(recorded.event_id, name), values=values)
+
+
 projection = Projection(
     name="claims.follow-up",
-    version=1,
-    tables=(status_questions, information_requests, attachments, calls),
+    version=2,
+    tables=(status_questions, information_requests, attachments, calls, words),
     reads={
         "claims": (
             ClaimStatusRequested,
@@ -200,3 +234,9 @@ projection = Projection(
     },
     apply=apply,
 )
+
+
+def words_of(claim_id: str) -> sa.Select[Any]:
+    """What was written down about a claim, sealed, oldest first."""
+    order = (words.c.recorded_at, words.c.event_id, words.c.field)
+    return sa.select(words).where(words.c.claim_id == claim_id).order_by(*order)

@@ -106,10 +106,11 @@ async def export(visit: Visit) -> Response:
 
 async def claim(visit: Visit) -> Response:
     claim_id = visit.path("claim_id")
-    detail, filing, follow = await asyncio.gather(
+    detail, filing, follow, words = await asyncio.gather(
         visit.get(f"/api/claims/claims/{claim_id}"),
         visit.get(f"/api/claims/claims/{claim_id}/filing"),
         visit.get(f"/api/claims/claims/{claim_id}/follow-up"),
+        visit.get_if("claims:read-follow-up-notes", f"/api/claims/claims/{claim_id}/follow-up/words"),
     )
     steps, checks, account = await _story(visit, detail["claim"])
     at = _number(visit.asked("v"), len(steps))
@@ -117,6 +118,7 @@ async def claim(visit: Visit) -> Response:
         "detail": detail,
         "filing": filing,
         "follow": follow,
+        "words": {(each["about"], each["field"]): each["text"] for each in words or ()},
         "steps": steps,
         "checks": checks,
         "account": account,

@@ -65,6 +65,7 @@ _TABLE: Mapping[str, str] = {
     "claims:void-claim": "biller denial-specialist manager",
     "claims:close-claim": "biller denial-specialist manager",
     "claims:follow-up-claim": "biller denial-specialist manager",
+    "claims:read-follow-up-notes": "biller denial-specialist manager",
     "claims:receive-acknowledgement": "biller manager integration",
     "claims:read-batches": "biller denial-specialist manager integration",
     "claims:read-denials": "biller denial-specialist poster manager integration",

@@ -268,6 +268,11 @@ async def test_a_call_is_on_the_claim_with_its_number_and_its_words_are_sealed(p
     assert (claim["next_action"], claim["waits_until"][:10]) == ("wait until the day agreed on the phone", "2026-03-25")
     [stored] = await practice.exchange.running.events("claims", "CallRecorded")
     assert b"Gwendolyn" not in stored.data
+    said = await practice.exchange.ask("GET", f"/claims/{claim_id}/follow-up/words")
+    assert said == [
+        {"about": row["call_id"], "field": "note", "text": "says that Gwendolyn has it"},
+        {"about": row["call_id"], "field": "spoke_with", "text": "Gwendolyn"},
+    ]
     await practice.later(days=2)
     claim = await practice.claim(claim_id)
     assert (claim["waiting_for"], claim["owner"]) == ("a person", "payer follow-up")

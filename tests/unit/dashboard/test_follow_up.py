@@ -70,6 +70,7 @@ FOLLOW_UP: dict[str, Any] = {
     ],
     "calls": [
         {
+            "call_id": "call-1",
             "called_on": "2026-03-23",
             "outcome": "nobody-answered",
             "reference_number": "C-77",
@@ -87,6 +88,10 @@ def claim_answers(world: World) -> None:
         f"GET /api/claims/claims/{CLAIM}": detail,
         f"GET /api/claims/claims/{CLAIM}/filing": filing,
         f"GET /api/claims/claims/{CLAIM}/follow-up": FOLLOW_UP,
+        f"GET /api/claims/claims/{CLAIM}/follow-up/words": [
+            {"about": "call-1", "field": "spoke_with", "text": "Gwendolyn"},
+            {"about": f"{CLAIM}-R1", "field": "details", "text": "the operative note"},
+        ],
         f"GET /api/claims/claims/{CLAIM}/timeline": {"items": []},
     }
 
@@ -98,6 +103,8 @@ async def test_a_claim_shows_what_was_asked_wanted_sent_and_said(world: World) -
     assert answer.status_code == 200, answer.text
     for words in (f"{CLAIM}S001", "R4:294", "overdue", f"{CLAIM}A1", "C-77", "Ask the payer now", "Record a call"):
         assert words in answer.text
+    assert "with Gwendolyn" in answer.text
+    assert "the operative note" in answer.text
 
 
 async def test_who_only_reads_is_offered_nothing_to_do(world: World) -> None:
