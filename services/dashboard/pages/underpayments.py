@@ -160,7 +160,7 @@ def _cents(figures: Mapping[str, str], name: str) -> str:
 
 async def letter(visit: Visit) -> Response:
     """A letter to the payer, to be sent with the list as CSV or Excel."""
-    asked = {name: visit.asked(name) for name in ("payer_id", "reference")}
+    asked = {"payer_id": visit.path("payer_id"), "reference": visit.asked("reference")}
     told = await visit.services.file("/api/payments/variances/disputes/letter", **asked)
     headers = {"Content-Disposition": 'attachment; filename="dispute.txt"'}
     return Response(told.content, media_type="text/plain; charset=utf-8", headers=headers)
@@ -225,7 +225,7 @@ PAGES = (
     Page(path="/underpayments", action="payments:read-variances", handler=worklist),
     Page(path="/underpayments/export", action="payments:read-variances", handler=export),
     Page(path="/underpayments/by-payer", action="payments:read-variances", handler=export_by_payer),
-    Page(path="/underpayments/letter", action="payments:read-variances", handler=letter),
+    Page(path="/underpayments/letters/{payer_id}", action="payments:read-variances", handler=letter),
     Page(path="/underpayments/disputes", action="payments:work-variance", handler=dispute_all, method="POST"),
     Page(path=_ONE, action="payments:read-variances", handler=item),
     Page(path=f"{_ONE}/dispute", action="payments:work-variance", handler=dispute, method="POST"),

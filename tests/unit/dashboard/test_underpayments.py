@@ -151,7 +151,7 @@ async def test_payers_are_listed_with_their_sums_and_open_into_their_items(world
 async def test_all_of_a_payer_is_disputed_under_one_reference_with_its_letter(world: World) -> None:
     page = await opened(world, "manager", "/underpayments?payer_id=aetna")
     assert 'hx-post="/underpayments/disputes"' in page
-    assert "45.50" in page and "/underpayments/letter?payer_id=aetna" in page
+    assert "45.50" in page and "/underpayments/letters/aetna?reference=" in page
     api = "/api/payments/variances/disputes"
     world.answers[f"POST {api}"] = {"items": 2, "after": "payments:0.1.9"}
     body = {"payer_id": "aetna", "reference": "LETTER-2", "disputed_on": "2026-04-01"}
@@ -161,7 +161,7 @@ async def test_all_of_a_payer_is_disputed_under_one_reference_with_its_letter(wo
     [asked] = [each for each in commands(world) if each.path == api]
     assert (json.loads(asked.body), asked.headers["idempotency-key"]) == (body, "k")
     world.answers[f"GET {api}/letter"] = PlainTextResponse("To: Aetna")
-    letter = await world.browser.get("/underpayments/letter?payer_id=aetna&reference=LETTER-1")
+    letter = await world.browser.get("/underpayments/letters/aetna?reference=LETTER-1")
     assert (letter.text, letter.headers["content-disposition"]) == ("To: Aetna", 'attachment; filename="dispute.txt"')
     assert 'hx-post="/underpayments/disputes"' not in await opened(world, "biller", "/underpayments?payer_id=aetna")
 
