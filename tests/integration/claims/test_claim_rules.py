@@ -84,8 +84,11 @@ async def test_a_disabled_rule_lets_claims_go_and_frees_what_it_held(exchange: E
     await exchange.claim_with(claim_id, "held")
     await exchange.ask("POST", "/claim-rules/own-needs-25/disable", {"reason": "payer-took-it-back"})
     await exchange.ask("POST", f"/claims/{claim_id}/release")
-    await exchange.claim_with(claim_id, "submitted")
-    await exchange.claim_with(await release(exchange, 2), "submitted")
+    later = await release(exchange, 2)
+    for each in (claim_id, later):
+        assert (await exchange.claim_with(each, "submitted"))["hold_reason"] == ""
+    checks = await exchange.ask("GET", f"/claims/{later}/checks")
+    assert [(check["is_same"], check["is_clean"]) for check in checks] == [(True, True)]
 
 
 @pytest.mark.asyncio

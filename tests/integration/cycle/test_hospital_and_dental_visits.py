@@ -197,4 +197,7 @@ async def test_what_is_no_stay_is_refused_by_place_value_and_rule(clinic: Practi
         "kind": "institutional",
         "stay": {"bill_type": "0131", "admitted_time": "2500"},
     }
-    await clinic.system.ask("POST", "/api/charges/encounters", body, status=422)
+    refused = await clinic.system.ask("POST", "/api/charges/encounters", body, status=422)
+    assert [each["place"] for each in refused["errors"]] == ["body.stay.bill_type", "body.stay.admitted_time"]
+    assert all(each["rule"] for each in refused["errors"])
+    assert [stored.key for stored in await clinic.system.events("charges", "EncounterOpened")] == []

@@ -114,10 +114,10 @@ async def test_what_the_services_answer_here_is_what_claims_answers(world: World
         "GET /api/claims/claim-rules/own-needs-25": RuleDetail,
     }
     for path, shape in shapes.items():
-        shape.model_validate(world.answers[path], extra="forbid")
-    for row in world.answers["GET /api/claims/claim-rules/properties"]:
-        PropertyRow.model_validate(row, extra="forbid")
-    WhatIfAnswer.model_validate(TRIED, extra="forbid")
+        assert shape.model_validate(world.answers[path], extra="forbid").model_fields_set
+    rows = world.answers["GET /api/claims/claim-rules/properties"]
+    assert [PropertyRow.model_validate(row, extra="forbid").name for row in rows] == [row["name"] for row in rows] != []
+    assert WhatIfAnswer.model_validate(TRIED, extra="forbid").model_fields_set
 
 
 async def test_every_property_of_a_claim_is_offered(world: World) -> None:

@@ -21,7 +21,7 @@ from services.claims.domain.claim.paperwork_commands import (
     RemoveAttachment,
     RequestInformation,
 )
-from services.claims.domain.claim.state import Claim, Stage
+from services.claims.domain.claim.state import UNANSWERED, Claim, Stage
 from services.claims.domain.errors import (
     AttachmentAlreadySent,
     AttachmentUnknown,
@@ -53,7 +53,6 @@ PaperworkEvent: TypeAlias = (
 )
 
 ATTACHMENTS_MAX = 10  # PWK segments of a claim
-_WITH_THE_PAYER = (Stage.SUBMITTED, Stage.ACCEPTED)
 
 
 def decide(command: PaperworkCommand, claim: Claim, content: ClaimCreated) -> Sequence[PaperworkEvent]:
@@ -117,7 +116,7 @@ def _answer(command: AnswerInformation, claim: Claim, content: ClaimCreated) -> 
             raise AttachmentUnknown("the attachment was not sent: record that first", attachment=attachment_id)
     if command.how == "attachments" and not command.attachment_ids:
         raise AttachmentUnknown("name the attachments that answer the request", request=command.request_id)
-    waits = claim.stage in _WITH_THE_PAYER
+    waits = claim.stage in UNANSWERED
     return [
         InformationAnswered(
             claim_id=content.claim_id,
@@ -226,7 +225,7 @@ def _call(command: RecordCall, claim: Claim, content: ClaimCreated) -> list[Pape
             spoke_with=command.spoke_with,
             note=command.note,
             next_action_on=command.next_action_on,
-            waits=claim.stage in _WITH_THE_PAYER,
+            waits=claim.stage in UNANSWERED,
             by=command.by,
         )
     ]

@@ -60,6 +60,10 @@ class Stage(StrEnum):
     VOIDED = "voided"
 
 
+NEVER_AT_THE_PAYER = (Stage.HELD, Stage.RELEASED, Stage.REJECTED)
+UNANSWERED = (Stage.SUBMITTED, Stage.ACCEPTED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A payer's answer that stands (a reversed one is gone)."""

@@ -20,7 +20,7 @@ from services.claims.domain.claim.commands import (
     StopWaitingForStatus,
 )
 from services.claims.domain.claim.paperwork import next_request_id
-from services.claims.domain.claim.state import Claim, Stage
+from services.claims.domain.claim.state import UNANSWERED, Claim, Stage
 from services.claims.domain.errors import ClaimNotWaiting, PartnerNotInRealTime, StatusAlreadyAsked
 from shared.events.claims import (
     ClaimCreated,
@@ -48,7 +48,6 @@ WAITS_MAX = 3  # times that "pending" gets another day
 _RETURNED = frozenset(("A3", "A6", "A7", "A8"))
 _NOT_NOW = frozenset(("D0", "E1", "E2"))  # the search found nothing yet, or a system is down
 _ASKS_PROVIDER = frozenset(("P3",))  # pending: the payer waits for what it asked the provider for
-_WITH_THE_PAYER = (Stage.SUBMITTED, Stage.ACCEPTED)
 
 
 def meaning_of(category: str) -> Meaning:
@@ -75,7 +74,7 @@ def ask(command: AskStatus, due: Sequence[FollowUpDue], claim: Claim, content: C
         return []
     if claim.asked.is_open:
         return [*due]  # The day for the 835 is over, and it comes but once; the answer still decides what follows.
-    if claim.stage not in _WITH_THE_PAYER or claim.partner_id not in command.partners:
+    if claim.stage not in UNANSWERED or claim.partner_id not in command.partners:
         return [*due]
     before = claim.asked.question
     is_same = before is not None and claim.asked.last is not None and claim.asked.last.meaning == "ask-again"
@@ -96,7 +95,7 @@ def ask(command: AskStatus, due: Sequence[FollowUpDue], claim: Claim, content: C
 
 
 def ask_now(command: AskStatusNow, claim: Claim, content: ClaimCreated) -> list[StatusEvent]:
-    if claim.stage not in _WITH_THE_PAYER:
+    if claim.stage not in UNANSWERED:
         raise ClaimNotWaiting("the claim does not wait for its payer", claim=content.claim_id, stage=claim.stage)
     if claim.asked.is_open:
         raise StatusAlreadyAsked("the payer was asked and has not answered yet", claim=content.claim_id)
@@ -157,7 +156,7 @@ def stop_waiting(command: StopWaitingForStatus, claim: Claim, content: ClaimCrea
 
 def _still_waits(question: ClaimStatusRequested, claim: Claim) -> bool:
     """A question why no 277CA came is over when one came."""
-    return claim.stage is Stage.SUBMITTED or (question.waiting_for != "277CA" and claim.stage in _WITH_THE_PAYER)
+    return claim.stage is Stage.SUBMITTED or (question.waiting_for != "277CA" and claim.stage in UNANSWERED)
 
 
 def _next_trace_number(claim: Claim, content: ClaimCreated) -> str:
@@ -175,7 +174,7 @@ def told(command: RecordStatus, claim: Claim, content: ClaimCreated) -> list[Sta
     """The status as reported, and what follows while the claim waits for its payer."""
     question = claim.asked.question
     is_answer = question is not None and claim.asked.is_open and command.trace_number == question.trace_number
-    waits = claim.stage in _WITH_THE_PAYER
+    waits = claim.stage in UNANSWERED
     meaning = meaning_of(command.category) if waits else ""
     wait_until_on = _wait_until(command, claim, meaning, is_answer=is_answer)
     reported = ClaimStatusReported(

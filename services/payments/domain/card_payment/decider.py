@@ -24,7 +24,7 @@ from services.payments.domain.card_payment.commands import (
     RequestCardPayment,
     RequestCardRefund,
 )
-from services.payments.domain.card_payment.state import CardPayment, evolve
+from services.payments.domain.card_payment.state import CardPayment, Question, evolve
 from services.payments.domain.errors import (
     AllocationsExceedPayment,
     CardNotCaptured,
@@ -104,9 +104,9 @@ def _request(command: RequestCardPayment, payment: CardPayment) -> list[CardPaym
 
 def _taken(command: RecordTaken, payment: CardPayment) -> list[CardPaymentEvent]:
     asked = _requested(payment)
-    question = payment.question
-    if question is None or (question.step, question.refund_id) != (command.step, command.refund_id):
-        return []  # Answered before: two askers got the same answer.
+    question = _open_question(command, payment)
+    if question is None:
+        return []
     match command.step:
         case "authorise":
             return [CardPaymentAuthorised(card_payment_id=asked.card_payment_id, reference=command.reference)]
@@ -134,10 +134,16 @@ def _taken(command: RecordTaken, payment: CardPayment) -> list[CardPaymentEvent]
             ]
 
 
+def _open_question(command: RecordTaken | RecordDeclined, payment: CardPayment) -> Question | None:
+    """What this answers; None when it was answered before, because two askers got the same answer."""
+    question = payment.question
+    is_of_it = question is not None and (question.step, question.refund_id) == (command.step, command.refund_id)
+    return question if is_of_it else None
+
+
 def _declined(command: RecordDeclined, payment: CardPayment) -> list[CardPaymentEvent]:
     asked = _requested(payment)
-    question = payment.question
-    if question is None or (question.step, question.refund_id) != (command.step, command.refund_id):
+    if _open_question(command, payment) is None:
         return []
     if command.step != "refund":
         return [CardPaymentDeclined(card_payment_id=asked.card_payment_id, step=command.step, code=command.code)]

@@ -13,12 +13,8 @@ from services.payments.domain.errors import (
     AccountUnknown,
     ExceedsCredit,
     NotAnAmount,
-    RefundAlreadyIssued,
-    RefundAlreadyReversed,
-    RefundNotIssued,
-    RefundUnknown,
-    RefundWasDeclined,
 )
+from services.payments.domain.refund_decisions import to_reverse, undecided
 from services.payments.domain.two_persons import refuse_same_person
 from shared.events.payments import (
     ClaimAccountEvent,
@@ -88,15 +84,15 @@ def decline(command: DeclineRefund, account: ClaimAccount) -> list[ClaimAccountE
 
 
 def reverse(command: ReverseRefund, account: ClaimAccount) -> list[ClaimAccountEvent]:
-    if (before := account.refunds_reversed.get(command.refund_id)) is not None:
-        if before.reason == command.reason:
-            return []
-        raise RefundAlreadyReversed("this refund was reversed before", reason=before.reason)
-    issued = account.refunds.get(command.refund_id)
+    issued = to_reverse(
+        command.refund_id,
+        command.reason,
+        account.refunds,
+        asked=account.refunds_asked,
+        already=account.refunds_reversed,
+    )
     if issued is None:
-        if command.refund_id not in account.refunds_asked:
-            raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
-        raise RefundNotIssued("only an issued refund is reversed", refund_id=command.refund_id)
+        return []
     return [
         RefundReversed(
             account_id=issued.account_id,
@@ -111,13 +107,7 @@ def reverse(command: ReverseRefund, account: ClaimAccount) -> list[ClaimAccountE
 
 
 def _undecided(account: ClaimAccount, refund_id: str) -> RefundRequested:
-    if refund_id in account.refunds:
-        raise RefundAlreadyIssued("this refund is issued", refund_id=refund_id)
-    if refund_id in account.refunds_declined:
-        raise RefundWasDeclined("this refund was declined", refund_id=refund_id)
-    if refund_id not in account.refunds_asked:
-        raise RefundUnknown("nobody asked for this refund", refund_id=refund_id)
-    return account.refunds_asked[refund_id]
+    return undecided(refund_id, account.refunds_asked, issued=account.refunds, declined=account.refunds_declined)
 
 
 def _must_have_credit(account: ClaimAccount, party: str, amount_cents: int) -> None:

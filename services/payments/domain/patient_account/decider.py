@@ -26,11 +26,6 @@ from services.payments.domain.errors import (
     PaymentNumberReused,
     PaymentUnknown,
     PaymentWasRefunded,
-    RefundAlreadyIssued,
-    RefundAlreadyReversed,
-    RefundNotIssued,
-    RefundUnknown,
-    RefundWasDeclined,
     TakenBackTooEarly,
 )
 from services.payments.domain.patient_account.commands import (
@@ -45,6 +40,7 @@ from services.payments.domain.patient_account.commands import (
     TakeBackPayment,
 )
 from services.payments.domain.patient_account.state import PatientAccount, Payment, evolve
+from services.payments.domain.refund_decisions import to_reverse, undecided
 from services.payments.domain.two_persons import refuse_same_person
 from shared.events.patient_money import (
     AllocationReturned,
@@ -237,26 +233,20 @@ def _decline_refund(command: DeclineUnappliedRefund, account: PatientAccount) ->
 
 
 def _undecided(payment: Payment, refund_id: str) -> UnappliedRefundRequested:
-    if refund_id in payment.refunds:
-        raise RefundAlreadyIssued("this refund is issued", refund_id=refund_id)
-    if refund_id in payment.declined:
-        raise RefundWasDeclined("this refund was declined", refund_id=refund_id)
-    if refund_id not in payment.requested:
-        raise RefundUnknown("nobody asked for this refund", refund_id=refund_id)
-    return payment.requested[refund_id]
+    return undecided(refund_id, payment.requested, issued=payment.refunds, declined=payment.declined)
 
 
 def _reverse_refund(command: ReverseUnappliedRefund, account: PatientAccount) -> list[PatientAccountEvent]:
     payment = _payment(account, command.payment_id)
-    if (before := payment.reversed_refunds.get(command.refund_id)) is not None:
-        if before.reason == command.reason:
-            return []
-        raise RefundAlreadyReversed("this refund was reversed before", reason=before.reason)
-    issued = payment.refunds.get(command.refund_id)
+    issued = to_reverse(
+        command.refund_id,
+        command.reason,
+        payment.refunds,
+        asked=payment.requested,
+        already=payment.reversed_refunds,
+    )
     if issued is None:
-        if command.refund_id not in payment.requested:
-            raise RefundUnknown("nobody asked for this refund", refund_id=command.refund_id)
-        raise RefundNotIssued("only an issued refund is reversed", refund_id=command.refund_id)
+        return []
     back = UnappliedRefundReversed(
         payment_id=issued.payment_id,
         patient_id=issued.patient_id,
