@@ -29,7 +29,7 @@ from services.payments.api.contracts import known_schedules
 from services.payments.api.moments import Moments
 from services.payments.domain.books.decider import books as books_decider
 from services.payments.domain.card_payment.decider import card_payment as card_payment_decider
-from services.payments.domain.card_payment.decider import card_processor as card_processor_decider
+from services.payments.domain.card_payment.news import card_processor as card_processor_decider
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
 from services.payments.domain.contract_comparison.comparing import schedules_named
 from services.payments.domain.contract_comparison.decider import contract_comparison as contract_comparison_decider
@@ -378,7 +378,7 @@ def build(
         tasks=(Task(name="payments.ask-card-processor", step=cards.step, every_seconds=settings.card_poll_seconds),),
         routers=lambda: (
             what_if_api.router(runtime.commands, runtime.reads, claim_account),
-            cards_api.router(runtime.commands, runtime.reads, cards, card_payment),
+            cards_api.router(runtime.commands, runtime.reads, cards, card_payment, card_processor),
             paper_api.router(files, runtime.documents),
             remittances_api.router(
                 runtime.commands,

@@ -159,4 +159,23 @@ class CardNewsRead(Event, frozen=True, kw_only=True):
     through: int
 
 
-CardProcessorEvent: TypeAlias = CardNewsRead
+class CardNewsRefused(Event, frozen=True, kw_only=True):
+    """The processor told something that fits no payment as it is known here: a person deals with it. Stream `card-processor/news`."""
+
+    news_number: int  # the processor's
+    kind: Literal["settled", "charged-back", "chargeback-won"]
+    card_payment_id: str  # that it names
+    amount_cents: int
+    told_on: date
+    code: str  # why it was refused
+
+
+class CardNewsDealtWith(Event, frozen=True, kw_only=True):
+    """A person did what was to be done about refused news, or found that nothing was."""
+
+    news_number: int
+    reason: str
+    by: str
+
+
+CardProcessorEvent: TypeAlias = CardNewsRead | CardNewsRefused | CardNewsDealtWith

@@ -16,6 +16,7 @@ _ROWS = 50
 _PAYMENTS = "/api/payments/patient-payments"
 _ACCOUNTS = "/api/payments/accounts"
 _CARDS = "/api/payments/card-payments"
+_CARD_NEWS = "/api/payments/card-news"
 _REFUNDS = "/api/payments/refunds"
 _STATUSES = ("requested", "issued", "declined", "reversed")
 _CARD_STATUSES = ("requested", "authorised", "captured", "declined", "charged-back", "won")
@@ -116,10 +117,25 @@ async def cards(visit: Visit) -> Response:
     """Payments by card, newest first, and the form that takes one by its token."""
     asked = visit.asked("status")
     status = asked if asked in _CARD_STATUSES else ""
-    found = await visit.get(_CARDS, status=status, limit=_ROWS, cursor=visit.asked("cursor"))
-    return visit.show(
-        "patient_money/cards.html", found=found, statuses=_CARD_STATUSES, chosen=status, wanted={"status": status}
+    found, news = await asyncio.gather(
+        visit.get(_CARDS, status=status, limit=_ROWS, cursor=visit.asked("cursor")),
+        visit.get(_CARD_NEWS, is_open=True, limit=_ROWS),
     )
+    return visit.show(
+        "patient_money/cards.html",
+        found=found,
+        news=news,
+        statuses=_CARD_STATUSES,
+        chosen=status,
+        wanted={"status": status},
+    )
+
+
+async def deal_with_news(visit: Visit) -> Response:
+    path = f"{_CARD_NEWS}/{quote(visit.path('news_number'), safe='')}/deal-with"
+    done = await visit.do(path, {"reason": visit.form.get("reason", "")})
+    await visit.settled(_CARD_NEWS, done["after"])
+    return Response(headers={"HX-Redirect": "/cards"})
 
 
 async def take_card(visit: Visit) -> Response:
@@ -154,4 +170,10 @@ PAGES = (
     ),
     Page(path="/cards", action="payments:read-card-payments", handler=cards),
     Page(path="/cards", action="payments:take-payment", handler=take_card, method="POST"),
+    Page(
+        path="/cards/news/{news_number}/deal-with",
+        action="payments:take-back-payment",
+        handler=deal_with_news,
+        method="POST",
+    ),
 )

@@ -26,7 +26,7 @@ from services.payments.domain.card_payment.processor import (
 )
 from services.payments.domain.card_payment.state import Question
 
-_NEVER = (400, 402, 404, 422)  # the processor read the question and will not do it: nothing was taken
+_MAY_SAY_NO = (400, 402, 404, 422)  # with the processor's own word for it; a proxy's is none
 
 
 class _Answer(BaseModel):
@@ -88,14 +88,14 @@ class HttpCardProcessor:
     async def ask(self, merchant_reference: str, question: Question) -> Taken | Declined:
         path, body = _request_of(merchant_reference, question)
         answer = await self._send("POST", path, body=body, key=question.idempotency_key)
-        if answer.status_code in _NEVER:
-            return Declined(code=_code_of(answer))
         try:
             said = _Answer.model_validate_json(answer.content)
         except ValidationError as error:
             raise NotAnswered("an answer that cannot be read") from error
         if said.status in ("declined", "failed"):
             return Declined(code=said.code or said.status)
+        if not answer.is_success:
+            raise NotAnswered(f"answered {said.status} with status {answer.status_code}")
         if said.status not in _YES[question.step]:
             raise NotAnswered(f"answered {said.status} to {question.step}")
         return Taken(reference=said.id or question.reference, on=said.on)
@@ -122,7 +122,7 @@ class HttpCardProcessor:
                 answer = await client.request(method, self._url + path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise NotAnswered(type(error).__name__) from error
-        if answer.status_code not in _NEVER and not answer.is_success:
+        if answer.status_code not in _MAY_SAY_NO and not answer.is_success:
             raise NotAnswered(f"status {answer.status_code}")
         return answer
 
@@ -136,13 +136,6 @@ def _request_of(merchant_reference: str, question: Question) -> tuple[str, dict[
             return f"/payments/{quote(question.reference, safe='')}/capture", dict(amount)
         case "refund":
             return f"/payments/{quote(question.reference, safe='')}/refunds", dict(amount)
-
-
-def _code_of(answer: httpx.Response) -> str:
-    try:
-        return _Answer.model_validate_json(answer.content).code or f"status-{answer.status_code}"
-    except ValidationError:
-        return f"status-{answer.status_code}"
 
 
 def _news(told: _Settlement | _Chargeback) -> News:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.payments.api.bodies import Body, Cents, Id, NamedBody, refused_card_number
-from services.payments.domain.card_payment.commands import RequestCardPayment
+from services.payments.domain.card_payment.commands import DealWithNews, RequestCardPayment
 from services.payments.domain.errors import NoCardProcessor
-from services.payments.policies.take_cards import TakeCards
+from services.payments.policies.take_cards import NEWS, TakeCards
 from services.payments.projections import card_payments as read_model
 from shared.events.cards import NamedAccount
 from shared.kernel.errors import NotFound
@@ -24,6 +24,7 @@ SERVICE = "payments"
 READER = read_model.projection.name
 
 Take = Annotated[Cause, Depends(cause_of("payments:take-payment"))]
+TakeBack = Annotated[Cause, Depends(cause_of("payments:take-back-payment"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-card-payments"))]
 CardStatus: TypeAlias = Literal["requested", "authorised", "declined", "captured", "charged-back", "won"]
 
@@ -65,12 +66,32 @@ class CardPaymentRow(BaseModel):
     charged_back_cents: int = Field(description="And not won back.")
 
 
+class CardNewsRow(BaseModel):
+    """What the processor told by itself and fits no payment as it is known here."""
+
+    news_number: int = Field(description="The processor's.")
+    kind: Literal["settled", "charged-back", "chargeback-won"]
+    card_payment_id: str = Field(description="That it names.")
+    amount_cents: int
+    told_on: date
+    code: str = Field(description="Why it was refused.")
+    is_open: bool = Field(description="Nobody has dealt with it.")
+    reason: str
+    dealt_with_by: str
+
+
+class DealWithNewsBody(Body):
+    reason: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
 class CardPaymentDetail(BaseModel):
     payment: CardPaymentRow
     positions: dict[str, str]
 
 
-def router(commands: Commands, reads: ReadDatabase, cards: TakeCards, card_payment: Aggregate) -> APIRouter:
+def router(
+    commands: Commands, reads: ReadDatabase, cards: TakeCards, card_payment: Aggregate, card_processor: Aggregate
+) -> APIRouter:
     routes = APIRouter(tags=["cards"])
 
     @routes.post("/card-payments", status_code=201)
@@ -122,5 +143,23 @@ def router(commands: Commands, reads: ReadDatabase, cards: TakeCards, card_payme
                 raise NotFound("there is no such card payment")
             positions = await reads.positions(connection, READER)
         return CardPaymentDetail(payment=CardPaymentRow.model_validate(dict(found)), positions=positions)
+
+    @routes.get("/card-news")
+    async def list_card_news(
+        who: Reader, is_open: bool | None = None, limit: Limit = 50, cursor: Cursor = None, after: After = None
+    ) -> Page[CardNewsRow]:
+        """What the processor told that fits no payment, such as a chargeback of another amount: no money was moved for it, and a person
+        deals with it. The latest first."""
+        await reads.wait_for(READER, after)
+        async with reads.read(who.tenant) as connection:
+            order = [desc(read_model.refused_news.c.news_number)]
+            found = await page(connection, read_model.news(is_open=is_open), order=order, limit=limit, cursor=cursor)
+            return Page[CardNewsRow].of(found, await reads.positions(connection, READER))
+
+    @routes.post("/card-news/{news_number}/deal-with")
+    async def deal_with_news(news_number: int, body: DealWithNewsBody, cause: TakeBack) -> Done:
+        """Say that what was to be done about it is done, as by taking the payment back, or that nothing is."""
+        command = DealWithNews(number=news_number, reason=body.reason, by=cause.actor)
+        return done(await commands.handle(card_processor, NEWS, command, cause), SERVICE)
 
     return routes

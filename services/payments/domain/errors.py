@@ -153,6 +153,10 @@ class CardPaymentUnknown(NotFound):
     """There is no such payment by card."""
 
 
+class CardNewsUnknown(NotFound):
+    """The processor told nothing under this number that a person has to deal with."""
+
+
 class CardNotCaptured(DomainError):
     """The processor has not taken the money, as far as is known. `facts` has how far it is."""
 

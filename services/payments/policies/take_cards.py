@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from services.payments.domain.card_payment.commands import (
     CardPaymentCommand,
+    NewsKind,
     NoteNewsRead,
     RecordChargeback,
     RecordChargebackWon,
@@ -22,9 +23,10 @@ from services.payments.domain.card_payment.commands import (
     RecordNoAnswer,
     RecordSettlement,
     RecordTaken,
+    RefusedNews,
     RequestCardRefund,
 )
-from services.payments.domain.card_payment.decider import CardProcessor
+from services.payments.domain.card_payment.news import CardProcessor
 from services.payments.domain.card_payment.processor import (
     ChargebackWon,
     ChargedBack,
@@ -52,6 +54,11 @@ from shared.runtime.command import Aggregate, Cause, Commands, Outcome
 ACTOR = "task:payments.ask-card-processor"
 NEWS = "news"
 _PAUSE_SECONDS_MAX = 300.0
+_KINDS: Mapping[type[News], NewsKind] = {
+    Settled: "settled",
+    ChargedBack: "charged-back",
+    ChargebackWon: "chargeback-won",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -132,25 +139,28 @@ class TakeCards:
             _log.info("the processor of cards does not tell its news", extra={"problem": str(missed)})
             return False
         through = known.read_through
+        refused: list[RefusedNews] = []
         for told in news:
             if told.number <= through:
                 continue
             try:
                 await self._record(tenant, told.card_payment_id, _command_of(told))
-            except CardNotCaptured:
-                break  # Its own answer was missed and is still to come: the news wait for it.
-            except DomainError as refused:
-                _log.warning(
-                    "news of the processor of cards fit no payment",
-                    extra={"card_payment_id": told.card_payment_id, "number": told.number, "code": refused.code},
-                )
+            except CardNotCaptured as early:
+                if await self._waits_for_an_answer(tenant, told.card_payment_id):
+                    break  # Its own answer was missed and is still to come: the news wait for it.
+                refused.append(_refused(told, early.code))
+            except DomainError as refusal:
+                refused.append(_refused(told, refusal.code))
             through = told.number
         if through == known.read_through:
             return False
-        await self._commands.handle(
-            self._card_processor, NEWS, NoteNewsRead(through=through), self._cause(tenant, "card-processor/news")
-        )
+        noted = NoteNewsRead(through=through, refused=tuple(refused))
+        await self._commands.handle(self._card_processor, NEWS, noted, self._cause(tenant, "card-processor/news"))
         return True
+
+    async def _waits_for_an_answer(self, tenant: str, card_payment_id: str) -> bool:
+        payment: CardPayment = await self._commands.state(self._card_payment, tenant, card_payment_id)
+        return payment.question is not None
 
     async def _record(self, tenant: str, card_payment_id: str, command: CardPaymentCommand) -> Outcome:
         cause = self._cause(tenant, f"card-payment/{card_payment_id}")
@@ -159,6 +169,17 @@ class TakeCards:
     def _cause(self, tenant: str, correlation_id: str) -> Cause:
         # A fresh id each time: the stream itself knows which answers it has.
         return Cause(tenant=tenant, actor=ACTOR, command_id=uuid4(), correlation_id=correlation_id)
+
+
+def _refused(told: News, code: str) -> RefusedNews:
+    return RefusedNews(
+        number=told.number,
+        kind=_KINDS[type(told)],
+        card_payment_id=told.card_payment_id,
+        amount_cents=told.amount_cents,
+        on=told.on,
+        code=code,
+    )
 
 
 def _command_of(told: News) -> CardPaymentCommand:

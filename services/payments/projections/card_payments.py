@@ -11,6 +11,8 @@ from shared.events.cards import (
     CardAnswerMissed,
     CardChargebackWon,
     CardChargedBack,
+    CardNewsDealtWith,
+    CardNewsRefused,
     CardPaymentAuthorised,
     CardPaymentCaptured,
     CardPaymentDeclined,
@@ -53,9 +55,41 @@ card_payments = sa.Table(
     sa.Index("card_payments_by_patient", "tenant", "patient_id"),
     sa.Index("card_payments_by_status", "tenant", "status", "requested_at"),
 )
+refused_news = sa.Table(
+    "refused_card_news",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("news_number", sa.BigInteger, primary_key=True),
+    sa.Column("kind", sa.Text),
+    sa.Column("card_payment_id", sa.Text),
+    _cents("amount_cents"),
+    sa.Column("told_on", sa.Date),
+    sa.Column("code", sa.Text),  # why it fits no payment
+    sa.Column("is_open", sa.Boolean, server_default=sa.true()),
+    sa.Column("reason", sa.Text, server_default=""),  # of who dealt with it
+    sa.Column("dealt_with_by", sa.Text, server_default=""),
+)
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    match event := recorded.event:
+        case CardNewsRefused():
+            values = {
+                "kind": event.kind,
+                "card_payment_id": event.card_payment_id,
+                "amount_cents": event.amount_cents,
+                "told_on": event.told_on,
+                "code": event.code,
+            }
+            yield Put(table="refused_card_news", key=(event.news_number,), values=values)
+        case CardNewsDealtWith():
+            dealt = {"is_open": False, "reason": event.reason, "dealt_with_by": event.by}
+            yield Put(table="refused_card_news", key=(event.news_number,), values=dealt)
+        case _:
+            yield _of_payment(recorded)
+
+
+def _of_payment(recorded: Recorded[Any]) -> Change:
     event = recorded.event
     values: dict[str, Any] = {}
     add: dict[str, int] = {}
@@ -92,13 +126,13 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case CardChargebackWon():
             values = {"status": "won", "payment_id": event.payment_id}
             add = {"charged_back_cents": -event.amount_cents}
-    yield Put(table="card_payments", key=(event.card_payment_id,), values=values, add=add)
+    return Put(table="card_payments", key=(event.card_payment_id,), values=values, add=add)
 
 
 projection = Projection(
     name="payments.card-payments",
-    version=1,
-    tables=(card_payments,),
+    version=2,
+    tables=(card_payments, refused_news),
     reads={
         "payments": (
             CardPaymentRequested,
@@ -112,6 +146,8 @@ projection = Projection(
             CardRefundFailed,
             CardChargedBack,
             CardChargebackWon,
+            CardNewsRefused,
+            CardNewsDealtWith,
         )
     },
     apply=apply,
@@ -125,6 +161,12 @@ def waiting(limit: int = 200) -> sa.Select[Any]:
     """`card_payment_id` of what the processor has not answered yet, longest first."""
     is_open = sa.or_(card_payments.c.status.in_(["requested", "authorised"]), card_payments.c.open_refunds > 0)
     return sa.select(card_payments.c.card_payment_id).where(is_open).order_by(card_payments.c.requested_at).limit(limit)
+
+
+def news(*, is_open: bool | None) -> sa.Select[Any]:
+    """What the processor told that fits no payment; None: whether it is dealt with or not."""
+    statement = sa.select(refused_news)
+    return statement if is_open is None else statement.where(refused_news.c.is_open == is_open)
 
 
 def every(**wanted: str | None) -> sa.Select[Any]:

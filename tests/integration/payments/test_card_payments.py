@@ -180,3 +180,42 @@ async def test_a_declined_card_moves_nothing_and_a_refund_that_a_card_does_not_t
     assert await world.trial() == {"cash": 30_00, "unapplied": -30_00}
     assert await at_the_processor(processor) == [("declined", 30_00, 0), ("captured", 30_00, 0)]
     await world.verify()
+
+
+async def charged_elsewhere(url: str, cents: int) -> None:
+    """A payment that the same merchant took at a terminal: the processor tells of it, and nobody here asked for it."""
+    async with httpx.AsyncClient(base_url=url) as http:
+        body = {"amount_cents": cents, "currency": "USD", "token": "tok_good", "merchant_reference": "terminal-7"}
+        taken = (await http.post("/payments", json=body, headers={"idempotency-key": "t1"})).raise_for_status().json()
+        captured = await http.post(
+            f"/payments/{taken['id']}/capture",
+            json={"amount_cents": cents, "currency": "USD"},
+            headers={"idempotency-key": "t2"},
+        )
+        assert captured.json()["status"] == "captured"
+
+
+@pytest.mark.asyncio
+async def test_news_that_fit_no_payment_wait_for_a_person_and_hold_up_nothing_behind_them(
+    world: World, processor: str
+) -> None:
+    await charged_elsewhere(processor, 70_00)
+    await take(world, 40_00, "tok_good")
+    await world.move_to(datetime(2026, 4, 4, 12, tzinfo=UTC))
+    await until(world, settled_on="2026-04-03")
+    found = (await world.ask("GET", "/card-news?is_open=true"))["items"]
+    assert [(row["kind"], row["card_payment_id"], row["amount_cents"]) for row in found] == [
+        ("settled", "terminal-7", 70_00)
+    ]
+    number = found[0]["news_number"]
+    path = f"/card-news/{number}/deal-with"
+    done = await world.ask("POST", path, {"reason": "recorded-otherwise"})
+    assert (await world.ask("GET", f"/card-news?is_open=true&after={done['after']}"))["items"] == []
+    [kept] = (await world.ask("GET", "/card-news"))["items"]
+    assert (kept["reason"], kept["is_open"]) == ("recorded-otherwise", False)
+    assert kept["dealt_with_by"] != ""
+    assert (await world.ask("POST", path, {"reason": "recorded-otherwise"}))["event_ids"] == []
+    unknown = await world.ask("POST", "/card-news/999/deal-with", {"reason": "not-ours"}, status=404)
+    assert unknown["code"] == "not-found"
+    assert await world.trial() == {"card-fees": 1_46, "cash": 38_54, "unapplied": -40_00}
+    await world.verify()

@@ -84,6 +84,19 @@ CARD: dict[str, Any] = {
 DONE = {"event_ids": ["e"], "version": 2, "after": "p1", "stream": "s", "is_repeat": False}
 
 
+CARD_NEWS = {
+    "news_number": 4,
+    "kind": "charged-back",
+    "card_payment_id": "terminal-7",
+    "amount_cents": 70_00,
+    "told_on": "2026-04-03",
+    "code": "not-found",
+    "is_open": True,
+    "reason": "",
+    "dealt_with_by": "",
+}
+
+
 def listed(*rows: dict[str, Any]) -> dict[str, Any]:
     return {"items": list(rows), "next": None, "positions": {}}
 
@@ -95,6 +108,7 @@ async def opened(world: World, role: str, path: str = "/refunds", **row: Any) ->
         "GET /api/payments/unapplied": listed(WAITING),
         "GET /api/payments/patient-payments": {"items": [PAYMENT], "positions": {}},
         "GET /api/payments/card-payments": listed(CARD),
+        "GET /api/payments/card-news": listed(CARD_NEWS),
     }
     await world.log_in(role)
     return (await world.browser.get(path)).text
@@ -179,3 +193,16 @@ async def test_a_card_is_taken_by_its_token_and_no_answer_is_said(world: World) 
     world.answers["POST /api/payments/card-payments"] = JSONResponse(refusal, 409)
     refused = await post(world, "/cards", patient_id="patient-1", amount="25.00", token="tok_1")
     assert (refused.status_code, refused.headers["hx-retarget"]) == (409, "#messages")
+
+
+async def test_what_the_processor_told_and_fits_no_payment_is_dealt_with_by_who_may_take_payments_back(
+    world: World,
+) -> None:
+    page = await opened(world, "poster", "/cards")
+    assert "terminal-7" in page
+    assert "70.00" in page
+    body = await sent(
+        world, "/api/payments/card-news/4/deal-with", "/cards/news/4/deal-with", reason="payment-taken-back"
+    )
+    assert body == {"reason": "payment-taken-back"}
+    assert "/deal-with" not in await opened(world, "biller", "/cards")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from shared.events.cards import CardStep, NamedAccount
 
@@ -86,6 +86,32 @@ CardPaymentCommand: TypeAlias = (
 )
 
 
+NewsKind: TypeAlias = Literal["settled", "charged-back", "chargeback-won"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedNews:
+    """What fits no payment as it is known here, and why."""
+
+    number: int
+    kind: NewsKind
+    card_payment_id: str
+    amount_cents: int
+    on: date
+    code: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteNewsRead:
     through: int
+    refused: tuple[RefusedNews, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealWithNews:
+    number: int
+    reason: str
+    by: str
+
+
+CardProcessorCommand: TypeAlias = NoteNewsRead | DealWithNews

@@ -8,13 +8,11 @@ is the patient's payment; what it pays back later, takes back or keeps is its ow
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from services.payments.domain import ledger
 from services.payments.domain.card_payment.commands import (
     CardPaymentCommand,
-    NoteNewsRead,
     RecordChargeback,
     RecordChargebackWon,
     RecordDeclined,
@@ -37,14 +35,12 @@ from shared.events.cards import (
     CardAnswerMissed,
     CardChargebackWon,
     CardChargedBack,
-    CardNewsRead,
     CardPaymentAuthorised,
     CardPaymentCaptured,
     CardPaymentDeclined,
     CardPaymentEvent,
     CardPaymentRequested,
     CardPaymentSettled,
-    CardProcessorEvent,
     CardRefunded,
     CardRefundFailed,
     CardRefundRequested,
@@ -269,24 +265,4 @@ def _captured(payment: CardPayment) -> CardPaymentRequested:
 
 card_payment: Decider[CardPaymentCommand, CardPaymentEvent, CardPayment] = Decider(
     decide=decide, evolve=evolve, initial=CardPayment()
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardProcessor:
-    """How far the processor's news are dealt with."""
-
-    read_through: int = 0
-
-
-def _note_read(command: NoteNewsRead, processor: CardProcessor) -> Sequence[CardProcessorEvent]:
-    return [CardNewsRead(through=command.through)] if command.through > processor.read_through else []
-
-
-def _evolve_processor(processor: CardProcessor, event: CardProcessorEvent) -> CardProcessor:
-    return CardProcessor(read_through=max(processor.read_through, event.through))
-
-
-card_processor: Decider[NoteNewsRead, CardProcessorEvent, CardProcessor] = Decider(
-    decide=_note_read, evolve=_evolve_processor, initial=CardProcessor()
 )
