@@ -291,7 +291,7 @@ async def _found(system: System) -> dict[str, str]:
         "authorization_id": "authorization-1",
         "payment_id": "payment-1",
         "card_payment_id": "card-1",
-        "news_number": "1",
+        "news_number": "1001",
         "adjustment_id": "adj-1",
         "refund_id": "refund-1",
         "hold": "litigation",

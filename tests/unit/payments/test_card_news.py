@@ -37,7 +37,7 @@ def test_news_that_fit_no_payment_are_kept_until_a_person_has_dealt_with_them() 
 
 def test_only_news_that_were_refused_can_be_dealt_with() -> None:
     refusal = spec.when(READ, DealWithNews(number=5, reason="not-ours", by="user:ann")).then_refused("not-found")
-    assert refusal.facts["number"] == 5
+    assert refusal.facts["news_number"] == "5"
 
 
 def test_news_that_were_read_before_are_not_refused_again() -> None:

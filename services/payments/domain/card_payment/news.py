@@ -27,7 +27,7 @@ def decide(command: CardProcessorCommand, processor: CardProcessor) -> Sequence[
             return _note_read(command, processor)
         case DealWithNews():
             if command.number not in processor.refused:
-                raise CardNewsUnknown("no such news of the processor were refused", number=command.number)
+                raise CardNewsUnknown("no such news of the processor were refused", news_number=str(command.number))
             if processor.refused[command.number]:
                 return []
             return [CardNewsDealtWith(news_number=command.number, reason=command.reason, by=command.by)]
