@@ -109,9 +109,10 @@ def _accounts_waiting_for_coverage(eligibility: Iterable[CloudEvent]) -> set[str
 
 def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], set[str]]:
     """Live claims to payers of rank 1 by account, and accounts without a payer."""
-    live: defaultdict[str, set[str]] = defaultdict(set)
     self_pay: set[str] = set()
     account_of: dict[str, str] = {}
+    replaced: set[str] = set()
+    voided: set[str] = set()
     for event in claims:
         data = event["data"]
         match _name(event):
@@ -120,10 +121,18 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
             case "AccountReadyToBill":
                 self_pay.discard(data["account_id"])
             case "ClaimCreated" if data["rank"] == 1:
-                live[data["account_id"]].add(data["claim_id"])
                 account_of[data["claim_id"]] = data["account_id"]
-            case "ReplacementClaimDue" | "ClaimVoided":
-                live[account_of.get(data["claim_id"], "")].discard(data["claim_id"])
+            case "ReplacementClaimDue":
+                replaced.add(data["claim_id"])
+            case "ReplacementWithdrawn":
+                replaced.discard(data["claim_id"])
+            case "ClaimVoided":
+                voided.add(data["claim_id"])
+            case "ClaimCorrected":
+                voided.discard(data["claim_id"])
+    live: defaultdict[str, set[str]] = defaultdict(set)
+    for claim_id in account_of.keys() - replaced - voided:
+        live[account_of[claim_id]].add(claim_id)
     return live, self_pay
 
 

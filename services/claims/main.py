@@ -215,8 +215,10 @@ def _policies(
             for key, command in told
         ]
 
+    ends = end_claims.EndClaims(runtime.commands, claim)
+
     async def end(recorded: Recorded[Any]) -> Sequence[Reaction]:
-        return _all_to(claim, end_claims.react(recorded))
+        return _all_to(claim, await ends.react(recorded))
 
     async def settle(recorded: Recorded[Any]) -> Sequence[Reaction]:
         return [

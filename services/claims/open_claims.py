@@ -31,6 +31,7 @@ from shared.events.claims import (
     FollowUpDue,
     InformationAnswered,
     InformationRequested,
+    ReplacementWithdrawn,
 )
 from shared.events.envelope import Recorded
 from shared.runtime.invariants import CheckResult, note
@@ -108,6 +109,9 @@ def _move(standing: _Standing, event: Any) -> None:
         case ClaimAdjudicated():
             standing.is_open, standing.has_way = True, True
             standing.waits, standing.has_person = event.is_reversal, False
+        case ReplacementWithdrawn() if event.reopens_as:
+            standing.is_open, standing.has_way = True, True
+            standing.waits, standing.has_person = event.reopens_as == "submitted", False
         case ClaimClosed() | ClaimVoided():
             standing.is_open = False
             standing.days.clear()

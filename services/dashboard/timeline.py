@@ -31,7 +31,7 @@ _TONES: Mapping[str, str] = {
     **dict.fromkeys(("RemittanceClaimHeld", "FollowUpDue", "ClaimPaymentReversed", "ClaimVoided"), "warn"),
     **dict.fromkeys(("ClaimAccepted", "ClaimPaymentPosted", "PaymentApplied", "ClaimClosed", "AppealDecided"), "good"),
     **dict.fromkeys(("DenialAssigned", "DenialNoted", "AppealFiled", "ClaimCorrected", "ClaimReleased"), "info"),
-    **dict.fromkeys(("ClaimRepaired", "ClaimEditedByRules"), "info"),
+    **dict.fromkeys(("ClaimRepaired", "ClaimEditedByRules", "ReplacementWithdrawn"), "info"),
 }
 
 

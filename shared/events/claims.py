@@ -388,6 +388,7 @@ class ClaimAdjudicated(Event, frozen=True, kw_only=True):
     reverses_remittance_id: str = ""  # on a reversal: the answer that no longer stands
     reverses_ordinal: int = 0
     reversed_denial_ids: tuple[str, ...] = ()  # its denials
+    next_rank: int | None = None  # the payer whose turn it is then; 0: none; absent on a reversal
 
 
 class ClaimDenied(Event, frozen=True, kw_only=True):
@@ -441,6 +442,15 @@ class ReplacementClaimDue(Event, frozen=True, kw_only=True):
     services: ServicesBilled
     coverages: tuple[CoverageSnapshot, ...]
     prior: tuple[PriorAdjudication, ...] = ()
+
+
+class ReplacementWithdrawn(Event, frozen=True, kw_only=True):
+    """The claim that was to replace this one, or to take it back, was given up and the payer never had it: this one counts again."""
+
+    claim_id: str
+    next_claim_id: str  # that was given up
+    reason: str
+    reopens_as: Literal["", "submitted", "adjudicated"] = ""  # it had been closed meanwhile; empty: it stays as it is
 
 
 class PayerControlNumberKnown(Event, frozen=True, kw_only=True):
@@ -509,6 +519,7 @@ ClaimEvent: TypeAlias = (
     | ClaimDenialSettled
     | SecondaryClaimDue
     | ReplacementClaimDue
+    | ReplacementWithdrawn
     | PayerControlNumberKnown
     | CrossoverAwaited
     | ClaimCorrected

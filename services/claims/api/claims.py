@@ -228,7 +228,10 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
 
     @routes.post("/claims/{claim_id}/void")
     async def void_claim(claim_id: ClaimId, body: VoidBody, cause: Void) -> Done:
-        """Take a claim back; one that was sent is voided by another with frequency 8."""
+        """Take a claim back; one that was sent is voided by another with frequency 8.
+
+        Where a replacement or void is taken back before the payer had it, the claim before it counts again.
+        """
         return await handle(claim_id, VoidClaim(reason=body.reason), cause)
 
     @routes.post("/claims/{claim_id}/close")

@@ -28,6 +28,7 @@ from shared.events.claims import (
     CrossoverAwaited,
     InformationAnswered,
     InformationRequested,
+    ReplacementWithdrawn,
     SecondaryClaimDue,
 )
 from shared.events.envelope import Recorded
@@ -46,6 +47,7 @@ CLAIMS = (
     ClaimAdjudicated,
     CrossoverAwaited,
     SecondaryClaimDue,
+    ReplacementWithdrawn,
     ClaimVoided,
     ClaimClosed,
 )
@@ -90,6 +92,8 @@ def plan(recorded: Recorded[Any], patience: Patience) -> Iterable[TimerChange]:
         case CallRecorded() as event:
             yield _timer("call", event.claim_id, now + (event.next_action_on - now.date()), now)
         case ClaimAdjudicated() as event if event.is_reversal:
+            yield _timer("835", event.claim_id, now + timedelta(days=patience.after_reversal_days), now)
+        case ReplacementWithdrawn() as event if event.reopens_as == "submitted":
             yield _timer("835", event.claim_id, now + timedelta(days=patience.after_reversal_days), now)
         case CrossoverAwaited() as event:
             yield _timer("crossover", event.claim_id, now + timedelta(days=patience.crossover_days), now)

@@ -44,6 +44,7 @@ from shared.events.claims import (
     InformationRequested,
     PayerControlNumberKnown,
     ReplacementClaimDue,
+    ReplacementWithdrawn,
     SecondaryClaimDue,
 )
 from shared.events.denials import (
@@ -226,6 +227,8 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"What is left goes to payer {event.next_rank} as claim {event.next_claim_id}"
         case ReplacementClaimDue():
             return f"To be {'voided' if event.frequency == '8' else 'replaced'} by claim {event.next_claim_id}: {event.reason}"
+        case ReplacementWithdrawn():
+            return _counts_again(event)
         case PayerControlNumberKnown():
             return f"The payer's number is {event.payer_control_number}"
         case CrossoverAwaited():
@@ -270,6 +273,11 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Last day to appeal moved from {event.previous_on or 'none'} to {event.clock.last_on}"
         case DenialResolved():
             return f"Denial resolved: {event.outcome}, {_money(event.recovered_cents)} recovered"
+
+
+def _counts_again(event: ReplacementWithdrawn) -> str:
+    opened = "; open again" if event.reopens_as else ""
+    return f"Counts again, claim {event.next_claim_id} was withdrawn: {event.reason}{opened}"
 
 
 def _scrubbed(event: ClaimScrubbed) -> str:

@@ -46,6 +46,7 @@ from shared.events.claims import (
     PayerControlNumberKnown,
     PriorAdjudication,
     ReplacementClaimDue,
+    ReplacementWithdrawn,
     SecondaryClaimDue,
     ServicesBilled,
 )
@@ -206,6 +207,8 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
             return {**_ANSWERED, **_todo("the next payer is billed", _MACHINE)}
         case ReplacementClaimDue() as event:
             return {"next_claim_id": event.next_claim_id}
+        case ReplacementWithdrawn() as event:
+            return _counts_again(event)
         case PayerControlNumberKnown() as event:
             return _number(event.payer_control_number)
         case CrossoverAwaited():
@@ -278,6 +281,18 @@ def _adjudicated(recorded: Recorded[ClaimEvent], event: ClaimAdjudicated) -> dic
         **_number(event.payer_control_number),
         **_answer(recorded, "answered by the payer", ()),
         **_todo("check what is left", _PAYER_DESK),
+    }
+
+
+def _counts_again(event: ReplacementWithdrawn) -> dict[str, Any]:
+    if not event.reopens_as:
+        return {"next_claim_id": ""}
+    opened = {"next_claim_id": "", "status": event.reopens_as, "is_open": True, "close_reason": ""}
+    waits = _todo("wait for the payer's new answer", _MACHINE)
+    return {
+        **opened,
+        **_ANSWERED,
+        **(waits if event.reopens_as == "submitted" else _todo("check what is left", _PAYER_DESK)),
     }
 
 
@@ -361,6 +376,7 @@ projection = Projection(
             ClaimDenialSettled,
             SecondaryClaimDue,
             ReplacementClaimDue,
+            ReplacementWithdrawn,
             PayerControlNumberKnown,
             CrossoverAwaited,
             ClaimCorrected,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from services.claims.domain.claim.numbering import first_claim_of_rank
+from services.claims.domain.claim.numbering import first_claim_of_rank, replacement_of
 from shared.codecs.x12.acknowledgement_999 import GroupAcknowledgement, SetResponse, write_999
 from shared.codecs.x12.acknowledgement_ta1 import InterchangeAcknowledgement, write_ta1
 from shared.codecs.x12.claim_837p import ClaimBatch, read_837p
@@ -499,6 +499,30 @@ async def test_a_claim_with_errors_waits_for_its_correction(exchange: Exchange) 
     assert refused["code"] == "claim-has-errors"
     await exchange.ask("POST", f"/claims/{claim_id}/correct", {"reason": "coded", "diagnoses": ["J0190"]})
     await exchange.claim_with(claim_id, "submitted")
+
+
+@pytest.mark.asyncio
+async def test_a_claim_counts_again_when_its_replacement_is_withdrawn(exchange: Exchange) -> None:
+    claim_id = await release(exchange, 14)
+    await exchange.claim_with(claim_id, "submitted")
+    correction = {"reason": "recoded", "diagnoses": ["E119"]}
+    await exchange.ask("POST", f"/claims/{claim_id}/correct", correction)
+    replacement = replacement_of(claim_id)
+    await exchange.claim_with(replacement, "held")  # for the payer's number
+    await exchange.ask("POST", f"/claims/{replacement}/hold", {"reason": "ask-the-coder"})
+    told = paid(14, 60_00, cas("CO", "45", 40_00))
+    await exchange.tell("payments", f"claim-account/{told.account_id}", told)
+    assert (await exchange.claim_with(claim_id, "adjudicated"))["next_claim_id"] == replacement
+    await exchange.ask("POST", f"/claims/{replacement}/void", {"reason": "was-right"})
+    closed = await exchange.claim_with(claim_id, "closed")
+    assert (closed["close_reason"], closed["next_claim_id"]) == ("paid", "")
+    timeline = await exchange.until(
+        f"/claims/{claim_id}/timeline", lambda answer: answer["items"][-1]["event"] == "ClaimClosed"
+    )
+    assert timeline["items"][-2]["summary"] == f"Counts again, claim {replacement} was withdrawn: was-right"
+    await exchange.ask("POST", f"/claims/{claim_id}/correct", correction)
+    again = await exchange.claim_with(replacement, "submitted")
+    assert again["version"] == 1
 
 
 @pytest.mark.asyncio

@@ -15,6 +15,7 @@ from services.claims.domain.claim.commands import (
     ClaimCommand,
     CloseClaim,
     CorrectClaim,
+    EndReplaced,
     HoldClaim,
     MarkFollowUp,
     RaiseNextClaim,
@@ -29,8 +30,10 @@ from services.claims.domain.claim.commands import (
     SettleDenial,
     TakeIntoBatch,
     VoidClaim,
+    WithdrawReplacement,
 )
 from services.claims.domain.claim.decider import claim
+from services.claims.domain.claim.numbering import replacement_of
 from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.denial.commands import (
     AssignDenial,
@@ -149,6 +152,9 @@ PALETTE: tuple[ClaimCommand, ...] = (
     ),
     RecordDenial(denial_id=DENIAL_ID, remittance_id="remit-1", denied_cents=100_00, group="CO", reason="197"),
     SettleDenial(denial_id=DENIAL_ID, outcome="written-off"),
+    SettleDenial(denial_id=DENIAL_ID, outcome="corrected-claim"),
+    EndReplaced(next_claim_id=replacement_of(PRIMARY_CLAIM)),
+    WithdrawReplacement(next_claim_id=replacement_of(PRIMARY_CLAIM), reason="was right", on=TODAY),
     RaiseNextClaim(),
     MarkFollowUp(waiting_for="835", since_on=TODAY, next_action="call"),
     VoidClaim(reason="entered in error"),

@@ -48,6 +48,19 @@ def test_two_live_claims_for_the_same_charges_are_found_and_a_replaced_one_is_no
     assert releases_are_billed_once([RELEASED], [], [CLAIM, replaced, second]).violations == []
 
 
+def test_a_claim_whose_replacement_was_withdrawn_is_the_live_one() -> None:
+    replaced, second = (
+        event("ReplacementClaimDue", claim_id="A1"),
+        event("ClaimCreated", account_id="A", claim_id="A2", rank=1),
+    )
+    given_up = [CLAIM, replaced, second, event("ClaimVoided", claim_id="A2")]
+    assert len(releases_are_billed_once([RELEASED], [], given_up).violations) == 1
+    withdrawn = [*given_up, event("ReplacementWithdrawn", claim_id="A1")]
+    assert releases_are_billed_once([RELEASED], [], withdrawn).violations == []
+    again = [*withdrawn, replaced, event("ClaimCorrected", claim_id="A2")]
+    assert releases_are_billed_once([RELEASED], [], again).violations == []
+
+
 def test_self_pay_and_held_accounts_need_no_claim() -> None:
     self_pay = event("AccountIsSelfPay", account_id="A")
     waiting = event("CoverageSelectionHeld", account_id="A")

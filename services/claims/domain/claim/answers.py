@@ -17,7 +17,7 @@ from services.claims.domain.claim.commands import (
 )
 from services.claims.domain.claim.endings import closed
 from services.claims.domain.claim.numbering import first_claim_of_rank
-from services.claims.domain.claim.state import Claim, Stage, evolve
+from services.claims.domain.claim.state import Answer, Claim, Stage, evolve
 from services.claims.domain.errors import (
     AnswerUnknown,
     ClaimIsVoided,
@@ -65,10 +65,13 @@ def record_adjudication(command: RecordAdjudication, claim: Claim, content: Clai
         payer_control_number=answer.payer_control_number,
         adjudicated_on=answer.adjudicated_on,
         forwarded_to_next_payer=command.is_forwarded,
+        next_rank=command.next_rank,
         answer=answer,
     )
     known = known_number(answer.payer_control_number, claim, content)
-    return [adjudicated, *known, *_consequences(command, evolve(claim, adjudicated), content)]
+    after = evolve(claim, adjudicated)
+    noted = after.answers[-1]
+    return [adjudicated, *known, *([] if noted.is_set_aside else consequences(noted, after, content))]
 
 
 def _with_payer(answer: PriorAdjudication, content: ClaimCreated) -> PriorAdjudication:
@@ -84,30 +87,28 @@ def _refuse_unless_it_may_be_answered(claim: Claim, content: ClaimCreated) -> No
         raise ClaimNotSubmitted("the claim was never sent", claim=content.claim_id)
 
 
-def _consequences(command: RecordAdjudication, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+def consequences(answer: Answer, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
     """Who is next: the payer it was forwarded to, the next payer, a denial specialist, the patient, or nobody."""
-    rank = command.answer.rank
-    if claim.next_claim_id:
-        return []  # A replacement is on its way: its answer counts.
-    if command.is_forwarded:
-        return [CrossoverAwaited(claim_id=content.claim_id, next_rank=max(command.next_rank, rank + 1))]
-    if command.next_rank > rank:
-        return _to_next_payer(command, claim, content)
-    return [] if command.denied_cents else [closed(content, _paid_or_patient(claim))]
+    rank, next_rank = answer.adjudication.rank, answer.next_rank or 0
+    if answer.is_forwarded:
+        return [CrossoverAwaited(claim_id=content.claim_id, next_rank=max(next_rank, rank + 1))]
+    if next_rank > rank:
+        return _to_next_payer(next_rank, answer, claim, content)
+    return [] if answer.denied_cents else [closed(content, _paid_or_patient(claim))]
 
 
-def _to_next_payer(command: RecordAdjudication, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
-    if _coverage_of_rank(content, command.next_rank) is None:
+def _to_next_payer(next_rank: int, answer: Answer, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    if _coverage_of_rank(content, next_rank) is None:
         return [
             FollowUpDue(
                 claim_id=content.claim_id,
                 waiting_for="a person",
-                since_on=command.answer.adjudicated_on,
+                since_on=answer.adjudication.adjudicated_on,
                 next_action="the next payer is not known here: check the order of coverages",
             )
         ]
-    due = _next_claim(command.next_rank, claim, content)
-    return [due] if command.denied_cents else [due, closed(content, "next-payer")]
+    due = _next_claim(next_rank, claim, content)
+    return [due] if answer.denied_cents else [due, closed(content, "next-payer")]
 
 
 def _next_claim(rank: int, claim: Claim, content: ClaimCreated) -> SecondaryClaimDue:

@@ -254,7 +254,10 @@ class MarkFollowUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoidClaim:
-    """Take the claim back: silently when the payer never had it, with a frequency 8 claim otherwise."""
+    """Take the claim back: silently when the payer never had it, with a frequency 8 claim otherwise.
+
+    The claim before a replacement or void that is taken back silently counts again.
+    """
 
     reason: str
 
@@ -271,6 +274,15 @@ class EndReplaced:
     """The payer answered the claim that replaces this one, or that one was replaced in its turn."""
 
     next_claim_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawReplacement:
+    """The claim that was to replace this one, or to take it back, was given up before the payer had it."""
+
+    next_claim_id: str
+    reason: str
+    on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +321,7 @@ ClaimCommand: TypeAlias = (
     | VoidClaim
     | EndCoverage
     | EndReplaced
+    | WithdrawReplacement
     | EndVoid
     | CloseClaim
     | PaperworkCommand

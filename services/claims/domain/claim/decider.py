@@ -47,11 +47,13 @@ from services.claims.domain.claim.commands import (
     StopWaitingForStatus,
     TakeIntoBatch,
     VoidClaim,
+    WithdrawReplacement,
 )
 from services.claims.domain.claim.endings import close, end_replaced, end_void, refuse_unless_sent, replacement, void
 from services.claims.domain.claim.paperwork_commands import PaperworkCommand
 from services.claims.domain.claim.scrubbing import RULES_VERSION, billed_coverage, has_errors, scrub
 from services.claims.domain.claim.state import NEVER_AT_THE_PAYER, UNANSWERED, Claim, Stage, evolve
+from services.claims.domain.claim.withdrawal import withdraw_replacement
 from services.claims.domain.errors import (
     ClaimAlreadySent,
     ClaimHasErrors,
@@ -153,6 +155,8 @@ def decide(command: ClaimCommand, claim: Claim) -> list[ClaimEvent]:
             return _end_coverage(command, claim, content)
         case EndReplaced():
             return end_replaced(command, claim, content)
+        case WithdrawReplacement():
+            return withdraw_replacement(command, claim, content)
         case EndVoid():
             return end_void(claim, content)
         case CloseClaim():

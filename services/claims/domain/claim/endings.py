@@ -17,6 +17,7 @@ from services.claims.domain.claim.commands import (
 from services.claims.domain.claim.numbering import replacement_of
 from services.claims.domain.claim.state import NEVER_AT_THE_PAYER, UNANSWERED, Claim, Stage
 from services.claims.domain.errors import (
+    ClaimAlreadySent,
     ClaimIsBeingSent,
     ClaimIsVoided,
     ClaimNotAnswered,
@@ -53,11 +54,20 @@ def void(command: VoidClaim, claim: Claim, content: ClaimCreated) -> list[ClaimE
     if claim.stage is Stage.VOIDED:
         return []
     if claim.stage in NEVER_AT_THE_PAYER:
+        _refuse_what_may_be_at_the_payer(claim, content)
         return [ClaimVoided(claim_id=content.claim_id, reason=command.reason), closed(content, "voided")]
     refuse_unless_sent(claim, content)
     if claim.next_claim_id:
         raise ClaimSuperseded("the claim was replaced: void the newer one", claim=claim.next_claim_id)
     return [replacement(content, claim, "8", command.reason)]
+
+
+def _refuse_what_may_be_at_the_payer(claim: Claim, content: ClaimCreated) -> None:
+    """A replacement that went out and did not come back may be in force, whoever says that the payer has no such claim."""
+    if content.frequency != "1" and claim.submissions and not claim.is_returned:
+        raise ClaimAlreadySent(
+            "it was sent and not returned: the payer may have it", claim=content.claim_id, stage=claim.stage
+        )
 
 
 def end_replaced(command: EndReplaced, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:

@@ -41,6 +41,7 @@ from shared.events.claims import (
     PayerControlNumberKnown,
     PriorAdjudication,
     ReplacementClaimDue,
+    ReplacementWithdrawn,
     SecondaryClaimDue,
 )
 
@@ -72,6 +73,10 @@ class Answer:
     ordinal: int
     adjudication: PriorAdjudication
     patient_responsibility_cents: int
+    denied_cents: int = 0
+    next_rank: int | None = None  # 0: nothing goes to another payer; None: it was not noted
+    is_forwarded: bool = False
+    is_set_aside: bool = False  # it came while a replacement was under way, whose answer counts instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,8 @@ class Claim:
     taken_on: ClaimAccepted | None = None  # the same by a clearinghouse
     next_claim_id: str = ""  # the claim that replaces or voids this one
     next_frequency: str = ""
+    close_reason: str = ""  # of the last time that it was closed
+    is_returned: bool = False  # what was sent last was rejected
     crossover_rank: int = 0  # the payer that the claim was forwarded to
     follow_up: FollowUpDue | None = None  # what a person was asked to do, until something came
     asked: Asked = Asked()
@@ -149,12 +156,19 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
                 stage=Stage.SUBMITTED,
                 submissions=claim.submissions + 1,
                 submission=event,
+                is_returned=False,
                 follow_up=None,
                 asked=Asked(questions=claim.asked.questions, is_day_set=True),
             )
         case ClaimRejected():
             return replace(
-                claim, stage=Stage.REJECTED, taken_in=None, taken_on=None, follow_up=None, asked=_quiet(claim)
+                claim,
+                stage=Stage.REJECTED,
+                is_returned=True,
+                taken_in=None,
+                taken_on=None,
+                follow_up=None,
+                asked=_quiet(claim),
             )
         case ClaimAccepted():
             return _accepted(_with_number(claim, event.payer_control_number), event)
@@ -179,15 +193,17 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
             return replace(claim, content=_with(claim.content, services=event.services, coverages=event.coverages))
         case ReplacementClaimDue():
             return replace(claim, next_claim_id=event.next_claim_id, next_frequency=event.frequency)
+        case ReplacementWithdrawn():
+            return _counts_again(claim, event)
         case CrossoverAwaited():
             return replace(claim, crossover_rank=event.next_rank)
         case SecondaryClaimDue():
             return replace(claim, crossover_rank=0)
         case ClaimVoided():
-            return replace(claim, stage=Stage.VOIDED)
+            return _voided(claim)
         case ClaimClosed():
             is_voided = claim.stage is Stage.VOIDED or event.reason == "voided"
-            return replace(claim, stage=Stage.VOIDED if is_voided else Stage.CLOSED)
+            return _voided(claim) if is_voided else replace(claim, stage=Stage.CLOSED, close_reason=event.reason)
         case InformationRequested():
             return replace(claim, requests=(*claim.requests, event), requests_made=claim.requests_made + 1)
         case InformationAnswered():
@@ -217,6 +233,19 @@ def _accepted(claim: Claim, event: ClaimAccepted) -> Claim:
     if event.stage == "payer":
         return replace(claim, stage=Stage.ACCEPTED, taken_in=claim.taken_in or event)
     return replace(claim, stage=Stage.ACCEPTED, taken_on=claim.taken_on or event)
+
+
+def _voided(claim: Claim) -> Claim:
+    return replace(claim, stage=Stage.VOIDED, held_by="", hold_reason="", next_claim_id="", next_frequency="")
+
+
+def _counts_again(claim: Claim, event: ReplacementWithdrawn) -> Claim:
+    """With its own answers; what was closed as replaced is open again, and waits for the payer if no answer stands."""
+    claim = replace(claim, next_claim_id="", next_frequency="")
+    if not event.reopens_as:
+        return claim
+    asked = Asked(questions=claim.asked.questions, is_day_set=event.reopens_as == "submitted")
+    return replace(claim, stage=Stage(event.reopens_as), follow_up=None, asked=asked)
 
 
 def _answered(claim: Claim, event: InformationAnswered) -> Claim:
@@ -259,6 +288,10 @@ def _adjudicated(claim: Claim, event: ClaimAdjudicated) -> Claim:
         ordinal=event.ordinal,
         adjudication=event.answer,
         patient_responsibility_cents=event.patient_responsibility_cents,
+        denied_cents=event.denied_cents,
+        next_rank=event.next_rank,
+        is_forwarded=event.forwarded_to_next_payer,
+        is_set_aside=bool(claim.next_claim_id),
     )
     has_arrived = 0 < claim.crossover_rank <= event.rank
     return replace(
