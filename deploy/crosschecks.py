@@ -7,7 +7,7 @@ posted exactly what charges released, and collections ask patients for exactly w
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -19,6 +19,7 @@ from shared.runtime.invariants import CheckResult, note
 
 CloudEvent: TypeAlias = dict[str, Any]
 _PAGE = 1000
+_STATES_LINES = ("ClaimCreated", "ClaimCorrected", "ClaimRepaired", "ClaimEditedByRules")
 
 
 def cross_checks(client: Client) -> list[dict[str, Any]]:
@@ -51,7 +52,7 @@ def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
     """Every charge with units left is in its encounter's last release, or the encounter is held or cancelled."""
     result = CheckResult(name="every charge is released or in a named hold")
     left: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
-    released: defaultdict[str, set[str]] = defaultdict(set)
+    released: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)  # by visit and account
     excused: dict[str, bool] = defaultdict(bool)
     for event in charges:
         visit, data = event["subject"], event["data"]
@@ -65,12 +66,13 @@ def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
             case "ChargesHeld" | "EncounterCancelled":
                 excused[visit] = True
             case "ChargesReleased":
-                released[visit] = {line["charge_id"] for line in data["lines"]}
+                released[visit][data["account_id"]] = {line["charge_id"] for line in data["lines"]}
                 excused[visit] = False
     for visit, units in left.items():
+        billed = set[str]().union(*released[visit].values())
         for charge_id, remaining in units.items():
             result.checked += 1
-            if remaining > 0 and charge_id not in released[visit] and not excused[visit]:
+            if remaining > 0 and charge_id not in billed and not excused[visit]:
                 note(result, f"{visit} charge {charge_id}", "released or held", "neither")
     return result
 
@@ -86,13 +88,16 @@ def releases_are_billed_once(
         if _name(event) == "ChargesReleased"
     }
     waiting = _accounts_waiting_for_coverage(eligibility)
-    live, self_pay = _first_claims(claims)
+    live, not_billed, billed = _first_claims(claims)
     for account, charge_ids in accounts.items():
         result.checked += 1
-        if not charge_ids or account in waiting or account in self_pay:
+        if not charge_ids or account in waiting or account in not_billed:
             continue
         if (count := len(live[account])) != 1:
             note(result, f"account {account}", "one live claim to the first payer", str(count))
+    for charge_id, times in billed.items():
+        if times > 1:
+            note(result, f"charge {charge_id}", "on one live claim to a first payer", str(times))
     return result
 
 
@@ -107,20 +112,21 @@ def _accounts_waiting_for_coverage(eligibility: Iterable[CloudEvent]) -> set[str
     return waiting
 
 
-def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], set[str]]:
-    """Live claims to payers of rank 1 by account, and accounts without a payer."""
-    self_pay: set[str] = set()
+def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], set[str], Counter[str]]:
+    """Live claims to payers of rank 1 by account, accounts that are not billed to any, and on how many of these claims each charge is."""
+    not_billed: set[str] = set()
     account_of: dict[str, str] = {}
     replaced: set[str] = set()
     voided: set[str] = set()
+    charges_on: dict[str, set[str]] = {}
     for event in claims:
         data = event["data"]
         match _name(event):
-            case "AccountIsSelfPay":
-                self_pay.add(data["account_id"])
+            case "AccountIsSelfPay" | "BillingCancelled":
+                not_billed.add(data["account_id"])
             case "AccountReadyToBill":
-                self_pay.discard(data["account_id"])
-            case "ClaimCreated" if data["rank"] == 1:
+                not_billed.discard(data["account_id"])
+            case "ClaimCreated" if data["rank"] == 1 and data.get("frequency") != "8":
                 account_of[data["claim_id"]] = data["account_id"]
             case "ReplacementClaimDue":
                 replaced.add(data["claim_id"])
@@ -130,10 +136,15 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
                 voided.add(data["claim_id"])
             case "ClaimCorrected":
                 voided.discard(data["claim_id"])
+        if data.get("claim_id") in account_of and _name(event) in _STATES_LINES and data.get("services"):
+            charges_on[data["claim_id"]] = {line["charge_id"] for line in data["services"]["lines"]}
     live: defaultdict[str, set[str]] = defaultdict(set)
     for claim_id in account_of.keys() - replaced - voided:
         live[account_of[claim_id]].add(claim_id)
-    return live, self_pay
+    billed = Counter(
+        charge_id for claims_of in live.values() for claim_id in claims_of for charge_id in charges_on.get(claim_id, ())
+    )
+    return live, not_billed, billed
 
 
 def ledger_has_what_was_released(charges: Iterable[CloudEvent], payments: Iterable[CloudEvent]) -> CheckResult:

@@ -97,6 +97,7 @@ class EncounterCancelled(Event, frozen=True, kw_only=True):
     encounter_id: str
     reason: str
     source: DocumentReference | None = None
+    account_ids: tuple[str, ...] = ()  # of the visit's further bills
 
 
 class ChargeCaptured(Event, frozen=True, kw_only=True):
@@ -173,6 +174,22 @@ class EditOverridden(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class ChosenBill(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Charges of a visit that go on a bill of their own."""
+
+    charge_ids: tuple[str, ...]
+    coverage_ids: tuple[str, ...] = ()  # that answer for it, the first payer first; empty: as for any visit
+
+
+class BillsChosen(Event, frozen=True, kw_only=True):
+    """A biller said which charges of the visit are billed apart. What is not named stays on the visit's ordinary bill."""
+
+    encounter_id: str
+    bills: tuple[ChosenBill, ...]  # none: all charges are billed together again
+    reason: str
+    chosen_by: str
+
+
 class ChargesHeld(Event, frozen=True, kw_only=True):
     """The encounter's charges wait for somebody, by name of the reason."""
 
@@ -188,7 +205,7 @@ class ChargesReleased(Event, frozen=True, kw_only=True):
     encounter_id: str
     account_id: str
     patient_id: str
-    release: int  # 1, 2, … of this encounter; a later release restates all lines
+    release: int  # 1, 2, … of this encounter; a later release restates all lines of its account
     service_on: date
     service_to_on: date | None = None
     organization: ProviderIdentity
@@ -206,6 +223,8 @@ class ChargesReleased(Event, frozen=True, kw_only=True):
     attending: ProviderIdentity | None = None  # institutional
     operating: ProviderIdentity | None = None  # institutional
     dental: DentalCase | None = None
+    bill: int = 1  # of the visit's bills, each of which is an account; together they hold each charge once
+    coverage_ids: tuple[str, ...] = ()  # that answer for this bill; empty: eligibility says which
 
 
 class CodingQueried(Event, frozen=True, kw_only=True):
@@ -238,6 +257,7 @@ ChargesEvent: TypeAlias = (
     | DiagnosesCoded
     | EditFailed
     | EditOverridden
+    | BillsChosen
     | ChargesHeld
     | ChargesReleased
     | CodingQueried

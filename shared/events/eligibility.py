@@ -254,6 +254,7 @@ class CoverageSelected(Event, frozen=True, kw_only=True):
     coverages: tuple[CoverageSnapshot, ...]
     patient: Sealed[Person]
     reason: str
+    asked_for: tuple[str, ...] = ()  # coverages that the bill names; empty: all that the patient has
 
 
 class NoCoverageFound(Event, frozen=True, kw_only=True):
@@ -265,6 +266,7 @@ class NoCoverageFound(Event, frozen=True, kw_only=True):
     service_on: date
     patient: Sealed[Person]
     reason: str
+    asked_for: tuple[str, ...] = ()
 
 
 class CoverageSelectionHeld(Event, frozen=True, kw_only=True):
@@ -275,7 +277,8 @@ class CoverageSelectionHeld(Event, frozen=True, kw_only=True):
     patient_id: str
     service_on: date
     reason: Literal["patient-unknown", "unknown-payer", "coverage-inactive"]
-    references: tuple[str, ...] = ()  # the payers as the sender names them, or coverages that a payer called inactive
+    references: tuple[str, ...] = ()  # the payers as the sender names them, or coverages that do not hold on that day
+    asked_for: tuple[str, ...] = ()
 
 
 class AuthorizationRecorded(Event, frozen=True, kw_only=True):

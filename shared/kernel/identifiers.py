@@ -32,6 +32,11 @@ def account_id_of(encounter_id: str) -> str:
     return "".join(_BASE32[(number >> shift) & 31] for shift in range(75, -5, -5))
 
 
+def bill_account_of(encounter_id: str, bill: int) -> str:
+    """The account of a visit's n-th bill. The first has the visit's own number."""
+    return account_id_of(encounter_id if bill == 1 else f"{encounter_id}\x1fbill\x1f{bill}")
+
+
 def claim_id_of(account_id: str, ordinal: int) -> str:
     """The claim number sent in CLM01: the account number and the claim's ordinal on it (1 to 31)."""
     return account_id + _BASE32[ordinal]

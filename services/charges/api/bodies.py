@@ -203,6 +203,21 @@ class OverrideBody(Body):
     reason: Text
 
 
+class BillBody(Body):
+    """Charges that go on a bill of their own. Without coverages the patient's coverages answer as for any visit."""
+
+    charge_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=500)]
+    coverage_ids: Annotated[tuple[Id, ...], Field(max_length=3, description="The first payer first.")] = ()
+
+
+class BillsBody(Body):
+    bills: Annotated[
+        tuple[BillBody, ...],
+        Field(max_length=20, description="Empty: everything on one bill again, as far as it fits."),
+    ]
+    reason: Text
+
+
 class EncounterRow(BaseModel):
     encounter_id: str
     account_id: str | None
@@ -219,6 +234,7 @@ class EncounterRow(BaseModel):
     dental: dict[str, Any] | None = None
     charge_count: int
     late_count: int
+    chosen: list[dict[str, Any]] | None = None
     release: int | None
     released_cents: int | None
     changed_at: datetime | None
@@ -239,9 +255,20 @@ class ChargeLineRow(BaseModel):
     is_late: bool | None
 
 
+class BillRow(BaseModel):
+    account_id: str
+    bill: int
+    charge_ids: list[str]
+    diagnoses: list[str]
+    coverage_ids: list[str]
+    released_cents: int
+    release: int
+
+
 class EncounterDetail(BaseModel):
     encounter: EncounterRow
     lines: list[ChargeLineRow]
+    bills: list[BillRow]
     positions: dict[str, str]
 
 

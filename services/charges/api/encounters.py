@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 
 from services.charges.api.bodies import (
+    BillsBody,
     CancelBody,
     ChargeBody,
     CreditBody,
@@ -25,6 +26,7 @@ from services.charges.api.bodies import (
 from services.charges.domain.encounter.commands import (
     CancelEncounter,
     Charge,
+    ChooseBills,
     CodeDiagnoses,
     Credit,
     OpenEncounter,
@@ -34,6 +36,7 @@ from services.charges.domain.encounter.commands import (
 from services.charges.domain.errors import EncounterOfAnotherPatient
 from services.charges.projections import encounters as read_model
 from services.charges.projections import merged_patients
+from shared.events.charges import ChosenBill
 from shared.events.values import DocumentReference
 from shared.kernel.errors import NotFound
 from shared.runtime.clock import Clock
@@ -44,6 +47,7 @@ from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller,
 Record = Annotated[Cause, Depends(cause_of("charges:record-encounter"))]
 Capture = Annotated[Cause, Depends(cause_of("charges:capture-charge"))]
 CodeIt = Annotated[Cause, Depends(cause_of("charges:code-encounter"))]
+Bill = Annotated[Cause, Depends(cause_of("charges:choose-bills"))]
 Override = Annotated[Cause, Depends(cause_of("charges:override-edit"))]
 Reader = Annotated[Caller, Depends(caller("charges:read-encounters"))]
 QueueReader = Annotated[Caller, Depends(caller("charges:read-worklists"))]
@@ -124,6 +128,17 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
         command = OverrideEdit(encounter_id=encounter_id, rule=body.rule, reason=body.reason)
         return done(await commands.handle(encounter, encounter_id, command, cause), "charges")
 
+    @routes.post("/encounters/{encounter_id}/bills")
+    async def choose_bills(encounter_id: Id, body: BillsBody, cause: Bill) -> Done:
+        """Which charges are billed apart from the others, and to whom. What is not named stays on the ordinary bill."""
+        command = ChooseBills(
+            encounter_id=encounter_id,
+            bills=tuple(ChosenBill(**bill.model_dump()) for bill in body.bills),
+            reason=body.reason,
+            chosen_by=cause.actor,
+        )
+        return done(await commands.handle(encounter, encounter_id, command, cause), "charges")
+
     @routes.get("/encounters")
     async def list_encounters(
         who: Reader,
@@ -146,9 +161,15 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
             if not found:
                 raise NotFound("there is no such encounter")
             lines = await rows(connection, read_model.lines_of(encounter_id))
+            bills = await rows(connection, read_model.bills_of(encounter_id))
             positions = await reads.positions(connection, read_model.projection.name)
         return EncounterDetail.model_validate(
-            {"encounter": dict(found[0]), "lines": [dict(line) for line in lines], "positions": positions}
+            {
+                "encounter": dict(found[0]),
+                "lines": [dict(line) for line in lines],
+                "bills": [dict(bill) for bill in bills],
+                "positions": positions,
+            }
         )
 
     @routes.get("/queues/coding")

@@ -24,9 +24,15 @@ class EncounterIsCancelled(DomainError):
 
 
 class ChargeUnknown(DomainError):
-    """A credit names a charge that is not on this visit."""
+    """A credit or a bill names a charge that is not on this visit."""
 
     code = "charge-unknown"
+
+
+class ChargeOnTwoBills(DomainError):
+    """A charge is billed once."""
+
+    code = "charge-on-two-bills"
 
 
 class CreditTooLarge(DomainError):

@@ -15,6 +15,7 @@ from services.charges.domain.encounter.commands import ReviewCharges
 from services.charges.domain.encounter.edits import NO_PRICE, UNKNOWN_FACILITY, UNKNOWN_PROVIDER
 from shared.events.base import EventType
 from shared.events.charges import (
+    BillsChosen,
     ChargeCaptured,
     ChargeCredited,
     ChargesHeld,
@@ -33,6 +34,7 @@ CHANGES: tuple[EventType, ...] = (
     DiagnosesCoded,
     EncounterChanged,
     EditOverridden,
+    BillsChosen,
     ChargesHeld,
 )
 LISTINGS: tuple[EventType, ...] = (OrganizationListed, ProviderListed, FacilityListed, PricesSet)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.events.charges import (
+    BillsChosen,
     ChargeCaptured,
     ChargeCredited,
     ChargePriced,
@@ -49,11 +50,26 @@ encounters = sa.Table(
     sa.Column("stay", JSONB),  # institutional, as last told
     sa.Column("coding", JSONB),
     sa.Column("dental", JSONB),
+    sa.Column("chosen", JSONB),  # what is billed apart, as a biller chose
     sa.Column("release", sa.Integer),
-    sa.Column("released_cents", sa.BigInteger),
     sa.Column("released_at", sa.DateTime(timezone=True)),
     sa.Column("changed_at", sa.DateTime(timezone=True)),
     sa.Index("encounters_by_state", "tenant", "state", "held_reason", "changed_at", "encounter_id"),
+)
+
+bills = sa.Table(
+    "bills",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("encounter_id", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("bill", sa.Integer),
+    sa.Column("charge_ids", JSONB),
+    sa.Column("diagnoses", JSONB),
+    sa.Column("coverage_ids", JSONB),
+    sa.Column("released_cents", sa.BigInteger),
+    sa.Column("release", sa.Integer),
+    sa.Column("released_at", sa.DateTime(timezone=True)),
 )
 
 charge_lines = sa.Table(
@@ -134,6 +150,8 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
             if event.hospital:
                 coded["coding"] = msgspec.to_builtins(event.hospital)
             yield _encounter(event.encounter_id, at, **coded)
+        case BillsChosen():
+            yield _encounter(event.encounter_id, at, chosen=msgspec.to_builtins(event.bills))
         case ChargesHeld():
             yield _encounter(
                 event.encounter_id,
@@ -150,9 +168,9 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
                 held_reason=None,
                 findings=[],
                 release=event.release,
-                released_cents=event.charged_cents,
                 released_at=at,
             )
+            yield _bill(event, at)
         case _:
             raise TypeError(f"{type(event).__name__} is not read here")
 
@@ -167,14 +185,27 @@ def _encounter(encounter_id: str, at: datetime, **values: Any) -> Put:
     return Put(table="encounters", key=(encounter_id,), values={"changed_at": at, **values})
 
 
+def _bill(event: ChargesReleased, at: datetime) -> Put:
+    values = {
+        "bill": event.bill,
+        "charge_ids": [line.charge_id for line in event.lines],
+        "diagnoses": list(event.diagnoses),
+        "coverage_ids": list(event.coverage_ids),
+        "released_cents": event.charged_cents,
+        "release": event.release,
+        "released_at": at,
+    }
+    return Put(table="bills", key=(event.encounter_id, event.account_id), values=values)
+
+
 def _line(encounter_id: str, charge_id: str, **values: Any) -> Put:
     return Put(table="charge_lines", key=(encounter_id, charge_id), values=values)
 
 
 projection = Projection(
     name="charges.encounters",
-    version=2,
-    tables=(encounters, charge_lines),
+    version=3,
+    tables=(encounters, bills, charge_lines),
     reads={
         "charges": (
             EncounterOpened,
@@ -184,6 +215,7 @@ projection = Projection(
             ChargePriced,
             ChargeCredited,
             DiagnosesCoded,
+            BillsChosen,
             ChargesHeld,
             ChargesReleased,
         )
@@ -192,9 +224,22 @@ projection = Projection(
 )
 
 
+_released_cents = (
+    sa.select(sa.func.sum(bills.c.released_cents).cast(sa.BigInteger))
+    .where(bills.c.tenant == encounters.c.tenant, bills.c.encounter_id == encounters.c.encounter_id)
+    .correlate(encounters)
+    .scalar_subquery()
+    .label("released_cents")
+)
+
+
+def _visits() -> sa.Select[Any]:
+    return sa.select(encounters, _released_cents)
+
+
 def by_state(state: str | None = None, held_reason: str | None = None) -> sa.Select[Any]:
     """Encounters, of one state or held for one reason."""
-    statement = sa.select(encounters)
+    statement = _visits()
     if state is not None:
         statement = statement.where(encounters.c.state == state)
     if held_reason is not None:
@@ -212,18 +257,27 @@ def held_for_names() -> sa.Select[Any]:
 
 def without_charge(opened_before: datetime) -> sa.Select[Any]:
     """Visits that were opened before a moment and have no charge: the list of missing charges."""
-    return sa.select(encounters).where(
+    return _visits().where(
         encounters.c.charge_count == 0, encounters.c.state == "open", encounters.c.opened_at < opened_before
     )
 
 
 def with_late_charges() -> sa.Select[Any]:
     """Visits with charges that came after a release."""
-    return sa.select(encounters).where(encounters.c.late_count > 0)
+    return _visits().where(encounters.c.late_count > 0)
 
 
 def one(encounter_id: str) -> sa.Select[Any]:
-    return sa.select(encounters).where(encounters.c.encounter_id == encounter_id)
+    return _visits().where(encounters.c.encounter_id == encounter_id)
+
+
+def bills_of(encounter_id: str) -> sa.Select[Any]:
+    """The bills of a visit that have charges."""
+    return (
+        sa.select(bills)
+        .where(bills.c.encounter_id == encounter_id, sa.func.jsonb_array_length(bills.c.charge_ids) > 0)
+        .order_by(bills.c.bill)
+    )
 
 
 def lines_of(encounter_id: str) -> sa.Select[Any]:

@@ -30,8 +30,8 @@ def react_to_charges(recorded: Recorded[Any]) -> list[tuple[str, BillingCaseComm
         case ChargesReleased() as event:
             return [(event.account_id, _note_charges(event))]
         case EncounterCancelled() as event:
-            cancel = CancelBilling(account_id=account_id_of(event.encounter_id), reason=event.reason)
-            return [(cancel.account_id, cancel)]
+            accounts = (account_id_of(event.encounter_id), *event.account_ids)
+            return [(account, CancelBilling(account_id=account, reason=event.reason)) for account in accounts]
         case _:
             return []
 

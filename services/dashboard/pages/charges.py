@@ -62,7 +62,21 @@ async def encounter(visit: Visit) -> Response:
         visit.get(f"/api/charges/encounters/{encounter_id}"),
         visit.get_if("events:read-stream", f"/api/charges/streams/encounter/{encounter_id}"),
     )
-    return visit.show("charges/encounter.html", detail=detail, passed=_passed((stream or {}).get("events", ())))
+    return visit.show(
+        "charges/encounter.html",
+        detail=detail,
+        passed=_passed((stream or {}).get("events", ())),
+        coverages=await _coverages(visit, detail["encounter"]),
+    )
+
+
+async def _coverages(visit: Visit, visited: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The patient's coverages, of which one may be named for a bill of its own."""
+    if not visit.may("charges:choose-bills") or not visited["patient_id"] or not visited["service_on"]:
+        return []
+    path = f"/api/eligibility/patients/{visited['patient_id']}/coverage"
+    found = await visit.get_if("eligibility:read-coverage", path, on=visited["service_on"])
+    return list((found or {}).get("coverages", ()))
 
 
 def _passed(events: Any) -> list[dict[str, Any]]:
@@ -83,9 +97,43 @@ async def override(visit: Visit) -> Response:
     return Response(headers={"HX-Redirect": f"/charges/{encounter_id}"})
 
 
+async def bill_apart(visit: Visit) -> Response:
+    """Some charges go on a bill of their own, beside the bills that were chosen before."""
+    encounter_id, form = visit.path("encounter_id"), visit.form
+    detail = await visit.get(f"/api/charges/encounters/{encounter_id}")
+    bills = chosen_with(detail["encounter"]["chosen"] or [], form.get("charge", ""), form.get("coverage", ""))
+    return await _choose(visit, encounter_id, bills)
+
+
+async def bill_together(visit: Visit) -> Response:
+    return await _choose(visit, visit.path("encounter_id"), [])
+
+
+async def _choose(visit: Visit, encounter_id: str, bills: list[dict[str, Any]]) -> Response:
+    body = {"bills": bills, "reason": visit.form.get("reason", "")}
+    done = await visit.do(f"/api/charges/encounters/{encounter_id}/bills", body)
+    await visit.settled(f"/api/charges/encounters/{encounter_id}", done["after"])
+    return Response(headers={"HX-Redirect": f"/charges/{encounter_id}"})
+
+
+def chosen_with(chosen: list[dict[str, Any]], charges: str, coverage: str) -> list[dict[str, Any]]:
+    """The bills as chosen before, and one more with these charges (commas between), which leave the others."""
+    apart = [charge_id for charge_id in charges.split(",") if charge_id]
+    before = [{**bill, "charge_ids": [each for each in bill["charge_ids"] if each not in apart]} for bill in chosen]
+    new = {"charge_ids": apart, "coverage_ids": [coverage] if coverage else []}
+    return [bill for bill in before if bill["charge_ids"]] + [new]
+
+
 PAGES = (
     Page(path="/charges", action="charges:read-worklists", handler=worklist),
     Page(path="/charges/export", action="charges:read-worklists", handler=export),
     Page(path="/charges/{encounter_id}", action="charges:read-encounters", handler=encounter),
     Page(path="/charges/{encounter_id}/override", action="charges:override-edit", handler=override, method="POST"),
+    Page(path="/charges/{encounter_id}/bill-apart", action="charges:choose-bills", handler=bill_apart, method="POST"),
+    Page(
+        path="/charges/{encounter_id}/bill-together",
+        action="charges:choose-bills",
+        handler=bill_together,
+        method="POST",
+    ),
 )

@@ -53,6 +53,7 @@ class Visit:
     encounter_id: str
     patient_id: str
     service_on: date
+    asked_for: tuple[str, ...] = ()  # coverages that the bill names
 
 
 def visit_of(event: ChargesReleased | CoverageSelected | NoCoverageFound | CoverageSelectionHeld) -> Visit:
@@ -61,6 +62,7 @@ def visit_of(event: ChargesReleased | CoverageSelected | NoCoverageFound | Cover
         encounter_id=event.encounter_id,
         patient_id=event.patient_id,
         service_on=event.service_on,
+        asked_for=event.coverage_ids if isinstance(event, ChargesReleased) else event.asked_for,
     )
 
 
@@ -72,6 +74,7 @@ def visits_in(rows: Iterable[Mapping[Any, Any]]) -> list[Visit]:
             encounter_id=row["encounter_id"],
             patient_id=row["patient_id"],
             service_on=row["service_on"],
+            asked_for=tuple(row["asked_for"] or ()),
         )
         for row in rows
     ]
@@ -111,6 +114,7 @@ def select(
             encounter_id=visit.encounter_id,
             patient_id=visit.patient_id,
             service_on=visit.service_on,
+            asked_for=visit.asked_for,
             patient=facts.patient,
             payers=payers,
             authorization_numbers=_numbers(facts.authorizations, visit.service_on),

@@ -20,6 +20,7 @@ coverage_selections = sa.Table(
     sa.Column("encounter_id", sa.Text),
     sa.Column("patient_id", sa.Text),
     sa.Column("service_on", sa.Date),
+    sa.Column("asked_for", JSONB),  # coverages that the bill names
     sa.Column("state", sa.Text),  # selected, none, held
     sa.Column("reason", sa.Text),
     sa.Column("references", JSONB),  # what a held one waits for
@@ -53,6 +54,7 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
         "encounter_id": event.encounter_id,
         "patient_id": event.patient_id,
         "service_on": event.service_on,
+        "asked_for": list(event.asked_for),
         "reason": event.reason,
         "changed_at": recorded.recorded_at,
     }
@@ -61,7 +63,7 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
 
 projection = Projection(
     name="eligibility.coverage-selections",
-    version=1,
+    version=2,
     tables=(coverage_selections,),
     reads={"eligibility": (CoverageSelected, NoCoverageFound, CoverageSelectionHeld)},
     apply=apply,

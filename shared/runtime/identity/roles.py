@@ -54,6 +54,7 @@ _TABLE: Mapping[str, str] = {
     "charges:capture-charge": "coder biller manager integration",
     "charges:code-encounter": "coder manager integration",
     "charges:override-edit": "coder manager",
+    "charges:choose-bills": "biller manager",
     "charges:set-prices": "manager",
     "charges:read-worklists": "coder biller manager",
     # claims: claims, batches, acknowledgements, denials, appeals

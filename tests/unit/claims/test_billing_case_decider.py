@@ -79,6 +79,16 @@ def test_a_cancelled_encounter_names_its_claim() -> None:
     assert spec.when(CHARGES, COVERAGE, cancel, cancel).only(BillingCancelled).claim_id == PRIMARY_CLAIM
 
 
+def test_an_account_that_lost_all_of_its_charges_is_not_billed_until_it_has_charges_again() -> None:
+    emptied = NoteCharges(
+        account_id=ACCOUNT, patient_id=PATIENT, release=2, services=structs.replace(SERVICES, lines=(), charged_cents=0)
+    )
+    cancelled = spec.when(CHARGES, COVERAGE, emptied, COVERAGE, emptied).only(BillingCancelled)
+    assert cancelled.claim_id == PRIMARY_CLAIM
+    again = NoteCharges(account_id=ACCOUNT, patient_id=PATIENT, release=3, services=SERVICES)
+    assert isinstance(spec.when(CHARGES, COVERAGE, emptied, again).events[-1], AccountReadyToBill)
+
+
 def test_charges_released_after_a_cancellation_are_billed() -> None:
     cancel = CancelBilling(account_id=ACCOUNT, reason="encounter cancelled")
     events = spec.when(CHARGES, COVERAGE, cancel, LATER_CHARGES).events

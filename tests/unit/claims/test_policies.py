@@ -150,6 +150,12 @@ def test_a_cancelled_encounter_cancels_the_billing_of_its_account() -> None:
     assert (account, command) == (ACCOUNT, CancelBilling(account_id=ACCOUNT, reason="no show"))
 
 
+def test_a_cancelled_encounter_cancels_the_billing_of_each_of_its_bills() -> None:
+    cancelled = EncounterCancelled(encounter_id=ENCOUNTER, reason="no show", account_ids=("SECOND",))
+    told = follow_accounts.react_to_charges(recorded(cancelled))
+    assert [(account, command.account_id) for account, command in told] == [(ACCOUNT, ACCOUNT), ("SECOND", "SECOND")]
+
+
 def test_coverage_and_its_absence_are_both_told() -> None:
     names: dict[str, Any] = {
         "account_id": ACCOUNT,

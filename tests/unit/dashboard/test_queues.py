@@ -127,7 +127,7 @@ async def test_a_hospitals_visit_shows_its_stay_and_revenue_codes(world: World) 
         "credited_cents": 0,
     }
     world.answers |= {
-        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [room], "positions": {}},
+        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [room], "bills": [], "positions": {}},
         "GET /api/charges/streams/encounter/visit-1": {"events": []},
     }
     await world.log_in("biller")
@@ -146,7 +146,7 @@ async def test_a_dentists_visit_shows_teeth_and_case(world: World) -> None:
         "dental": {"teeth": [{"code": "14", "surfaces": ["M", "O"]}]},
     }
     world.answers |= {
-        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [filling], "positions": {}},
+        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [filling], "bills": [], "positions": {}},
         "GET /api/charges/streams/encounter/visit-1": {"events": []},
     }
     await world.log_in("biller")
@@ -163,7 +163,7 @@ async def test_an_edit_is_let_pass_with_a_reason_by_who_may(world: World) -> Non
         "data": {"encounter_id": "visit-1", "rule": "CHG-501", "reason": "checked with the record"},
     }
     world.answers |= {
-        "GET /api/charges/encounters/visit-1": {"encounter": HELD, "lines": [], "positions": {}},
+        "GET /api/charges/encounters/visit-1": {"encounter": HELD, "lines": [], "bills": [], "positions": {}},
         "GET /api/charges/streams/encounter/visit-1": {"events": [passed]},
         "POST /api/charges/encounters/visit-1/overrides": {"after": "charges:0.1.2"},
     }
@@ -178,3 +178,50 @@ async def test_an_edit_is_let_pass_with_a_reason_by_who_may(world: World) -> Non
     assert answer.headers["hx-redirect"] == "/charges/visit-1"
     [command] = [asked for asked in world.asked if asked.method == "POST"]
     assert json.loads(command.body) == {"rule": "CHG-502", "reason": "another charge covers it"}
+
+
+async def test_a_biller_bills_marked_charges_apart_and_together_again(world: World) -> None:
+    lines = [
+        LINE | {"charge_id": f"c-{number}", "code": "99213", "charged_cents": 100_00, "credited_cents": 0}
+        for number in (1, 2, 3)
+    ]
+    bill = {
+        "account_id": "ACCT",
+        "bill": 2,
+        "charge_ids": ["c-1", "c-2"],
+        "diagnoses": ["J069"],
+        "coverage_ids": ["wc"],
+    }
+    visit = HELD | {
+        "patient_id": "rosa",
+        "service_on": "2026-06-01",
+        "chosen": [{"charge_ids": ["c-1", "c-2"], "coverage_ids": ["wc"]}],
+    }
+    detail = {"encounter": visit, "lines": lines, "bills": [bill | {"released_cents": 300_00}], "positions": {}}
+    world.answers |= {
+        "GET /api/charges/encounters/visit-1": detail,
+        "GET /api/charges/streams/encounter/visit-1": {"events": []},
+        "GET /api/eligibility/patients/rosa/coverage": {
+            "coverages": [{"coverage_id": "wc", "payer_name": "State Fund"}]
+        },
+        "POST /api/charges/encounters/visit-1/bills": {"after": "charges:0.1.2"},
+    }
+    await world.log_in("coder")
+    assert "bill-apart" not in (await world.browser.get("/charges/visit-1")).text
+    await world.log_in("biller")
+    text = (await world.browser.get("/charges/visit-1")).text
+    for said in (
+        "State Fund",
+        "300.00",
+        'hx-post="/charges/visit-1/bill-apart"',
+        'hx-post="/charges/visit-1/bill-together"',
+    ):
+        assert said in text
+    await post(world, "/charges/visit-1/bill-apart", charge="c-2,c-3", coverage="", reason="another injury")
+    await post(world, "/charges/visit-1/bill-together", reason="one injury after all")
+    apart, together = [json.loads(asked.body) for asked in world.asked if asked.method == "POST"]
+    assert apart["bills"] == [
+        {"charge_ids": ["c-1"], "coverage_ids": ["wc"]},
+        {"charge_ids": ["c-2", "c-3"], "coverage_ids": []},
+    ]
+    assert together == {"bills": [], "reason": "one injury after all"}

@@ -61,6 +61,37 @@ def test_a_claim_whose_replacement_was_withdrawn_is_the_live_one() -> None:
     assert releases_are_billed_once([RELEASED], [], again).violations == []
 
 
+def test_a_charge_on_the_claims_of_two_accounts_is_found() -> None:
+    services = {"services": {"lines": [{"charge_id": "c1"}]}}
+    other = event("ChargesReleased", account_id="B", charged_cents=0, lines=[{"charge_id": "c2"}])
+    first = event("ClaimCreated", account_id="A", claim_id="A1", rank=1, **services)
+    second = event("ClaimCreated", account_id="B", claim_id="B1", rank=1, **services)
+    [violation] = releases_are_billed_once([RELEASED, other], [], [first, second]).violations
+    assert (violation.where, violation.found) == ("charge c1", "2")
+    own = event("ClaimCorrected", claim_id="B1", services={"lines": [{"charge_id": "c2"}]})
+    assert releases_are_billed_once([RELEASED, other], [], [first, second, own]).violations == []
+
+
+def test_a_claim_that_is_made_again_after_it_was_voided_counts() -> None:
+    voided, again = event("ClaimVoided", claim_id="A1"), event("ClaimCorrected", claim_id="A1")
+    assert len(releases_are_billed_once([RELEASED], [], [CLAIM, voided]).violations) == 1
+    assert releases_are_billed_once([RELEASED], [], [CLAIM, voided, again]).violations == []
+
+
+def test_a_claim_that_takes_another_back_bills_nothing() -> None:
+    cancelled, due = event("BillingCancelled", account_id="A"), event("ReplacementClaimDue", claim_id="A1")
+    void = event("ClaimCreated", account_id="A", claim_id="A2", rank=1, frequency="8")
+    assert releases_are_billed_once([RELEASED], [], [CLAIM, cancelled, due, void]).violations == []
+    assert len(releases_are_billed_once([RELEASED], [], [CLAIM, due, void]).violations) == 1
+
+
+def test_a_visit_with_two_bills_has_its_charges_on_either() -> None:
+    second = event("ChargeCaptured", charge_id="c2", units="1")
+    other = event("ChargesReleased", account_id="B", charged_cents=5_00, lines=[{"charge_id": "c2"}])
+    assert charges_are_released_or_held([CAPTURED, second, RELEASED, other]).violations == []
+    assert len(charges_are_released_or_held([CAPTURED, second, RELEASED]).violations) == 1
+
+
 def test_self_pay_and_held_accounts_need_no_claim() -> None:
     self_pay = event("AccountIsSelfPay", account_id="A")
     waiting = event("CoverageSelectionHeld", account_id="A")

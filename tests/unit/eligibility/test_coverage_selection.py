@@ -81,6 +81,20 @@ def test_an_order_that_somebody_set_comes_before_every_rule() -> None:
     assert chosen(patient, service_on=MONDAY - timedelta(days=1)) == ["c1", "c2"]
 
 
+def test_a_bill_that_names_its_coverages_goes_to_them_and_to_no_other_in_their_order() -> None:
+    comp = covered("comp", payer_reference="00882", rank=3)
+    patient = known(covered("c1"), covered("c2", payer_reference="ILMCD", rank=2), comp)
+    assert chosen(patient, asked_for=("comp",)) == ["comp"]
+    assert chosen(patient, asked_for=("comp", "c1")) == ["comp", "c1"]
+
+
+def test_a_coverage_that_a_bill_names_and_that_does_not_hold_on_the_day_holds_the_choice() -> None:
+    ended = covered("comp", terminated_on=MONDAY - timedelta(days=1))
+    command = choose(known(covered("c1"), ended), asked_for=("comp",), accepts_inactive=True)
+    held = spec.when(command).only(CoverageSelectionHeld)
+    assert (held.reason, held.references, held.asked_for) == ("coverage-inactive", ("comp",), ("comp",))
+
+
 def test_only_what_holds_on_the_date_of_service_counts() -> None:
     ended = covered("c1", terminated_on=MONDAY - timedelta(days=1))
     not_yet = covered("c2", effective_on=MONDAY + timedelta(days=1))

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from services.charges.domain.directory.knowledge import Knowledge
+from shared.events.charges import ChosenBill
 from shared.events.claim_kinds import ClaimKind, DentalCase, DentalService, HospitalCoding, HospitalStay
 from shared.events.values import DocumentReference, Finding
 
@@ -122,6 +123,16 @@ class OverrideEdit:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseBills:
+    """Which charges are billed apart from the others, and to whom. It replaces what was chosen before; none: together again."""
+
+    encounter_id: str
+    bills: tuple[ChosenBill, ...]
+    reason: str
+    chosen_by: str
+
+
 EncounterCommand: TypeAlias = (
-    OpenEncounter | CancelEncounter | PostCharges | CodeDiagnoses | ReviewCharges | OverrideEdit
+    OpenEncounter | CancelEncounter | PostCharges | CodeDiagnoses | ReviewCharges | OverrideEdit | ChooseBills
 )

@@ -13,9 +13,11 @@ from typing import assert_never
 
 from msgspec import structs
 
+from services.charges.domain.encounter.bills import Bill, all_diagnoses, bills_of, diagnoses_of, supporting
 from services.charges.domain.encounter.commands import (
     CancelEncounter,
     Charge,
+    ChooseBills,
     CodeDiagnoses,
     Credit,
     EncounterCommand,
@@ -25,7 +27,6 @@ from services.charges.domain.encounter.commands import (
     ReviewCharges,
 )
 from services.charges.domain.encounter.edits import (
-    all_diagnoses,
     failed_edits,
     hold_reason,
     is_procedure_code,
@@ -36,6 +37,7 @@ from services.charges.domain.encounter.edits_by_kind import statement_of
 from services.charges.domain.encounter.state import CapturedCharge, Encounter, EncounterEvent, evolve, is_charge_for
 from services.charges.domain.errors import (
     ChargeChanged,
+    ChargeOnTwoBills,
     ChargeUnknown,
     CreditTooLarge,
     EncounterIsCancelled,
@@ -44,6 +46,7 @@ from services.charges.domain.errors import (
     NoSuchEdit,
 )
 from shared.events.charges import (
+    BillsChosen,
     ChargeCaptured,
     ChargeCredited,
     ChargePriced,
@@ -59,7 +62,7 @@ from shared.events.charges import (
 )
 from shared.events.values import ChargeLine, Finding
 from shared.kernel.decider import Decider
-from shared.kernel.identifiers import account_id_of
+from shared.kernel.identifiers import account_id_of, bill_account_of
 
 
 def decide(command: EncounterCommand, encounter: Encounter) -> Sequence[EncounterEvent]:
@@ -76,6 +79,8 @@ def decide(command: EncounterCommand, encounter: Encounter) -> Sequence[Encounte
             return _review(command, encounter)
         case OverrideEdit():
             return _override(command, encounter)
+        case ChooseBills():
+            return _choose(command, encounter)
         case _:
             assert_never(command)
 
@@ -146,7 +151,12 @@ def _cancel(command: CancelEncounter, encounter: Encounter) -> Sequence[Encounte
         raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
     if encounter.is_cancelled:
         return []
-    return [EncounterCancelled(encounter_id=command.encounter_id, reason=command.reason, source=command.source)]
+    further = tuple(each.account_id for each in encounter.released.values() if each.bill > 1)
+    return [
+        EncounterCancelled(
+            encounter_id=command.encounter_id, reason=command.reason, source=command.source, account_ids=further
+        )
+    ]
 
 
 # --- charges and credits ----------------------------------------------------------------------------------------------
@@ -193,7 +203,7 @@ def _capture(charge: Charge, encounter_id: str, encounter: Encounter) -> Sequenc
         rendering_reference=charge.rendering_reference,
         place_of_service=charge.place_of_service,
         national_drug_code=charge.national_drug_code,
-        is_late=encounter.released is not None,
+        is_late=bool(encounter.released),
         findings=charge.findings,
         is_from_procedure=charge.is_from_procedure,
         replaces=charge.replaces,
@@ -222,7 +232,7 @@ def _taking_its_place(captured: ChargeCaptured, encounter: Encounter) -> list[En
             units=units_text(procedure.units_left),
             credited_cents=procedure.cents_left,
             reason="the sender's own charge takes its place",
-            is_late=encounter.released is not None,
+            is_late=bool(encounter.released),
             source=captured.source,
         )
         for procedure in encounter.charges.values()
@@ -255,7 +265,7 @@ def _credit(credit: Credit, encounter_id: str, encounter: Encounter) -> Sequence
             units=units_text(units),
             credited_cents=cents,
             reason=credit.reason,
-            is_late=encounter.released is not None,
+            is_late=bool(encounter.released),
             source=credit.source,
         )
     ]
@@ -312,6 +322,24 @@ def _override(command: OverrideEdit, encounter: Encounter) -> Sequence[Encounter
     return [EditOverridden(encounter_id=command.encounter_id, rule=command.rule, reason=command.reason)]
 
 
+def _choose(command: ChooseBills, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.opened is None:
+        raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
+    named = [charge_id for bill in command.bills for charge_id in bill.charge_ids]
+    for charge_id in named:
+        if charge_id not in encounter.charges:
+            raise ChargeUnknown("the visit has no such charge", encounter=command.encounter_id, charge=charge_id)
+        if named.count(charge_id) > 1:
+            raise ChargeOnTwoBills("a charge is on one bill", encounter=command.encounter_id, charge=charge_id)
+    if command.bills == encounter.chosen:
+        return []
+    return [
+        BillsChosen(
+            encounter_id=command.encounter_id, bills=command.bills, reason=command.reason, chosen_by=command.chosen_by
+        )
+    ]
+
+
 def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
     if encounter.opened is None or encounter.is_cancelled or not encounter.charges:
         return []
@@ -322,17 +350,33 @@ def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterE
     findings = failed_edits(encounter, command.knowledge, command.today)
     if findings:
         return [*priced, *_hold(findings, encounter)]
-    released = _release(command, encounter)
-    if encounter.released is not None and _bills_the_same(released, encounter.released):
-        return priced
-    return [*priced, released]
+    return [*priced, *_released(command, encounter)]
+
+
+def _released(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
+    """The bills on which something changed, those that lost all of their charges first."""
+    bills = bills_of(encounter)
+    now = [_release(command, encounter, bill, is_only_one=len(bills) == 1) for bill in bills]
+    accounts = {each.account_id for each in now}
+    emptied = [
+        structs.replace(each, lines=(), charged_cents=0)
+        for account_id, each in encounter.released.items()
+        if account_id not in accounts and each.lines
+    ]
+    changed = [each for each in now if not _bills_the_same(each, encounter.released.get(each.account_id))]
+    return [
+        structs.replace(each, release=encounter.release + number)
+        for number, each in enumerate((*emptied, *changed), start=1)
+    ]
 
 
 def _nothing_left(encounter: Encounter) -> list[EncounterEvent]:
     """Everything was credited. What was released before is restated as nothing; what never was is not billed."""
-    if encounter.released is None or not encounter.released.lines:
-        return []
-    return [structs.replace(encounter.released, release=encounter.release + 1, lines=(), charged_cents=0)]
+    stated = [each for each in encounter.released.values() if each.lines]
+    return [
+        structs.replace(each, release=encounter.release + number, lines=(), charged_cents=0)
+        for number, each in enumerate(stated, start=1)
+    ]
 
 
 def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
@@ -385,16 +429,17 @@ def _hold(findings: list[Finding], encounter: Encounter) -> list[EncounterEvent]
     return [EditFailed(encounter_id=held.encounter_id, findings=held.findings), held]
 
 
-def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
-    """Every name is known and every edit passed: the facts as a claim and the ledger need them."""
+def _release(command: ReviewCharges, encounter: Encounter, bill: Bill, *, is_only_one: bool) -> ChargesReleased:
+    """Every name is known and every edit passed: the facts of one bill as a claim and the ledger need them."""
     assert encounter.opened is not None
-    codes = all_diagnoses(encounter)
+    charges = bill.charges
+    account_id = bill_account_of(encounter.opened.encounter_id, bill.number)
+    codes = diagnoses_of(bill, encounter, is_only_one=is_only_one)
+    numbers = {charge_id: number for number, charge_id in enumerate(encounter.charges, start=1)}
     lines = tuple(
-        _line(number, charge, codes, encounter, command)
-        for number, charge in enumerate(encounter.charges.values(), start=1)
-        if charge.units_left > 0
+        _line(f"{account_id}-{numbers[charge.captured.charge_id]}", charge, codes, encounter, command)
+        for charge in charges
     )
-    charges = [charge for charge in encounter.charges.values() if charge.units_left > 0]
     is_hospitals = encounter.kind == "institutional"
     attending = command.knowledge.provider(encounter.attending_reference or "-") if is_hospitals else None
     rendering = attending or command.knowledge.provider(rendering_reference(charges[0], encounter))
@@ -407,7 +452,7 @@ def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
     last = max(charge.captured.service_to_on or charge.captured.service_on for charge in charges)
     return ChargesReleased(
         encounter_id=encounter.opened.encounter_id,
-        account_id=encounter.opened.account_id,
+        account_id=account_id,
         patient_id=encounter.opened.patient_id,
         release=encounter.release + 1,
         service_on=first,
@@ -427,18 +472,19 @@ def _release(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
         attending=attending.provider if attending else None,
         operating=operating.provider if operating else None,
         dental=encounter.dental if encounter.kind == "dental" else None,
+        bill=bill.number,
+        coverage_ids=bill.coverage_ids,
     )
 
 
 def _line(
-    number: int, charge: CapturedCharge, codes: tuple[str, ...], encounter: Encounter, command: ReviewCharges
+    line_id: str, charge: CapturedCharge, codes: tuple[str, ...], encounter: Encounter, command: ReviewCharges
 ) -> ChargeLine:
-    assert encounter.opened is not None
     captured = charge.captured
-    pointers = _pointers(captured, codes, encounter)
+    support = supporting(charge, all_diagnoses(encounter), encounter)
     provider = command.knowledge.provider(rendering_reference(charge, encounter))
     return ChargeLine(
-        line_id=f"{encounter.opened.account_id}-{number}",
+        line_id=line_id,
         charge_id=captured.charge_id,
         service_on=captured.service_on,
         service_to_on=captured.service_to_on,
@@ -446,7 +492,7 @@ def _line(
         modifiers=captured.modifiers,
         units=units_text(charge.units_left),
         charged_cents=charge.cents_left,
-        diagnosis_pointers=pointers,
+        diagnosis_pointers=tuple(codes.index(code) + 1 for code in support),
         place_of_service=captured.place_of_service,
         rendering=provider.provider if provider else None,
         national_drug_code=captured.national_drug_code,
@@ -458,17 +504,9 @@ def _line(
     )
 
 
-def _pointers(captured: ChargeCaptured, codes: tuple[str, ...], encounter: Encounter) -> tuple[int, ...]:
-    """An institutional line points to nothing, a dental one to what it names, any other to the first diagnosis at least."""
-    if encounter.kind == "institutional":
-        return ()
-    named = tuple(codes.index(code) + 1 for code in captured.diagnoses)
-    return named if encounter.kind == "dental" else named or (1,)
-
-
-def _bills_the_same(new: ChargesReleased, old: ChargesReleased) -> bool:
+def _bills_the_same(new: ChargesReleased, old: ChargesReleased | None) -> bool:
     """Whether nothing that a claim or the ledger needs is different; days and totals follow from the lines."""
-    return _billed(new) == _billed(old)
+    return old is not None and _billed(new) == _billed(old)
 
 
 def _billed(released: ChargesReleased) -> tuple[object, ...]:
@@ -484,4 +522,5 @@ def _billed(released: ChargesReleased) -> tuple[object, ...]:
         released.attending,
         released.operating,
         released.dental,
+        released.coverage_ids,
     )

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from services.charges.domain.directory.knowledge import Knowledge
+from services.charges.domain.encounter.bills import all_diagnoses, bills_of, diagnoses_of
 from services.charges.domain.encounter.edits_by_kind import DIAGNOSES_MAX, edits_of_kind
 from services.charges.domain.encounter.state import CapturedCharge, Encounter
 from shared.events.values import Finding
@@ -75,12 +76,6 @@ def hold_reason(findings: list[Finding]) -> str:
     return next(reason for reason in HOLD_ORDER if reason in reasons)
 
 
-def all_diagnoses(encounter: Encounter) -> tuple[str, ...]:
-    """The visit's diagnoses and then those only the lines name, without repeats, in order."""
-    lines = (charge.captured.diagnoses for charge in encounter.charges.values() if charge.units_left > 0)
-    return tuple(dict.fromkeys((*encounter.diagnoses, *(code for codes in lines for code in codes))))
-
-
 def rendering_reference(charge: CapturedCharge, encounter: Encounter) -> str:
     """Who did it: the line's performer, else the visit's attending provider."""
     return charge.captured.rendering_reference or encounter.attending_reference
@@ -104,12 +99,14 @@ def _of_encounter(encounter: Encounter, knowledge: Knowledge) -> Iterator[Findin
         yield Finding(
             rule="CHG-201", place="diagnoses", message="no diagnosis is coded", fix="code the visit's diagnoses"
         )
+    bills = bills_of(encounter)
     most = DIAGNOSES_MAX[encounter.kind]
-    if len(codes) > most:
+    named = max(len(diagnoses_of(bill, encounter, is_only_one=len(bills) == 1)) for bill in bills)
+    if named > most:
         yield Finding(
             rule="CHG-204",
             place="diagnoses",
-            value=str(len(codes)),
+            value=str(named),
             message=f"a claim of this kind takes at most {most} diagnoses",
             fix="leave out those that support no line",
         )

@@ -9,11 +9,13 @@ from functools import reduce
 from typing import TypeAlias, assert_never
 
 from shared.events.charges import (
+    BillsChosen,
     ChargeCaptured,
     ChargeCredited,
     ChargePriced,
     ChargesHeld,
     ChargesReleased,
+    ChosenBill,
     CodingQueried,
     DiagnosesCoded,
     EditFailed,
@@ -34,6 +36,7 @@ EncounterEvent: TypeAlias = (
     | DiagnosesCoded
     | EditFailed
     | EditOverridden
+    | BillsChosen
     | ChargesHeld
     | ChargesReleased
     | CodingQueried
@@ -79,11 +82,13 @@ class Encounter:
     overridden: frozenset[str] = frozenset()  # rules
     failed: frozenset[str] = frozenset()  # rules of the last failed edits
     held: ChargesHeld | None = None
-    released: ChargesReleased | None = None
+    chosen: tuple[ChosenBill, ...] = ()
+    bill_of: dict[str, int] = field(default_factory=dict)  # charge id to bill, as released since bills were chosen
+    released: dict[str, ChargesReleased] = field(default_factory=dict)  # the last of each bill, by its account
 
     @property
     def release(self) -> int:
-        return self.released.release if self.released else 0
+        return max((each.release for each in self.released.values()), default=0)
 
     def has_charge_for(self, procedure: ChargeCaptured) -> bool:
         """Whether what was done is charged already."""
@@ -174,10 +179,14 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
             return replace(state, failed=frozenset(finding.rule for finding in event.findings))
         case EditOverridden():
             return replace(state, overridden=state.overridden | {event.rule})
+        case BillsChosen():
+            return replace(state, chosen=event.bills, bill_of={})
         case ChargesHeld():
             return replace(state, held=event)
         case ChargesReleased():
-            return replace(state, released=event, held=None, failed=frozenset())
+            released = {**state.released, event.account_id: event}
+            bill_of = {**state.bill_of, **{line.charge_id: event.bill for line in event.lines}}
+            return replace(state, released=released, bill_of=bill_of, held=None, failed=frozenset())
         case CodingQueried():
             return state
         case _:

@@ -49,6 +49,9 @@ def _note_charges(command: NoteCharges, case: BillingCase) -> list[BillingCaseEv
         release=command.release,
         services=command.services,
     )
+    if not command.services.lines:
+        reason = "no charge of the account is left"
+        return [noted, BillingCancelled(account_id=command.account_id, reason=reason, claim_id=case.claim_id)]
     return [noted, *_conclusion(noted, case.coverage, case)]
 
 

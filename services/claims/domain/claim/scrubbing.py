@@ -11,21 +11,20 @@ Sources: 45 CFR 162.406 (NPI), CMS place of service codes, 837 balancing and lim
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from services.claims.domain.claim import dental_rules, institutional_rules
 from services.claims.domain.claim.rule import Found, Rule, error
-from shared.events.claim_kinds import ClaimKind
 from shared.events.claims import ClaimCreated, PriorAdjudication
 from shared.events.values import Address, ChargeLine, CoverageSnapshot, Finding, ProviderIdentity
+from shared.kernel.claim_limits import LINES_MAX
 from shared.kernel.identifiers import is_npi
 
 RULES_VERSION = 3  # raise it with every change of a rule below
 
 DIAGNOSES_MAX = 12
-LINES_MAX: Mapping[ClaimKind, int] = {"professional": 50, "institutional": 999, "dental": 50}
 MODIFIERS_MAX = 4
 POINTERS_MAX = 4
 LINE_ID_LENGTH_MAX = 30

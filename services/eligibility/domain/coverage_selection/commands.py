@@ -36,4 +36,5 @@ class SelectCoverage:
         frozenset()
     )  # coverages that their payer, asked last about that date, called inactive
     takes_demographics: bool = False  # the person as registered now, also where the coverages stay as they were chosen
+    asked_for: tuple[str, ...] = ()  # coverages that the bill names, the first payer first; empty: all
     accepts_inactive: bool = False  # somebody decided to bill what the payer called inactive

@@ -20,7 +20,13 @@ from services.eligibility.domain.coverage_selection.order import Payable, in_ord
 from services.eligibility.domain.patient.state import is_active
 from services.eligibility.domain.payer.directory import SELF_PAY
 from shared.events.base import Sealed
-from shared.events.eligibility import CoverageAdded, CoverageSelected, CoverageSelectionHeld, NoCoverageFound
+from shared.events.eligibility import (
+    CoverageAdded,
+    CoverageOrderSet,
+    CoverageSelected,
+    CoverageSelectionHeld,
+    NoCoverageFound,
+)
 from shared.events.values import CoverageSnapshot, Person
 from shared.kernel.decider import Decider
 
@@ -52,6 +58,11 @@ def _answer(command: SelectCoverage, latest: SelectionEvent | None) -> Selection
     if person is None:
         return _held(command, "patient-unknown")
     active = [coverage for coverage in command.patient.coverages if is_active(coverage, command.service_on)]
+    if command.asked_for:
+        active = [coverage for coverage in active if coverage.coverage_id in command.asked_for]
+        ended = set(command.asked_for).difference(coverage.coverage_id for coverage in active)
+        if ended:
+            return _held(command, "coverage-inactive", tuple(sorted(ended)))
     payables, unknown = _resolved(command, active)
     if unknown:
         return _held(command, "unknown-payer", unknown)
@@ -79,16 +90,23 @@ def _resolved(command: SelectCoverage, active: Sequence[CoverageAdded]) -> tuple
 
 def _selected(command: SelectCoverage, person: Sealed[Person], payables: Sequence[Payable]) -> CoverageSelected:
     order = order_in_force(command.patient.orders, command.service_on)
-    ordered = in_order(payables, order)
+    ordered = in_order(payables, command.asked_for or (order.coverage_ids if order else ()))
     return CoverageSelected(
         account_id=command.account_id,
         encounter_id=command.encounter_id,
         patient_id=command.patient_id,
         service_on=command.service_on,
+        asked_for=command.asked_for,
         coverages=tuple(_snapshot(command, payable, rank) for rank, payable in enumerate(ordered, start=1)),
         patient=person,
-        reason=f"order set: {order.reason}" if order else "as ranked by the sender, Medicaid last",
+        reason=_reason(command, order),
     )
+
+
+def _reason(command: SelectCoverage, order: CoverageOrderSet | None) -> str:
+    if command.asked_for:
+        return "named for the bill"
+    return f"order set: {order.reason}" if order else "as ranked by the sender, Medicaid last"
 
 
 def _snapshot(command: SelectCoverage, payable: Payable, rank: int) -> CoverageSnapshot:
@@ -115,6 +133,7 @@ def _none(command: SelectCoverage, person: Sealed[Person], is_self_pay: bool) ->
         encounter_id=command.encounter_id,
         patient_id=command.patient_id,
         service_on=command.service_on,
+        asked_for=command.asked_for,
         patient=person,
         reason="registered as self-pay" if is_self_pay else "no coverage on the date of service",
     )
@@ -130,6 +149,7 @@ def _held(
         encounter_id=command.encounter_id,
         patient_id=command.patient_id,
         service_on=command.service_on,
+        asked_for=command.asked_for,
         reason=reason,
         references=references,
     )

@@ -30,9 +30,8 @@ def order_in_force(orders: Sequence[CoverageOrderSet], on: date) -> CoverageOrde
     return holding[-1] if holding else None
 
 
-def in_order(payables: Sequence[Payable], order: CoverageOrderSet | None) -> list[Payable]:
-    """Who pays first comes first. The same member number at the same payer is one coverage, however often it was sent."""
-    listed = order.coverage_ids if order else ()
+def in_order(payables: Sequence[Payable], listed: Sequence[str]) -> list[Payable]:
+    """Who pays first comes first, by the list of coverage ids that somebody set. The same member number at the same payer is one coverage, however often it was sent."""
 
     def place(payable: Payable) -> tuple[int, bool, int, bool, str]:
         coverage = payable.coverage
