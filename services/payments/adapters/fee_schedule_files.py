@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.payments.adapters.fee_schedule_lists import read_amounts, read_relative_values
+from services.payments.adapters.fee_schedule_lists import read_amounts, read_medicare_file, read_relative_values
+from services.payments.adapters.medicare_relative_values import without_descriptions
 from services.payments.domain.fee_schedule.commands import Factors, LoadFeeSchedule
 from shared.codecs.problems import Problem, named
 from shared.events.contracts import FeeRate, RelativeValues
@@ -64,6 +65,16 @@ class FeeScheduleFiles:
         """Relative values, with what they are multiplied by. Raises as `receive_amounts`."""
         document_id = await self._documents.put(cause.tenant, content, "csv")
         read = await asyncio.to_thread(read_relative_values, content)
+        _refuse(read.problems, document_id)
+        return await self._load(announced, document_id, cause, relative_values=read.values, factors=factors)
+
+    async def receive_medicare_file(
+        self, content: bytes, announced: Announced, factors: Factors, cause: Cause
+    ) -> ScheduleTaken:
+        """Medicare's relative value file, which is kept without its descriptions. Raises as `receive_amounts`."""
+        plain = await asyncio.to_thread(without_descriptions, content)
+        document_id = await self._documents.put(cause.tenant, plain, "csv")
+        read = await asyncio.to_thread(read_medicare_file, plain)
         _refuse(read.problems, document_id)
         return await self._load(announced, document_id, cause, relative_values=read.values, factors=factors)
 

@@ -10,10 +10,11 @@ Problems name line, column, value and rule; a value that does not look like a nu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from services.payments.adapters.medicare_relative_values import lines_of_medicare
 from shared.codecs.lists import Columns, Line, lines_of
 from shared.codecs.problems import Problem, Problems
 from shared.events.contracts import FeeRate, RelativeValues
@@ -67,9 +68,21 @@ def read_amounts(content: bytes) -> AmountsRead:
 def read_relative_values(content: bytes) -> RelativeValuesRead:
     """Never raises. The header is line 1."""
     problems = Problems("line")
+    return _relative_values(lines_of(content, _VALUES, problems, most=LINES_MAX), problems)
+
+
+def read_medicare_file(content: bytes) -> RelativeValuesRead:
+    """Medicare's own file. Never raises; lines are counted from the top of the file."""
+    problems = Problems("line")
+    lines = lines_of_medicare(content, problems, most=LINES_MAX)
+    told = (Line(number=number, fields=fields, problems=problems) for number, fields in lines)
+    return _relative_values(told, problems)
+
+
+def _relative_values(lines: Iterable[Line], problems: Problems) -> RelativeValuesRead:
     values: list[RelativeValues] = []
     seen: dict[tuple[str, tuple[str, ...]], int] = {}
-    for line in lines_of(content, _VALUES, problems, most=LINES_MAX):
+    for line in lines:
         before = len(problems)
         code, modifiers = _code(line), _modifiers(line)
         read = RelativeValues(

@@ -56,6 +56,7 @@ Number = r"^\d{1,6}(\.\d{1,6})?$"
 Percent = Annotated[str, Field(pattern=Number, description="Decimal text: 120 or 33.333")]
 Factor = Annotated[str, Query(pattern=Number, description="Decimal text")]
 Codes = Annotated[str, Field(pattern=r"^[A-Z0-9]{5}(-[A-Z0-9]{5})?$")]
+MedicareFile = Annotated[bytes, Sent(media_type="text/csv", min_length=1, description="The file as it comes from CMS.")]
 PriceList = Annotated[bytes, Sent(media_type="text/csv", min_length=1)]
 Name = Annotated[str, Query(min_length=1, max_length=120)]
 From = Annotated[date, Query(description="First day of service.")]
@@ -149,6 +150,7 @@ class ContractRow(BaseModel):
     ended_reason: str
     decided_by: str
     recorded_at: datetime
+    stream_version: int = Field(description="Of all contracts with the payer, for `Ledgerline-Expected-Version`.")
 
 
 class ScheduleRow(BaseModel):
@@ -169,6 +171,7 @@ class ScheduleRow(BaseModel):
     loaded_by: str
     loaded_at: datetime
     withdrawn_reason: str
+    stream_version: int = Field(description="Of the schedule, for `Ledgerline-Expected-Version`.")
 
 
 class ScheduleLoaded(BaseModel):
@@ -322,6 +325,7 @@ def router(
     async def list_contracts(
         who: Reader,
         payer_id: Annotated[str | None, Query(max_length=80)] = None,
+        contract_id: Annotated[str | None, Query(max_length=80)] = None,
         on: Annotated[date | None, Query(description="Contracts that are in force on this day of service.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -332,9 +336,8 @@ def router(
         version = read_model.contract_versions.c
         order = [asc(version.payer_id), asc(version.contract_id), asc(version.version)]
         async with reads.read(who.tenant) as connection:
-            found = await page(
-                connection, read_model.versions(payer_id=payer_id, on=on), order=order, limit=limit, cursor=cursor
-            )
+            wanted = read_model.versions(payer_id=payer_id, contract_id=contract_id, on=on)
+            found = await page(connection, wanted, order=order, limit=limit, cursor=cursor)
             return Page[ContractRow].of(found, await reads.positions(connection, CONTRACTS))
 
     @routes.get("/payers/{payer_id}/expected")
@@ -409,6 +412,32 @@ def router(
             malpractice_gpci=malpractice_gpci,
         )
         return ScheduleLoaded.of(await files.receive_relative_values(prices, announced, factors, cause))
+
+    @routes.post("/fee-schedules/{schedule_id}/medicare-file", status_code=201, openapi_extra=_LIST)
+    async def load_medicare_file(
+        schedule_id: Id,
+        name: Name,
+        effective_from: From,
+        conversion_factor: Factor,
+        work_gpci: Factor,
+        expense_gpci: Factor,
+        malpractice_gpci: Factor,
+        prices: MedicareFile,
+        cause: Load,
+        effective_to: To = None,
+    ) -> ScheduleLoaded:
+        """Take in Medicare's own relative value file (PPRRVU, CSV). Its columns are found by what stands above them; a file whose columns
+        moved is refused. Descriptions, which are licensed, are taken out before it is kept."""
+        announced = Announced(
+            schedule_id=schedule_id, name=name, effective_from=effective_from, effective_to=effective_to
+        )
+        factors = Factors(
+            conversion_factor=conversion_factor,
+            work_gpci=work_gpci,
+            expense_gpci=expense_gpci,
+            malpractice_gpci=malpractice_gpci,
+        )
+        return ScheduleLoaded.of(await files.receive_medicare_file(prices, announced, factors, cause))
 
     @routes.post("/fee-schedules/{schedule_id}/versions/{number}/withdraw")
     async def withdraw_version(

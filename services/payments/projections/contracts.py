@@ -1,4 +1,7 @@
-"""Which contracts and fee schedules are there, in which versions, and for which days?"""
+"""Which contracts and fee schedules are there, in which versions, and for which days?
+
+The version of a stream stands once, beside its versions of terms or prices: who changes something says which one was seen.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from shared.events.contracts import (
     ContractAgreed,
     ContractAmended,
     ContractEnded,
+    FeeScheduleRatesListed,
     FeeScheduleVersionLoaded,
     FeeScheduleVersionWithdrawn,
 )
@@ -34,6 +38,22 @@ contracts = sa.Table(
     sa.Column("billing_npi", sa.Text),
     sa.Column("filing_indicator", sa.Text),
     sa.Column("ended_reason", sa.Text, server_default=""),
+)
+
+contract_payers = sa.Table(
+    "contract_payers",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payer_id", sa.Text, primary_key=True),
+    sa.Column("stream_version", sa.Integer),
+)
+
+fee_schedules = sa.Table(
+    "fee_schedules",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("schedule_id", sa.Text, primary_key=True),
+    sa.Column("stream_version", sa.Integer),
 )
 
 contract_versions = sa.Table(
@@ -76,6 +96,12 @@ fee_schedule_versions = sa.Table(
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:
+    event = recorded.event
+    seen = {"stream_version": recorded.stored.version}
+    if isinstance(event, ContractAgreed | ContractAmended | ContractEnded):
+        yield Put(table="contract_payers", key=(event.payer_id,), values=seen)
+    else:
+        yield Put(table="fee_schedules", key=(event.schedule_id,), values=seen)
     match recorded.event:
         case ContractAgreed() as event:
             scope = ("name", "effective_from", "effective_to", "billing_npi", "filing_indicator")
@@ -132,13 +158,14 @@ def _loaded(event: FeeScheduleVersionLoaded) -> dict[str, Any]:
 
 projection = Projection(
     name="payments.contracts",
-    version=1,
-    tables=(contracts, contract_versions, fee_schedule_versions),
+    version=2,
+    tables=(contracts, contract_payers, contract_versions, fee_schedules, fee_schedule_versions),
     reads={
         "payments": (
             ContractAgreed,
             ContractAmended,
             ContractEnded,
+            FeeScheduleRatesListed,
             FeeScheduleVersionLoaded,
             FeeScheduleVersionWithdrawn,
         )
@@ -150,25 +177,33 @@ projection = Projection(
 # What is asked of the rows
 
 
-def versions(*, payer_id: str | None = None, on: date | None = None) -> sa.Select[Any]:
+def versions(*, payer_id: str | None = None, contract_id: str | None = None, on: date | None = None) -> sa.Select[Any]:
     """Every version of every contract with the contract's own columns, of one payer or all, in force on a day or ever."""
-    whole, version = contracts, contract_versions
-    joined = sa.and_(
+    whole, version, payer = contracts, contract_versions, contract_payers
+    of_contract = sa.and_(
         whole.c.tenant == version.c.tenant,
         whole.c.payer_id == version.c.payer_id,
         whole.c.contract_id == version.c.contract_id,
     )
-    statement = sa.select(
-        version,
-        whole.c.name,
-        whole.c.billing_npi,
-        whole.c.filing_indicator,
-        whole.c.ended_reason,
-        whole.c.effective_from.label("contract_from"),
-        whole.c.effective_to.label("contract_to"),
-    ).join_from(version, whole, joined)
+    of_payer = sa.and_(payer.c.tenant == version.c.tenant, payer.c.payer_id == version.c.payer_id)
+    statement = (
+        sa.select(
+            version,
+            whole.c.name,
+            whole.c.billing_npi,
+            whole.c.filing_indicator,
+            whole.c.ended_reason,
+            whole.c.effective_from.label("contract_from"),
+            whole.c.effective_to.label("contract_to"),
+            payer.c.stream_version,
+        )
+        .join_from(version, whole, of_contract)
+        .join(payer, of_payer)
+    )
     if payer_id is not None:
         statement = statement.where(version.c.payer_id == payer_id)
+    if contract_id is not None:
+        statement = statement.where(version.c.contract_id == contract_id)
     if on is not None:
         ends = sa.or_(whole.c.effective_to.is_(None), whole.c.effective_to >= on)
         statement = statement.where(whole.c.effective_from <= on, ends)
@@ -177,5 +212,7 @@ def versions(*, payer_id: str | None = None, on: date | None = None) -> sa.Selec
 
 def schedules(schedule_id: str | None = None) -> sa.Select[Any]:
     """Every version of one schedule or of all; the caller orders and pages."""
-    statement = sa.select(fee_schedule_versions)
-    return statement if schedule_id is None else statement.where(fee_schedule_versions.c.schedule_id == schedule_id)
+    version, whole = fee_schedule_versions, fee_schedules
+    of_schedule = sa.and_(whole.c.tenant == version.c.tenant, whole.c.schedule_id == version.c.schedule_id)
+    statement = sa.select(version, whole.c.stream_version).join_from(version, whole, of_schedule)
+    return statement if schedule_id is None else statement.where(version.c.schedule_id == schedule_id)

@@ -14,6 +14,7 @@ from shared.events.eligibility import PayerListed
 from shared.runtime.vault import Opener
 from shared.testing.hosting import TENANT
 from tests.integration.payments.test_payments_service import CLAIM, World, covered, released, remittance, world
+from tests.unit.payments.test_fee_schedules import MEDICARE
 
 __all__ = ["world"]
 AMOUNTS = b"procedure_code,modifiers,place,amount\n99211,,non-facility,130.00\n99211,,facility,99.00\n99212,,,100.00\n"
@@ -373,3 +374,30 @@ async def test_what_is_unknown_or_overlaps_is_refused_by_name(world: World) -> N
         (2, "2026-07-01", ""),
     ]
     await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_medicares_own_file_prices_services_and_lists_say_which_version_of_the_stream_was_seen(
+    world: World,
+) -> None:
+    await world.say("eligibility", PayerListed(payer_id="aetna", name="Aetna", electronic_id="60054"))
+    await world.settle()
+    loaded = await load(world, MEDICARE, to="medicare-2026/medicare-file", **FACTORS)
+    assert (loaded["rates"], loaded["is_new"]) == (2, True)
+    assert (await load(world, MEDICARE, to="medicare-2026/medicare-file", **FACTORS))["is_new"] is False
+    [row] = (await world.ask("GET", "/fee-schedules?schedule_id=medicare-2026"))["items"]
+    assert (row["rates"], row["stream_version"]) == (2, 2)
+    terms = [{"rule": "schedule", "schedule_id": "medicare-2026"}]
+    await world.ask("POST", "/payers/aetna/contracts", {**CONTRACT, "terms": terms})
+    await world.settle()
+    query = "procedure_code=99211&service_on=2026-03-02&charged_cents=15000&place_of_service=11"
+    assert (await world.ask("GET", f"/payers/aetna/expected?{query}"))[
+        "expected_cents"
+    ] == 23_04  # (0.18 × 1.010 + 0.53 × 0.987 + 0.01 × 0.725) × 32.3465
+    [contract] = (await world.ask("GET", "/contracts?payer_id=aetna&contract_id=c1"))["items"]
+    assert contract["stream_version"] == 1
+    assert (await world.ask("GET", "/contracts?contract_id=c2"))["items"] == []
+    refused = await load(
+        world, MEDICARE.replace(b"0.18", b"x"), to="medicare-2026/medicare-file", status=422, **FACTORS
+    )
+    assert refused["facts"]["problem_1"].startswith("line 5, work_rvu")

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from services.payments.adapters.fee_schedule_lists import read_amounts, read_relative_values
+from services.payments.adapters.fee_schedule_lists import read_amounts, read_medicare_file, read_relative_values
+from services.payments.adapters.medicare_relative_values import without_descriptions
 from services.payments.domain.fee_schedule.commands import WithdrawFeeSchedule
 from shared.events.contracts import FeeRate, FeeScheduleRatesListed, FeeScheduleVersionLoaded, RelativeValues
 from tests.unit.payments.contracts import NEW_YEAR, load, rate, schedules_spec, values
@@ -183,3 +184,56 @@ def test_a_price_of_nothing_is_a_price() -> None:
     assert read_amounts(b"procedure_code,amount\n99070,0\n").prices == (
         FeeRate(procedure_code="99070", amount_cents=0),
     )
+
+
+MEDICARE = (
+    b"2026 National Physician Fee Schedule Relative Value File,,,,,,,,,,,,,,,,,,,\n"
+    b",,,,,,NON-,,,,,,,,,,,,,\n"
+    b",,,STATUS,PAYMENT,WORK,NON-FAC,NA,FACILITY,NA,MP,NON-FACILITY,FACILITY,PCTC,GLOB,PRE,INTRA,POST,MULT,BILAT\n"
+    b"HCPCS,MOD,DESCRIPTION,CODE,INDICATOR,RVU,PE RVU,INDICATOR,PE RVU,INDICATOR,RVU,"
+    b"TOTAL,TOTAL,IND,DAYS,OP,OP,OP,PROC,SURG\n"
+    b"99211,,Somebody's words,A,,0.18,0.53,,0.07,,0.01,0.72,0.26,0,010,0.00,0.00,0.00,0,0\n"
+    b"20610,26,Somebody's words,A,,0.79,1.00,NA,0.42,,0.13,1.92,1.34,0,000,0.10,0.80,0.10,2,1\n"
+)
+
+
+def test_medicares_own_file_is_read_by_what_stands_above_its_columns() -> None:
+    read = read_medicare_file(MEDICARE)
+    assert not read.problems
+    first, second = read.values
+    assert (
+        first.procedure_code,
+        first.work,
+        first.non_facility_expense,
+        first.facility_expense,
+        first.malpractice,
+    ) == (
+        "99211",
+        "0.18",
+        "0.53",
+        "0.07",
+        "0.01",
+    )
+    assert (second.modifiers, second.non_facility_expense, second.multiple, second.bilateral) == (("26",), "", "2", "1")
+
+
+def test_a_file_of_medicare_whose_columns_moved_is_refused_with_the_column() -> None:
+    moved = MEDICARE.replace(b"WORK,NON-FAC,NA,FACILITY", b"WORK,NA,NON-FAC,FACILITY")
+    read = read_medicare_file(moved)
+    assert not read.values
+    assert {problem.field for problem in read.problems} == {"non_facility_pe_rvu", "non_facility_na"}
+    assert [problem.number for problem in read.problems] == [4, 4]
+
+
+def test_lines_of_medicares_file_that_cannot_be_read_are_named_by_their_place_in_the_file() -> None:
+    wrong = MEDICARE.replace(b"0.79,1.00", b"much,1.00")
+    [problem] = read_medicare_file(wrong).problems
+    assert (problem.number, problem.field) == (6, "work_rvu")
+    assert read_medicare_file(b"a,b\n").problems[0].field == "file"
+    assert read_medicare_file(b'HCPCS,"').problems
+
+
+def test_medicares_file_is_kept_without_its_licensed_descriptions() -> None:
+    kept = without_descriptions(MEDICARE)
+    assert b"Somebody" not in kept
+    assert read_medicare_file(kept) == read_medicare_file(MEDICARE)
