@@ -35,7 +35,23 @@ async def table_file(
     still one.
     """
     first = await visit.get(path, **query, limit=_PAGE_ROWS)
-    pages = _pages(visit, path, query, first)
+    return await _file(visit, name, _pages(visit, path, query, first), columns)
+
+
+async def rows_file(
+    visit: Visit, name: str, items: Sequence[Mapping[str, Any]], columns: Mapping[str, str]
+) -> Response:
+    """The same of rows that are there already, as of the answer to a question."""
+
+    async def pages() -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        yield items[: visit.desk.settings.export_rows_max]
+
+    return await _file(visit, name, pages(), columns)
+
+
+async def _file(
+    visit: Visit, name: str, pages: AsyncIterator[Sequence[Mapping[str, Any]]], columns: Mapping[str, str]
+) -> Response:
     if visit.asked("format") == "xlsx":
         return _answer(iterate_in_threadpool(_chunks(await _workbook(name, pages, columns))), f"{name}.xlsx", _XLSX)
     return _answer(_csv(pages, columns), f"{name}.csv", "text/csv; charset=utf-8")

@@ -377,7 +377,13 @@ def build(
         ),
         tasks=(Task(name="payments.ask-card-processor", step=cards.step, every_seconds=settings.card_poll_seconds),),
         routers=lambda: (
-            what_if_api.router(runtime.commands, runtime.reads, claim_account),
+            what_if_api.router(
+                runtime.commands,
+                runtime.reads,
+                claim_account=claim_account,
+                payer_contracts=payer_contracts,
+                fee_schedule=fee_schedule,
+            ),
             cards_api.router(runtime.commands, runtime.reads, cards, card_payment, card_processor),
             paper_api.router(files, runtime.documents),
             remittances_api.router(

@@ -30,7 +30,7 @@ KINDS = (
 )
 _FACTORS = ("conversion_factor", "work_gpci", "expense_gpci", "malpractice_gpci")
 _BLANK_TERM: Mapping[str, Any] = {"rule": "", "schedule_id": "", "percent": "", "procedure_codes": []}
-_BLANK: Mapping[str, Any] = {"terms": [], "lesser_of_charge": True, "tolerance_cents": 0, "tolerance_percent": "0"}
+NO_TERMS: Mapping[str, Any] = {"terms": [], "lesser_of_charge": True, "tolerance_cents": 0, "tolerance_percent": "0"}
 
 
 # --- contracts --------------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ async def contracts(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     payers, known = await asyncio.gather(
-        visit.get_if("eligibility:read-payers", "/api/eligibility/payers", limit=_ROWS), _schedule_ids(visit)
+        visit.get_if("eligibility:read-payers", "/api/eligibility/payers", limit=_ROWS), schedule_ids(visit)
     )
     payer_id = visit.asked("payer_id")
     there = await visit.get(_CONTRACTS, payer_id=payer_id, limit=1) if payer_id else {"items": []}
@@ -56,9 +56,9 @@ async def new(visit: Visit) -> Response:
         payer_id=payer_id,
         version=there["items"][0]["stream_version"] if there["items"] else "",
         schedule_ids=known,
-        terms=_filled([]),
+        terms=filled([]),
         rules=RULES,
-        newest=_BLANK,
+        newest=NO_TERMS,
     )
 
 
@@ -66,7 +66,7 @@ async def one(visit: Visit) -> Response:
     """One contract with every version of its terms, the newest first, and what a service is worth by it."""
     payer_id, contract_id = visit.path("payer_id"), visit.path("contract_id")
     found, known = await asyncio.gather(
-        visit.get(_CONTRACTS, payer_id=payer_id, contract_id=contract_id, limit=_ROWS), _schedule_ids(visit)
+        visit.get(_CONTRACTS, payer_id=payer_id, contract_id=contract_id, limit=_ROWS), schedule_ids(visit)
     )
     if not found["items"]:
         raise Refused(HTTPStatus.NOT_FOUND, {"code": "not-found", "detail": "the payer has no contract of this id"})
@@ -77,18 +77,20 @@ async def one(visit: Visit) -> Response:
         versions=found["items"][::-1],
         newest=newest,
         schedule_ids=known,
-        terms=_filled(newest["terms"]),
+        terms=filled(newest["terms"]),
         rules=RULES,
         version=newest["stream_version"],
     )
 
 
-async def _schedule_ids(visit: Visit) -> list[str]:
+async def schedule_ids(visit: Visit) -> list[str]:
+    """Of every fee schedule that is loaded."""
     found = await visit.get(_SCHEDULES, limit=_ROWS)
     return list(dict.fromkeys(row["schedule_id"] for row in found["items"]))
 
 
-def _filled(terms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def filled(terms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of a form: the terms and some without one."""
     return [*terms, *([_BLANK_TERM] * max(1, _TERMS_LEAST - len(terms)))]
 
 
@@ -104,6 +106,11 @@ async def expected(visit: Visit) -> Response:
 
 def terms_of(form: Mapping[str, str]) -> dict[str, Any]:
     """What the form says, as the API takes it: the terms in their order, rows without a rule left out."""
+    return {"effective_from": form.get("effective_from", ""), **terms_only(form)}
+
+
+def terms_only(form: Mapping[str, str]) -> dict[str, Any]:
+    """The same without a day."""
     numbers = sorted(int(name[5:]) for name in form if name.startswith("rule_") and name[5:].isdecimal())
     terms = [
         {
@@ -116,7 +123,6 @@ def terms_of(form: Mapping[str, str]) -> dict[str, Any]:
         if form[f"rule_{at}"]
     ]
     return {
-        "effective_from": form.get("effective_from", ""),
         "terms": terms,
         "lesser_of_charge": bool(form.get("lesser_of_charge")),
         "tolerance_cents": cents_or_text(form.get("tolerance") or "0"),

@@ -74,10 +74,9 @@ class TermBody(Body):
     )
 
 
-class TermsBody(Body):
+class TermsOnly(Body):
     """The terms are asked in their order; the first that knows a price holds."""
 
-    effective_from: date
     terms: tuple[TermBody, ...] = Field(min_length=1, max_length=100)
     lesser_of_charge: bool = Field(default=True, description="The payer never owes more than the charge.")
     tolerance_cents: Annotated[int, Field(ge=0, le=10**9, strict=True)]
@@ -98,6 +97,10 @@ class TermsBody(Body):
             tolerance_cents=self.tolerance_cents,
             tolerance_percent=self.tolerance_percent,
         )
+
+
+class TermsBody(TermsOnly):
+    effective_from: date
 
 
 class ContractBody(TermsBody):

@@ -19,12 +19,11 @@ from services.payments.domain.contract_comparison.commands import (
     ReopenVariance,
     ResolveVariance,
 )
-from services.payments.domain.contract_comparison.comparing import compared, schedules_named
+from services.payments.domain.contract_comparison.comparing import charged_of, compared, schedules_named
 from services.payments.domain.contract_comparison.identity import account_of, comparison_of
 from services.payments.domain.contract_comparison.state import ContractComparison
 from services.payments.domain.errors import VarianceUnknown
 from services.payments.domain.payer_contracts.state import PayerContracts
-from services.payments.policies.compare_with_contracts import charged_of
 from services.payments.projections import variances as read_model
 from services.payments.projections.variances import Kind, State
 from shared.events.base import Sealed

@@ -10,22 +10,11 @@ from collections.abc import Iterator
 
 from services.payments.domain.claim_account.state import ClaimAccount
 from services.payments.domain.contract_comparison.commands import RecordComparison, WithdrawComparison
-from services.payments.domain.contract_comparison.comparing import Charged, compared
+from services.payments.domain.contract_comparison.comparing import charged_of, compared
 from services.payments.domain.contract_comparison.state import ContractComparison
 from services.payments.domain.payer_contracts.state import PayerContracts
 from services.payments.domain.pricing.expected import Schedules
 from shared.events.payments import ClaimPaymentPosted, ClaimPaymentReversed
-
-
-def charged_of(account: ClaimAccount, payer_rank: int) -> Charged:
-    """What the account knows of its charges, and of the plan of the payer of this rank."""
-    plans = (each.filing_indicator for each in account.payers or () if each.rank == payer_rank)
-    return Charged(
-        lines=account.lines,
-        service_on=account.service_on,
-        billing_npi=account.billing_npi,
-        filing_indicator=next(plans, ""),
-    )
 
 
 def compare(

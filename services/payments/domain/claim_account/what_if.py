@@ -57,13 +57,17 @@ class OtherMatrix:
             meanings[rule.group, rule.reason.lstrip("0") or "0"] = rule.meaning
         return PostingMatrix(version=POSTING_MATRIX.version, meanings=meanings)
 
+    def is_about(self, account: ClaimAccount) -> bool:
+        """Whether any of its answers in force was paid in these days."""
+        return any(self.concerns(answer) for answer in account.answers.values())
+
     def concerns(self, answer: PostedAnswer) -> bool:
         return self.first_on <= answer.posted.payment_on <= self.through_on
 
 
 def difference(account: ClaimAccount, other: OtherMatrix) -> dict[str, int]:
     """By ledger account, the cents that would stand there more than today; together zero, and empty when nothing would differ."""
-    if not any(other.concerns(answer) for answer in account.answers.values()):
+    if not other.is_about(account):
         return {}
     would, does = _moved(account, other.of), _moved(account, lambda answer: POSTING_MATRIX)
     changes = {name: would[name] - does[name] for name in sorted({*would, *does})}

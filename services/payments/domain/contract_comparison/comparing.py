@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
+from services.payments.domain.claim_account.state import ClaimAccount
 from services.payments.domain.contract_comparison.allowed import Allowed, AllowedOrNot, allowed_of
 from services.payments.domain.line_matching import line_of_ours
 from services.payments.domain.payer_contracts.state import PayerContracts, Version
@@ -88,6 +89,17 @@ def compared(
         _compared(number, each, _allowed(posted, each, matrix), worth, version)
         for number, (each, worth, version) in enumerate(zip(answered, expected, terms, strict=True), start=1)
     ]
+
+
+def charged_of(account: ClaimAccount, payer_rank: int) -> Charged:
+    """What the account knows of its charges, and of the plan of the payer of this rank."""
+    plans = (each.filing_indicator for each in account.payers or () if each.rank == payer_rank)
+    return Charged(
+        lines=account.lines,
+        service_on=account.service_on,
+        billing_npi=account.billing_npi,
+        filing_indicator=next(plans, ""),
+    )
 
 
 def schedules_named(contracts: PayerContracts) -> frozenset[str]:
