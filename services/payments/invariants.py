@@ -34,6 +34,7 @@ from shared.events.patient_money import (
     UnappliedRefundReversed,
 )
 from shared.events.payments import (
+    AppliedPaymentMoved,
     ChargesPosted,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
@@ -428,6 +429,11 @@ class PatientsMoneyIsKept:
                 self._check(recorded, covered.overdrawn_cents >= 0, "no more than was had twice", found)
             case PaymentApplied():
                 self._of(recorded).applied[event.allocation] += event.amount_cents
+            case AppliedPaymentMoved():
+                applied = self._of(recorded).applied
+                applied[event.allocation] -= event.amount_cents
+                found = f"{applied[event.allocation]} cents left"
+                self._check(recorded, applied[event.allocation] >= 0, "no more than was taken", found)
             case PatientPaymentReversed():
                 applied = self._of(recorded).applied
                 applied[event.allocation] -= event.amount_cents

@@ -20,6 +20,7 @@ from services.payments.api import contracts as contracts_api
 from services.payments.api import disputes as disputes_api
 from services.payments.api import figures as figures_api
 from services.payments.api import ledger as ledger_api
+from services.payments.api import moves as moves_api
 from services.payments.api import openings as openings_api
 from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
@@ -89,6 +90,7 @@ from shared.events.eligibility import CoverageSelected, NoCoverageFound
 from shared.events.envelope import Recorded
 from shared.events.patient_money import AllocationTakenBack, PaymentAllocated, UnappliedRefunded
 from shared.events.payments import (
+    AppliedPaymentMoved,
     ClaimPaymentPosted,
     ClaimPaymentRematched,
     ClaimPaymentReversed,
@@ -161,19 +163,6 @@ async def _identify_deposit(recorded: Recorded[Any]) -> Sequence[Reaction]:
     return []
 
 
-async def _move_patient_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
-    match recorded.event:
-        case PaymentAllocated() as event:
-            return _to(claim_account, event.account_id, patient_money.apply_payment(event))
-        case PaymentNotTaken() as event:
-            return _to(patient_account, event.patient_id, patient_money.return_payment(event))
-        case AllocationTakenBack() as event:
-            return _to(claim_account, event.account_id, patient_money.reverse_payment(event))
-        case ResponsibilityTransferred() | PatientPaymentReversed() as event:
-            return _to(patient_account, event.patient_id, patient_money.use_what_waits(event))
-    return []
-
-
 async def _place(recorded: Recorded[Any]) -> Sequence[Reaction]:
     event: AccountPlaced | AccountRecalled = recorded.event
     commands = patient_money.place(event) if isinstance(event, AccountPlaced) else patient_money.recall(event)
@@ -240,6 +229,21 @@ def build(
             names = [each["patient_id"] for each in await rows(connection, patient_payments.names_of(patient_id))]
             found = await rows(connection, claim_accounts.due_of_patient(names))
         return [AccountDue(each["account_id"], each["due_cents"]) for each in found]
+
+    async def move_patient_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        match recorded.event:
+            case PaymentAllocated() as event:
+                return _to(claim_account, event.account_id, patient_money.apply_payment(event))
+            case PaymentNotTaken() as event:
+                return _to(patient_account, event.patient_id, patient_money.return_payment(event))
+            case AllocationTakenBack() as event:
+                return _to(claim_account, event.account_id, patient_money.reverse_payment(event))
+            case AppliedPaymentMoved() as event:
+                due = await due_of(recorded.tenant, event.patient_id) if event.destination == "oldest" else []
+                return _to(patient_account, event.patient_id, patient_money.pass_on(event, due))
+            case ResponsibilityTransferred() | PatientPaymentReversed() as event:
+                return _to(patient_account, event.patient_id, patient_money.use_what_waits(event))
+        return []
 
     async def move_card_money(recorded: Recorded[Any]) -> Sequence[Reaction]:
         match recorded.event:
@@ -343,10 +347,11 @@ def build(
                         PaymentNotTaken,
                         AllocationTakenBack,
                         PatientPaymentReversed,
+                        AppliedPaymentMoved,
                         ResponsibilityTransferred,
                     )
                 },
-                react=_move_patient_money,
+                react=move_patient_money,
             ),
             Policy(
                 name="payments.move-card-money",
@@ -395,6 +400,13 @@ def build(
                 clock=runtime.clock,
             ),
             accounts_api.router(runtime.commands, runtime.reads, claim_account),
+            moves_api.router(
+                runtime.commands,
+                runtime.reads,
+                runtime.clock,
+                claim_account=claim_account,
+                patient_account=patient_account,
+            ),
             figures_api.router(runtime.reads, moments),
             ledger_api.router(runtime.reads, moments),
             books_api.router(runtime.commands, runtime.reads, runtime.clock, books),

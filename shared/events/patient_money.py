@@ -29,10 +29,14 @@ class PaymentAllocated(Event, frozen=True, kw_only=True):
     allocation: int  # 1, 2, … of this payment
     amount_cents: int
     postings: tuple[Posting, ...]
+    move_id: str = ""  # of the decision of a person that moved it
+    moved_by: str = ""
+    from_account_id: str = ""  # whose credit it was
+    as_credit: bool = False  # the account takes it even where nothing is owed: a move was undone
 
 
 class AllocationReturned(Event, frozen=True, kw_only=True):
-    """The account could not take all of it: allocated back to unapplied."""
+    """The account could not take all of it, or a person moved what it had taken: allocated back to unapplied."""
 
     payment_id: str
     patient_id: str
@@ -40,6 +44,7 @@ class AllocationReturned(Event, frozen=True, kw_only=True):
     allocation: int
     amount_cents: int
     postings: tuple[Posting, ...]
+    move_id: str = ""  # of the decision of a person that moved it
 
 
 DeclineReason: TypeAlias = Literal["not-owed", "wrong-amount", "wrong-party", "not-documented", "withdrawn"]

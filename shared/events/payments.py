@@ -426,6 +426,8 @@ class PaymentApplied(Event, frozen=True, kw_only=True):
     allocation: int
     amount_cents: int
     postings: tuple[Posting, ...]
+    move_id: str = ""  # of the decision that brought it here; empty: it came here first
+    from_account_id: str = ""  # whose credit it was
 
 
 class PaymentNotTaken(Event, frozen=True, kw_only=True):
@@ -451,6 +453,27 @@ class PatientPaymentReversed(Event, frozen=True, kw_only=True):
     amount_cents: int  # positive; the receivable grows by it
     reason: TakeBackReason
     since_on: date  # since when it is owed: the day of the patient's last responsibility, as if it had never been paid
+    postings: tuple[Posting, ...]
+
+
+class AppliedPaymentMoved(Event, frozen=True, kw_only=True):
+    """What this account had taken of a patient's payment leaves it again: the receivable of the patient to allocated.
+
+    A person moved the patient's credit to where it is owed, or undid such a move: then the account that gave it takes it as the credit
+    that it was.
+    """
+
+    account_id: str
+    patient_id: str
+    payment_id: str
+    allocation: int
+    move_id: str
+    amount_cents: int  # positive; the receivable grows by it
+    destination: Literal["account", "oldest", "waits"]  # the account that is named, what is owed longest, or none
+    to_account_id: str = ""
+    is_undone: bool = False
+    moved_by: str
+    since_on: date  # since when the account owes it, if it comes to owe it
     postings: tuple[Posting, ...]
 
 
@@ -589,6 +612,7 @@ ClaimAccountEvent: TypeAlias = (
     | PaymentApplied
     | PaymentNotTaken
     | PatientPaymentReversed
+    | AppliedPaymentMoved
     | AdjustmentRequested
     | AdjustmentApproved
     | AdjustmentReversed

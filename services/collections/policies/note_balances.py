@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, TypeGuard, assert_never
 
 from services.collections.domain.guarantor_account.commands import NoteBalance
 from services.collections.domain.guarantor_account.decider import CHARITY_WRITE_OFF
@@ -20,6 +20,7 @@ from shared.events.payments import (
     AccountReturnedFromAgency,
     AdjustmentApproved,
     AdjustmentReversed,
+    AppliedPaymentMoved,
     ChargesPosted,
     ClaimPaymentPosted,
     ClaimPaymentReversed,
@@ -32,6 +33,7 @@ from shared.events.payments import (
 )
 
 RECEIVABLE = "receivable:patient"
+_SINCE_ANOTHER_DAY = (ResponsibilityTransferred, PatientPaymentReversed, AppliedPaymentMoved)
 
 LedgerEvent: TypeAlias = (
     ResponsibilityTransferred
@@ -39,6 +41,7 @@ LedgerEvent: TypeAlias = (
     | ClaimPaymentReversed
     | PaymentApplied
     | PatientPaymentReversed
+    | AppliedPaymentMoved
     | AdjustmentApproved
     | AdjustmentReversed
     | RefundIssued
@@ -54,6 +57,7 @@ LEDGER: tuple[EventType, ...] = (
     ClaimPaymentReversed,
     PaymentApplied,
     PatientPaymentReversed,
+    AppliedPaymentMoved,
     AdjustmentApproved,
     AdjustmentReversed,
     RefundIssued,
@@ -88,11 +92,18 @@ def react(event: LedgerEvent, known: KnownAccount, *, event_id: str, on: date) -
         account_id=event.account_id,
         change_cents=change_cents,
         reason=_reason(event),
-        since_on=event.since_on if isinstance(event, ResponsibilityTransferred | PatientPaymentReversed) else on,
+        since_on=event.since_on if isinstance(event, _SINCE_ANOTHER_DAY) else on,
         service_on=known.service_on,
         source_event_id=event_id,
-        payment_id=event.payment_id if isinstance(event, PaymentApplied | PatientPaymentReversed) else "",
+        payment_id=event.payment_id if _is_of_payment(event) else "",
         on=on,
+    )
+
+
+def _is_of_payment(event: LedgerEvent) -> TypeGuard[PaymentApplied | PatientPaymentReversed | AppliedPaymentMoved]:
+    """A credit that moves on takes no payment back; what undoes such a move does, where it had gone."""
+    return isinstance(event, PaymentApplied | PatientPaymentReversed) or (
+        isinstance(event, AppliedPaymentMoved) and event.is_undone
     )
 
 
@@ -102,6 +113,8 @@ def _reason(event: LedgerEvent) -> str:
             return event.reason
         case PaymentApplied():
             return "payment"
+        case AppliedPaymentMoved():
+            return "payment-moved"
         case PatientPaymentReversed():
             return f"payment-{event.reason}"
         case AdjustmentApproved(reason="charity"):

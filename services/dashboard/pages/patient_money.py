@@ -63,6 +63,29 @@ async def ask(visit: Visit) -> Response:
     return await _back(visit, await visit.do(path, body))
 
 
+async def move(visit: Visit) -> Response:
+    """A patient's credit, or money that waits, to an account of the same patient or to what is owed longest."""
+    form = visit.form
+    body: dict[str, Any] = {
+        "move_id": form["key"],
+        "amount_cents": cents_or_text(form.get("amount", "")),
+        "to_account_id": form.get("to_account_id") or None,
+    }
+    if payment_id := form.get("payment_id", ""):
+        body["patient_id"] = form.get("patient_id", "")
+        return await _back(visit, await visit.do(f"{_PAYMENTS}/{quote(payment_id, safe='')}/move", body))
+    path = f"{_ACCOUNTS}/{quote(form.get('account_id', ''), safe='')}/credit/move"
+    return await _back(visit, await visit.do(path, body))
+
+
+async def undo_move(visit: Visit) -> Response:
+    patient_id = quote(visit.path("patient_id"), safe="")
+    account_id = quote(visit.form.get("account_id", ""), safe="")
+    done = await visit.do(f"{_ACCOUNTS}/{account_id}/moves/{quote(visit.path('move_id'), safe='')}/undo")
+    await visit.settled(f"{_PAYMENTS}?patient_id={patient_id}", done["after"])
+    return Response(headers={"HX-Redirect": f"/patient-payments/{patient_id}"})
+
+
 async def approve(visit: Visit) -> Response:
     return await _decided(visit, "approve")
 
@@ -161,6 +184,13 @@ PAGES = (
     Page(path=f"{_ONE}/approve", action="payments:approve-refund", handler=approve, method="POST"),
     Page(path=f"{_ONE}/decline", action="payments:approve-refund", handler=decline, method="POST"),
     Page(path=f"{_ONE}/reverse", action="payments:reverse-refund", handler=reverse, method="POST"),
+    Page(path="/refunds/moves", action="payments:move-credit", handler=move, method="POST"),
+    Page(
+        path="/patient-payments/{patient_id}/moves/{move_id}/undo",
+        action="payments:move-credit",
+        handler=undo_move,
+        method="POST",
+    ),
     Page(path="/patient-payments/{patient_id}", action="payments:read-ledger", handler=payments),
     Page(
         path="/patient-payments/{patient_id}/{payment_id}/take-back",

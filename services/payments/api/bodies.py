@@ -497,8 +497,20 @@ class PatientPaymentRow(BaseModel):
     unapplied_cents: int
 
 
+class MovedRow(BaseModel):
+    """A part of a payment that a person moved, and that stands on the account to which it went."""
+
+    payment_id: str
+    move_id: str
+    moved_by: str
+    from_account_id: str = Field(description="Whose credit it was; empty: it waited.")
+    account_id: str
+    applied_cents: int
+
+
 class PatientPayments(BaseModel):
     items: list[PatientPaymentRow]
+    moves: list[MovedRow]
     positions: dict[str, str]
 
 

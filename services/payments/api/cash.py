@@ -13,6 +13,7 @@ from services.payments.api.bodies import (
     DepositBody,
     DepositRow,
     Id,
+    MovedRow,
     OfPatientBody,
     PatientPaymentBody,
     PatientPaymentRow,
@@ -209,9 +210,11 @@ def router(
         names = await names_of(who.tenant, patient_id)
         async with reads.read(who.tenant) as connection:
             found = await rows(connection, patient_payments.payments(names))
+            moved = await rows(connection, patient_payments.moves(names))
             positions = await reads.positions(connection, reader)
         items = [PatientPaymentRow.model_validate(dict(each)) for each in found]
-        return PatientPayments(items=items, positions=positions)
+        moves = [MovedRow.model_validate(dict(each)) for each in moved]
+        return PatientPayments(items=items, moves=moves, positions=positions)
 
     @routes.post("/deposits", status_code=201)
     async def record_deposit(body: DepositBody, cause: RecordIt) -> Done:

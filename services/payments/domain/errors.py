@@ -41,6 +41,30 @@ class ExceedsCredit(DomainError):
     code = "exceeds-credit"
 
 
+class CreditNotPaid(DomainError):
+    """More of the credit was to be moved than the patient paid on the account."""
+
+    code = "credit-not-paid"
+
+
+class MoveUnknown(DomainError):
+    """Nothing that this move brought is on the account."""
+
+    code = "not-found"
+
+
+class NothingOwed(DomainError):
+    """Money was to go to what the patient owes, and nothing is owed there."""
+
+    code = "nothing-owed"
+
+
+class NotTheSamePatient(DomainError):
+    """A patient's money goes to accounts of the same patient."""
+
+    code = "not-the-same-patient"
+
+
 class NothingToPlace(DomainError):
     """The patient owes nothing on this account."""
 

@@ -122,6 +122,19 @@ def mirrored(postings: Iterable[Posting], *, instead_of: tuple[str, ...] = (), u
     )
 
 
+def parted(postings: Sequence[Posting], amount_cents: int) -> tuple[tuple[Posting, ...], tuple[Posting, ...]]:
+    """Moves of so many cents, taken from the last legs on, and those that are left. Debit and credit of a move stand side by side."""
+    taken: list[Posting] = []
+    left: list[Posting] = []
+    for debit, credit in reversed(list(zip(postings[::2], postings[1::2], strict=True))):
+        part = min(amount_cents, debit.amount_cents)
+        amount_cents -= part
+        names = {"debit": debit.account, "credit": credit.account, "line_id": debit.line_id}
+        taken += moved(part, **names)
+        left = [*moved(debit.amount_cents - part, **names), *left]
+    return tuple(taken), tuple(left)
+
+
 def by_line(postings: Iterable[Posting], accounts: Iterable[str]) -> dict[str, int]:
     """What the postings sum to on some accounts, for each line."""
     wanted = frozenset(accounts)

@@ -7,7 +7,7 @@ before its being taken back does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.payments.domain import ledger
 from services.payments.domain.claim_account.commands import (
@@ -16,10 +16,15 @@ from services.payments.domain.claim_account.commands import (
     ReturnFromAgency,
     ReversePatientPayment,
 )
-from services.payments.domain.patient_account.commands import AccountDue, AllocateUnapplied, ReturnAllocation
+from services.payments.domain.patient_account.commands import AccountDue, AllocateUnapplied, ReturnAllocation, TakeMoved
 from shared.events.collections import AccountPlaced, AccountRecalled
 from shared.events.patient_money import AllocationTakenBack, PaymentAllocated
-from shared.events.payments import PatientPaymentReversed, PaymentNotTaken, ResponsibilityTransferred
+from shared.events.payments import (
+    AppliedPaymentMoved,
+    PatientPaymentReversed,
+    PaymentNotTaken,
+    ResponsibilityTransferred,
+)
 
 
 def apply_payment(event: PaymentAllocated) -> Iterator[ApplyPatientPayment]:
@@ -29,6 +34,29 @@ def apply_payment(event: PaymentAllocated) -> Iterator[ApplyPatientPayment]:
         payment_id=event.payment_id,
         allocation=event.allocation,
         amount_cents=event.amount_cents,
+        move_id=event.move_id,
+        from_account_id=event.from_account_id,
+        as_credit=event.as_credit,
+    )
+
+
+def pass_on(event: AppliedPaymentMoved, due: Sequence[AccountDue]) -> Iterator[TakeMoved]:
+    """What left an account goes where a person wanted it; `due` is what the patient owes, oldest first."""
+    match event.destination:
+        case "account":
+            to = [AccountDue(event.to_account_id, event.amount_cents)]
+        case "oldest":
+            to = [each for each in due if each.account_id != event.account_id]
+        case "waits":
+            to = []
+    yield TakeMoved(
+        payment_id=event.payment_id,
+        allocation=event.allocation,
+        amount_cents=event.amount_cents,
+        move_id=event.move_id,
+        moved_by=event.moved_by,
+        to=tuple(to),
+        is_undone=event.is_undone,
     )
 
 

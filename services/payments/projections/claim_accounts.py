@@ -17,6 +17,7 @@ from shared.events.payments import (
     AdjustmentApproved,
     AdjustmentRequested,
     AdjustmentReversed,
+    AppliedPaymentMoved,
     ChargesPosted,
     ClaimAccountEvent,
     ClaimAnswerNoted,
@@ -161,6 +162,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             | PaymentApplied()
             | PaymentNotTaken()
             | PatientPaymentReversed()
+            | AppliedPaymentMoved()
             | RefundRequested()
             | RefundIssued()
             | RefundDeclined()

@@ -24,7 +24,7 @@ from shared.events.patient_money import (
     UnappliedRefunded,
     UnappliedRefundReversed,
 )
-from shared.events.payments import PatientPaymentReversed, PaymentApplied
+from shared.events.payments import AppliedPaymentMoved, PatientPaymentReversed, PaymentApplied
 from shared.runtime.merged_patients import merged, merged_patients_table, registrations_of
 from shared.runtime.projection import Change, Projection, Put
 
@@ -66,6 +66,9 @@ patient_allocations = sa.Table(
     _cents("amount_cents"),
     _cents("applied_cents"),
     _cents("returned_cents"),
+    sa.Column("move_id", sa.Text, server_default=""),  # of a person's decision; empty: it was shared out
+    sa.Column("moved_by", sa.Text, server_default=""),
+    sa.Column("from_account_id", sa.Text, server_default=""),  # whose credit it was
     sa.Index("patient_allocations_by_account", "tenant", "account_id"),
 )
 
@@ -85,7 +88,13 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case PaymentAllocated() as event:
             given = {"allocated_cents": event.amount_cents}
             yield Put(table="payments_of_patients", key=(event.payment_id,), add=given)
-            own = {"account_id": event.account_id, "amount_cents": event.amount_cents}
+            own = {
+                "account_id": event.account_id,
+                "amount_cents": event.amount_cents,
+                "move_id": event.move_id,
+                "moved_by": event.moved_by,
+                "from_account_id": event.from_account_id,
+            }
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), values=own)
         case AllocationReturned() | AllocationTakenBack() as event:
             back = {"returned_cents": event.amount_cents}
@@ -100,7 +109,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
         case PaymentApplied() as event:
             taken = {"applied_cents": event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
-        case PatientPaymentReversed() as event:
+        case PatientPaymentReversed() | AppliedPaymentMoved() as event:
             taken = {"applied_cents": -event.amount_cents}
             yield Put(table="patient_allocations", key=(event.payment_id, event.allocation), add=taken)
         case PaymentTakenBack() as event:
@@ -118,7 +127,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
 
 projection = Projection(
     name="payments.patient-payments",
-    version=3,
+    version=4,
     tables=(payments_of_patients, patient_allocations, merged_patients),
     reads={
         "payments": (
@@ -130,6 +139,7 @@ projection = Projection(
             UnappliedRefundReversed,
             AllocationTakenBack,
             PatientPaymentReversed,
+            AppliedPaymentMoved,
             PaymentTakenBack,
             OverdraftCovered,
             OverdraftReopened,
@@ -164,6 +174,18 @@ def payments(patient_ids: list[str]) -> sa.Select[Any]:
         )
         .where(payments_of_patients.c.patient_id.in_(patient_ids))
         .order_by(payments_of_patients.c.received_on, payments_of_patients.c.payment_id)
+    )
+
+
+def moves(patient_ids: list[str]) -> sa.Select[Any]:
+    """What people moved of these payments and still stands on the account to which it went."""
+    each, payment = patient_allocations, payments_of_patients
+    same = sa.and_(payment.c.tenant == each.c.tenant, payment.c.payment_id == each.c.payment_id)
+    return (
+        sa.select(each)
+        .join_from(each, payment, same)
+        .where(payment.c.patient_id.in_(patient_ids), each.c.move_id != "", each.c.applied_cents > 0)
+        .order_by(each.c.payment_id, each.c.allocation)
     )
 
 

@@ -24,6 +24,7 @@ from services.payments.projections.claim_accounts import account_payers
 from shared.events.base import EventType
 from shared.events.envelope import Recorded
 from shared.events.payments import (
+    AppliedPaymentMoved,
     ChargesPosted,
     OpeningBalancePosted,
     PatientPaymentReversed,
@@ -66,7 +67,7 @@ MONEY_EVENTS: tuple[EventType, ...] = tuple(
 
 
 _SERVED = (ChargesPosted, OpeningBalancePosted)
-_SINCE_ANOTHER_DAY = (ResponsibilityTransferred, PatientPaymentReversed)
+_SINCE_ANOTHER_DAY = (ResponsibilityTransferred, PatientPaymentReversed, AppliedPaymentMoved)
 
 
 def apply(recorded: Recorded[Any]) -> Iterator[Change]:

@@ -99,6 +99,7 @@ _TABLE: Mapping[str, str] = {
     "payments:request-refund": "biller poster collector manager",
     "payments:approve-refund": "manager",
     "payments:reverse-refund": "poster manager",
+    "payments:move-credit": "poster manager",
     "payments:read-deposits": "poster manager integration",
     "payments:record-deposit": "poster manager integration",
     "payments:import-balances": "manager",

@@ -254,3 +254,36 @@ async def test_a_refund_is_declined_or_reversed_and_the_list_says_what_became_of
     assert (waiting["unapplied_cents"], waiting["received_on"]) == (50_00, "2026-04-01")
     assert await world.trial() == {"cash": 50_00, "unapplied": -50_00}
     await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_credit_goes_to_another_account_of_the_patient_and_comes_back(world: World) -> None:
+    other = account_id_of("encounter-2")
+    await visit(world, 100_00)
+    await pay(world, 120_00, accounts=[{"account_id": ACCOUNT, "amount_cents": 100_00}])
+    await world.say("charges", released(60_00, release=2))
+    await visit(world, 70_00, "encounter-2")
+    before = await world.trial()
+    assert before["receivable:patient"] == -40_00 + 70_00 - 20_00  # what waited was used for the second visit
+    body = {"move_id": "move-1", "amount_cents": 40_00}
+    await world.as_another(Role.BILLER, "POST", f"/accounts/{ACCOUNT}/credit/move", body, status=403)
+    await world.ask("POST", f"/accounts/{ACCOUNT}/credit/move", body)
+    await world.settle()
+    assert (await world.ask("GET", f"/accounts/{other}"))["account"]["owed_cents"] == 10_00
+    assert (await world.ask("GET", f"/accounts/{ACCOUNT}"))["account"]["owed_cents"] == 0
+    [moved] = (await world.ask("GET", "/patient-payments?patient_id=patient-1"))["moves"]
+    assert (moved["from_account_id"], moved["account_id"], moved["applied_cents"]) == (ACCOUNT, other, 40_00)
+    assert await world.trial() == before
+    await world.verify()
+
+    await world.ask("POST", f"/accounts/{other}/moves/move-1/undo")
+    await world.settle()
+    assert (await world.ask("GET", f"/accounts/{ACCOUNT}"))["account"]["owed_cents"] == -40_00
+    assert (await world.ask("GET", "/patient-payments?patient_id=patient-1"))["moves"] == []
+    assert await world.trial() == before
+    more = {**body, "move_id": "move-2", "amount_cents": 41_00}
+    refused = await world.ask("POST", f"/accounts/{ACCOUNT}/credit/move", more, status=409)
+    assert (refused["code"], refused["facts"]["credit_cents"]) == ("exceeds-credit", 40_00)
+    elsewhere = {**body, "move_id": "move-3", "to_account_id": "NOWHERE"}
+    await world.ask("POST", f"/accounts/{ACCOUNT}/credit/move", elsewhere, status=404)
+    await world.verify()

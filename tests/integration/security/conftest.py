@@ -294,6 +294,7 @@ async def _found(system: System) -> dict[str, str]:
         "news_number": "1001",
         "adjustment_id": "adj-1",
         "refund_id": "refund-1",
+        "move_id": "move-1",
         "hold": "litigation",
         "rule_id": "own-first",
         "period": "2026-05",

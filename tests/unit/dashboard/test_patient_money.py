@@ -81,6 +81,14 @@ CARD: dict[str, Any] = {
     "refunded_cents": 0,
     "charged_back_cents": 0,
 }
+MOVED: dict[str, Any] = {
+    "payment_id": "payment-1",
+    "move_id": "m1",
+    "moved_by": "user:mia",
+    "from_account_id": "ACCOUNT1",
+    "account_id": "ACCOUNT2",
+    "applied_cents": 25_00,
+}
 DONE = {"event_ids": ["e"], "version": 2, "after": "p1", "stream": "s", "is_repeat": False}
 
 
@@ -106,7 +114,7 @@ async def opened(world: World, role: str, path: str = "/refunds", **row: Any) ->
         "GET /api/payments/refunds": listed(REFUND | row),
         "GET /api/payments/credits": listed(CREDIT),
         "GET /api/payments/unapplied": listed(WAITING),
-        "GET /api/payments/patient-payments": {"items": [PAYMENT], "positions": {}},
+        "GET /api/payments/patient-payments": {"items": [PAYMENT], "moves": [MOVED], "positions": {}},
         "GET /api/payments/card-payments": listed(CARD),
         "GET /api/payments/card-news": listed(CARD_NEWS),
     }
@@ -206,3 +214,27 @@ async def test_what_the_processor_told_and_fits_no_payment_is_dealt_with_by_who_
     )
     assert body == {"reason": "payment-taken-back"}
     assert "/deal-with" not in await opened(world, "biller", "/cards")
+
+
+async def test_a_patients_credit_and_what_waits_are_moved_and_a_move_is_undone(world: World) -> None:
+    page = await opened(world, "poster")
+    assert page.count('hx-post="/refunds/moves"') == 1 + (CREDIT["whose"] == "patient")
+    assert 'hx-post="/refunds/moves"' not in await opened(world, "biller")
+    await opened(world, "poster")
+    path = "/api/payments/accounts/ACCOUNT1/credit/move"
+    form = {"account_id": "ACCOUNT1", "amount": "25.00", "to_account_id": "ACCOUNT2"}
+    assert await sent(world, path, "/refunds/moves", **form) == {
+        "move_id": "k1",
+        "amount_cents": 25_00,
+        "to_account_id": "ACCOUNT2",
+    }
+    path = "/api/payments/patient-payments/payment-1/move"
+    form = {"payment_id": "payment-1", "patient_id": "patient-1", "amount": "5.00", "to_account_id": ""}
+    body = await sent(world, path, "/refunds/moves", **form)
+    assert (body["to_account_id"], body["patient_id"]) == (None, "patient-1")
+
+    page = await opened(world, "poster", "/patient-payments/patient-1")
+    assert 'hx-post="/patient-payments/patient-1/moves/m1/undo"' in page
+    world.answers["POST /api/payments/accounts/ACCOUNT2/moves/m1/undo"] = DONE
+    answer = await post(world, "/patient-payments/patient-1/moves/m1/undo", account_id="ACCOUNT2")
+    assert answer.headers["hx-redirect"] == "/patient-payments/patient-1"

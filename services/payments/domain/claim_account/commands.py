@@ -94,6 +94,31 @@ class ApplyPatientPayment:
     payment_id: str
     allocation: int
     amount_cents: int
+    move_id: str = ""
+    from_account_id: str = ""
+    as_credit: bool = False  # also what is not owed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveCredit:
+    """What the patient paid too much here is for another account; empty: for what the patient owes longest."""
+
+    account_id: str
+    move_id: str
+    amount_cents: int
+    to_account_id: str
+    moved_by: str
+    moved_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoMove:
+    """What a move brought here goes back: to the account whose credit it was, or it waits again."""
+
+    account_id: str
+    move_id: str
+    moved_by: str
+    moved_on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +207,8 @@ ClaimAccountCommand: TypeAlias = (
     | RematchAnswer
     | ReverseClaimPayment
     | ApplyPatientPayment
+    | MoveCredit
+    | UndoMove
     | ReversePatientPayment
     | RequestAdjustment
     | ApproveAdjustment

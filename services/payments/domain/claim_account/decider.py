@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from services.payments.domain import ledger
-from services.payments.domain.claim_account import decisions, openings, refunds
+from services.payments.domain.claim_account import decisions, moves, openings, refunds
 from services.payments.domain.claim_account.adjudication import (
     DOUBTS,
     SILENCE,
@@ -38,6 +38,7 @@ from services.payments.domain.claim_account.commands import (
     ApproveRefund,
     ClaimAccountCommand,
     DeclineRefund,
+    MoveCredit,
     MoveToAgency,
     NotePayers,
     PostCharges,
@@ -53,6 +54,7 @@ from services.payments.domain.claim_account.commands import (
     ReversePatientPayment,
     ReverseRefund,
     TakeBackOpeningBalance,
+    UndoMove,
 )
 from services.payments.domain.claim_account.matrix import PostingMatrix
 from services.payments.domain.claim_account.state import ClaimAccount, PayersReversal, PostedAnswer, evolve
@@ -98,6 +100,10 @@ def decide(command: ClaimAccountCommand, account: ClaimAccount) -> Sequence[Clai
             return _unpost(command, account)
         case ApplyPatientPayment():
             return decisions.apply_patient_payment(command, account)
+        case MoveCredit():
+            return moves.move_credit(command, account)
+        case UndoMove():
+            return moves.undo(command, account)
         case ReversePatientPayment():
             return decisions.reverse_patient_payment(command, account)
         case RequestAdjustment():

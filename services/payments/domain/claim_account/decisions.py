@@ -50,6 +50,9 @@ def apply_patient_payment(command: ApplyPatientPayment, account: ClaimAccount) -
         return []
     of_patient = _taken_from(account, ledger.PATIENT, command.amount_cents)
     of_agency = _taken_from(account, ledger.AGENCY, command.amount_cents - sum(of_patient.values()))
+    if command.as_credit and (rest := command.amount_cents - sum(of_patient.values()) - sum(of_agency.values())):
+        last = next(reversed(tuple(account.lines)), "")
+        of_patient[last] = of_patient.get(last, 0) + rest
     taken = sum(of_patient.values()) + sum(of_agency.values())
     whose = {
         "account_id": command.account_id,
@@ -64,7 +67,14 @@ def apply_patient_payment(command: ApplyPatientPayment, account: ClaimAccount) -
             for party, by_line in legs
             for leg in ledger.moved_by_line(by_line, debit=ledger.ALLOCATED, credit=ledger.receivable(party))
         )
-        applied = PaymentApplied(**whose, allocation=command.allocation, amount_cents=taken, postings=postings)
+        applied = PaymentApplied(
+            **whose,
+            allocation=command.allocation,
+            amount_cents=taken,
+            postings=postings,
+            move_id=command.move_id,
+            from_account_id=command.from_account_id,
+        )
         events.append(applied)
     if rest := command.amount_cents - taken:
         events.append(PaymentNotTaken(**whose, allocation=command.allocation, amount_cents=rest))

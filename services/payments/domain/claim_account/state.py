@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal, assert_never
 
+import msgspec
+
 from services.payments.domain import ledger
 from services.payments.domain.claim_account.answer import AnswerKey, key_of
 from shared.events.payments import (
@@ -19,6 +21,7 @@ from shared.events.payments import (
     AdjustmentApproved,
     AdjustmentRequested,
     AdjustmentReversed,
+    AppliedPaymentMoved,
     ChargesPosted,
     ClaimAccountEvent,
     ClaimAnswer,
@@ -105,6 +108,7 @@ class ClaimAccount:
     waiting: tuple[ClaimAnswer, ...] = ()  # answers that came before the charges
     taken_allocations: frozenset[tuple[str, int]] = frozenset()  # of payments, whatever became of them
     applied: Mapping[tuple[str, int], PaymentApplied] = field(default_factory=dict)  # and not reversed
+    moves: frozenset[str] = frozenset()  # of money that left the account, undone ones under ids of their own
     patient_owes_since_on: date | None = None  # of the last responsibility that came to the patient
     adjustments: Mapping[str, AdjustmentAsked] = field(default_factory=dict)
     refunds_asked: Mapping[str, RefundRequested] = field(default_factory=dict)  # whatever became of them
@@ -197,6 +201,8 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
             reversed_ = (event.payment_id, event.allocation)
             still = {key: each for key, each in account.applied.items() if key != reversed_}
             return replace(_moved(account, event.postings), applied=still)
+        case AppliedPaymentMoved():
+            return _moved_away(_moved(account, event.postings), event)
         case AdjustmentRequested():
             return _adjustment(account, AdjustmentAsked(asked=event))
         case AdjustmentApproved():
@@ -267,6 +273,21 @@ def _denied(account: ClaimAccount, event: ClaimDeniedByPayer) -> ClaimAccount:
     ]  # older answers: only here
     denied_cents = answer.denied_cents + event.denied_cents
     return _answered(account, replace(answer, denied_cents=denied_cents, remarks=tuple(dict.fromkeys(of_claim))))
+
+
+def _moved_away(account: ClaimAccount, event: AppliedPaymentMoved) -> ClaimAccount:
+    key = (event.payment_id, event.allocation)
+    there = account.applied[key]
+    applied = {name: each for name, each in account.applied.items() if name != key}
+    if left := there.amount_cents - event.amount_cents:
+        _, postings = ledger.parted(there.postings, event.amount_cents)
+        applied[key] = msgspec.structs.replace(there, amount_cents=left, postings=postings)
+    return replace(account, applied=applied, moves=account.moves | {move_key(event.move_id, is_undone=event.is_undone)})
+
+
+def move_key(move_id: str, *, is_undone: bool) -> str:
+    """A move and its undoing are two deeds."""
+    return f"{move_id}:undone" if is_undone else move_id
 
 
 def _taken(account: ClaimAccount, event: PaymentApplied | PaymentNotTaken) -> ClaimAccount:

@@ -57,6 +57,30 @@ class ReturnAllocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveUnapplied:
+    """Money of a payment that waits is for an account, or for what is owed longest."""
+
+    payment_id: str
+    move_id: str
+    amount_cents: int
+    to: tuple[AccountDue, ...]  # in their order, each up to what it owes
+    moved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeMoved:
+    """An account gave back what a person moved: it goes on to where it is wanted, or waits."""
+
+    payment_id: str
+    allocation: int
+    amount_cents: int
+    move_id: str
+    moved_by: str
+    to: tuple[AccountDue, ...] = ()
+    is_undone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUnappliedRefund:
     """Ask to give back what waits of a payment."""
 
@@ -118,6 +142,8 @@ PatientAccountCommand: TypeAlias = (
     ReceivePatientPayment
     | AllocateUnapplied
     | ReturnAllocation
+    | MoveUnapplied
+    | TakeMoved
     | RequestUnappliedRefund
     | ApproveUnappliedRefund
     | DeclineUnappliedRefund

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
+import msgspec
+
 from services.payments.domain import ledger
 from services.payments.domain.books.decider import refuse_closed_day
 from services.payments.domain.errors import (
@@ -22,6 +24,7 @@ from services.payments.domain.errors import (
     ExceedsUnapplied,
     NotAnAmount,
     NotFromACard,
+    NothingOwed,
     PaymentAlreadyTakenBack,
     PaymentNumberReused,
     PaymentUnknown,
@@ -29,15 +32,18 @@ from services.payments.domain.errors import (
     TakenBackTooEarly,
 )
 from services.payments.domain.patient_account.commands import (
+    AccountDue,
     AllocateUnapplied,
     ApproveUnappliedRefund,
     DeclineUnappliedRefund,
+    MoveUnapplied,
     PatientAccountCommand,
     ReceivePatientPayment,
     RequestUnappliedRefund,
     ReturnAllocation,
     ReverseUnappliedRefund,
     TakeBackPayment,
+    TakeMoved,
 )
 from services.payments.domain.patient_account.state import PatientAccount, Payment, evolve
 from services.payments.domain.refund_decisions import to_reverse, undecided
@@ -67,6 +73,10 @@ def decide(command: PatientAccountCommand, account: PatientAccount) -> Sequence[
             return _allocate(command, account)
         case ReturnAllocation():
             return _return(command, account)
+        case MoveUnapplied():
+            return _move(command, account)
+        case TakeMoved():
+            return _take_moved(command, account)
         case RequestUnappliedRefund():
             return _request_refund(command, account)
         case ApproveUnappliedRefund():
@@ -114,8 +124,11 @@ def _receive(command: ReceivePatientPayment, account: PatientAccount) -> list[Pa
     return story.events
 
 
-def _shared_out(payment: Payment, wanted: Iterable[tuple[str, int]]) -> Iterator[PaymentAllocated]:
-    left = payment.unapplied_cents
+def _shared_out(
+    payment: Payment, wanted: Iterable[tuple[str, int]], *, most: int | None = None
+) -> Iterator[PaymentAllocated]:
+    """At most what waits of the payment, and no more than `most`."""
+    left = payment.unapplied_cents if most is None else min(most, payment.unapplied_cents)
     ordinal = max(payment.allocations, default=0)
     for account_id, cents in wanted:
         amount = min(left, cents)
@@ -153,17 +166,60 @@ def _return(command: ReturnAllocation, account: PatientAccount) -> list[PatientA
         raise AllocationUnknown("the payment was never allocated so", payment_id=command.payment_id)
     if command.allocation in payment.returned:
         return []  # It came back before, or went with the whole payment.
-    allocated = payment.allocations[command.allocation]
-    returned = AllocationReturned(
+    story = _Story(account).then([_returned(payment.allocations[command.allocation], command.amount_cents)])
+    return story.then(_covering(story.account)).events
+
+
+def _returned(allocated: PaymentAllocated, amount_cents: int, *, move_id: str = "") -> AllocationReturned:
+    return AllocationReturned(
         payment_id=allocated.payment_id,
         patient_id=allocated.patient_id,
         account_id=allocated.account_id,
         allocation=allocated.allocation,
-        amount_cents=command.amount_cents,
-        postings=ledger.moved(command.amount_cents, debit=ledger.ALLOCATED, credit=ledger.UNAPPLIED),
+        amount_cents=amount_cents,
+        postings=ledger.moved(amount_cents, debit=ledger.ALLOCATED, credit=ledger.UNAPPLIED),
+        move_id=move_id,
     )
-    story = _Story(account).then([returned])
-    return story.then(_covering(story.account)).events
+
+
+# What people move
+
+
+def _move(command: MoveUnapplied, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = _payment(account, command.payment_id)
+    if command.move_id in payment.moves:
+        return []
+    if command.amount_cents <= 0:
+        raise NotAnAmount("what is moved is a positive amount", amount_cents=command.amount_cents)
+    _must_wait(payment, command.amount_cents)
+    moved = list(_moved(payment, command.to, command.amount_cents, command.move_id, command.moved_by))
+    if not moved:
+        raise NothingOwed("the patient owes nothing where this could go")
+    return [*moved]
+
+
+def _take_moved(command: TakeMoved, account: PatientAccount) -> list[PatientAccountEvent]:
+    payment = account.payments.get(command.payment_id)
+    if payment is None or command.allocation not in payment.allocations:
+        raise AllocationUnknown("the payment was never allocated so", payment_id=command.payment_id)
+    if (command.move_id, command.allocation) in payment.moved or payment.taken_back is not None:
+        return []  # It came back before, or went with the whole payment.
+    allocated = payment.allocations[command.allocation]
+    story = _Story(account).then([_returned(allocated, command.amount_cents, move_id=command.move_id)])
+    story.then(_covering(story.account))
+    payment = story.account.payments[command.payment_id]
+    left = min(command.amount_cents, payment.unapplied_cents)
+    moved = _moved(payment, command.to, left, command.move_id, command.moved_by)
+    if command.is_undone:  # what goes back is no move that could be undone once more
+        return story.then(msgspec.structs.replace(each, move_id="", as_credit=True) for each in moved).events
+    return story.then(msgspec.structs.replace(each, from_account_id=allocated.account_id) for each in moved).events
+
+
+def _moved(
+    payment: Payment, to: Iterable[AccountDue], amount_cents: int, move_id: str, moved_by: str
+) -> Iterator[PaymentAllocated]:
+    for allocated in _shared_out(payment, to, most=amount_cents):
+        yield msgspec.structs.replace(allocated, move_id=move_id, moved_by=moved_by)
 
 
 # What people give back

@@ -35,6 +35,8 @@ class Payment:
     refunded_cents: int = 0  # and not reversed
     taken_back: PaymentTakenBack | None = None
     overdrawn_cents: int = 0  # the patient had it twice, and has not made it good yet
+    moves: frozenset[str] = frozenset()  # of what waited, to an account
+    moved: frozenset[tuple[str, int]] = frozenset()  # that came back from an account: move and allocation
     covering: Mapping[str, int] = field(default_factory=dict)  # cents that made another one's good, by payment
 
     def standing(self, allocation: int) -> int:
@@ -53,12 +55,16 @@ def evolve(account: PatientAccount, event: PatientAccountEvent) -> PatientAccoun
     payment = account.payments[event.payment_id]
     match event:
         case PaymentAllocated():
-            payment = replace(_waits(payment, -event.amount_cents), allocations=_put(payment.allocations, event))
+            moves = payment.moves | {event.move_id} if event.move_id and not event.from_account_id else payment.moves
+            allocations = _put(payment.allocations, event)
+            payment = replace(_waits(payment, -event.amount_cents), allocations=allocations, moves=moves)
         case AllocationReturned() | AllocationTakenBack():
             back = payment.returned.get(event.allocation, 0) + event.amount_cents
             payment = replace(
                 _waits(payment, event.amount_cents), returned={**payment.returned, event.allocation: back}
             )
+            if isinstance(event, AllocationReturned) and event.move_id:
+                payment = replace(payment, moved=payment.moved | {(event.move_id, event.allocation)})
         case UnappliedRefundRequested():
             payment = replace(payment, requested={**payment.requested, event.refund_id: event})
         case UnappliedRefunded():
