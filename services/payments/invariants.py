@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from services.payments.domain.books.state import Books, evolve
 from services.payments.domain.contract_comparison.identity import comparison_of
+from shared.events.cards import CardChargebackWon, CardPaymentCaptured, CardRefunded
 from shared.events.contracts import (
     ClaimPaymentCompared,
     ComparisonWithdrawn,
@@ -392,6 +393,55 @@ class _Payment:
         self.unapplied_cents = self.overdrawn_cents = 0
         self.applied: Counter[int] = Counter()
         self.taken_back_at: datetime | None = None
+
+
+class CardMoneyIsReceived:
+    """What the processor of cards took, and paid again after a dispute, is a patient's payment of the same cents and patient, within the
+    hour and once; no payment is of a card that was not captured; and no more goes back to a card than was taken from it."""
+
+    _WITHIN = timedelta(hours=1)
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="payments: captured card payments = patients' payments received by card")
+        self._taken: dict[tuple[str, str], Recorded[Any]] = {}
+        self._left: Counter[tuple[str, str]] = Counter()  # cents of a card payment that were not given back to the card
+        self._last_at: datetime | None = None
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        self._last_at = recorded.recorded_at
+        match event := recorded.event:
+            case CardPaymentCaptured() | CardChargebackWon():
+                self._taken[recorded.tenant, event.payment_id] = recorded
+                if isinstance(event, CardPaymentCaptured):
+                    self._left[recorded.tenant, event.card_payment_id] += event.amount_cents
+            case PatientPaymentReceived() if event.card_payment_id:
+                self._received(recorded, event)
+            case CardRefunded():
+                key = (recorded.tenant, event.card_payment_id)
+                self._left[key] -= event.amount_cents
+                self._check(recorded, self._left[key] >= 0, "no more than was taken", f"{-self._left[key]} cents more")
+
+    def result(self) -> CheckResult:
+        for taken in self._taken.values():
+            self._result.checked += 1
+            if self._last_at is not None and self._last_at - taken.recorded_at > self._WITHIN:
+                note_at(self._result, taken, f"{taken.event.amount_cents} cents received", "no payment of a patient")
+        return self._result
+
+    def _received(self, recorded: Recorded[Any], event: PatientPaymentReceived) -> None:
+        taken = self._taken.pop((recorded.tenant, event.payment_id), None)
+        if taken is None:
+            self._check(recorded, False, "a captured card payment", f"{event.amount_cents} cents without one")
+            return
+        expected = f"{taken.event.amount_cents} cents of {taken.event.card_payment_id}"
+        found = f"{event.amount_cents} cents of {event.card_payment_id}"
+        is_same = (expected, taken.event.patient_id) == (found, event.patient_id)
+        self._check(recorded, is_same, expected, found)
+
+    def _check(self, recorded: Recorded[Any], holds: bool, expected: str, found: str) -> None:
+        self._result.checked += 1
+        if not holds:
+            note_at(self._result, recorded, expected, found)
 
 
 class PatientsMoneyIsKept:

@@ -45,6 +45,7 @@ from services.payments.domain.remittance.decider import remittance as remittance
 from services.payments.domain.remittance.identity import trace_of
 from services.payments.domain.unidentified_deposit.decider import unidentified_deposit as unidentified_deposit_decider
 from services.payments.invariants import (
+    CardMoneyIsReceived,
     ChargesAreAccountedFor,
     ClosedPeriodsStand,
     OpeningBalancesTie,
@@ -462,6 +463,7 @@ def build(
             VariancesAreBacked,
             OpeningBalancesTie,
             PatientsMoneyIsKept,
+            CardMoneyIsReceived,
         ),
     )
 
