@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
+from services.payments.adapters import card_webhooks
 from services.payments.adapters.bank_files import BankFiles
 from services.payments.adapters.card_processor import HttpCardProcessor
 from services.payments.adapters.fee_schedule_files import FeeScheduleFiles
@@ -225,6 +227,12 @@ def build(
         clock=runtime.clock,
     )
 
+    def refuse_unsigned(tenant: str, body: bytes, signature: str) -> None:
+        keys = settings.card_webhook_keys.get(tenant, ())
+        # By the clock of the machine: the processor knows no other, whatever day the practice is at.
+        now, tolerance = datetime.now(UTC), timedelta(seconds=settings.card_webhook_seconds_max)
+        card_webhooks.refuse_unsigned(body, signature, keys, now=now, tolerance=tolerance)
+
     async def due_of(tenant: str, patient_id: str) -> list[AccountDue]:
         async with runtime.reads.read(tenant) as connection:
             names = [each["patient_id"] for each in await rows(connection, patient_payments.names_of(patient_id))]
@@ -390,7 +398,14 @@ def build(
                 payer_contracts=payer_contracts,
                 fee_schedule=fee_schedule,
             ),
-            cards_api.router(runtime.commands, runtime.reads, cards, card_payment, card_processor),
+            cards_api.router(
+                runtime.commands,
+                runtime.reads,
+                cards,
+                refuse_unsigned,
+                card_payment=card_payment,
+                card_processor=card_processor,
+            ),
             paper_api.router(files, runtime.documents),
             remittances_api.router(
                 runtime.commands,

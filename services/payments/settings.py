@@ -21,6 +21,9 @@ class PaymentsSettings(BaseSettings):
     # The processor of cards: {"tenant": "https://…"}; a practice without one takes no cards. Only tokens go there, never card numbers.
     card_processor_urls: dict[str, str] = {}
     card_processor_tokens: dict[str, SecretStr] = {}  # bearer token by tenant
+    # Keys by which the processor signs its webhooks, by tenant: {"tenant": ["new", "old"]}. Several while one replaces the other.
+    card_webhook_keys: dict[str, tuple[SecretStr, ...]] = {}
+    card_webhook_seconds_max: float = Field(default=300.0, gt=0)  # between the signature's moment and ours
     card_answer_seconds_max: float = Field(
         default=10.0, gt=0
     )  # then the payment waits, and the processor is asked again

@@ -2,11 +2,12 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Literal, TypeAlias
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.payments.api.bodies import Body, Cents, Id, NamedBody, refused_card_number
@@ -21,6 +22,7 @@ from shared.runtime.queries import ReadDatabase, desc, page, row
 from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, cause_of, done
 
 SERVICE = "payments"
+_NEWS = {"requestBody": {"content": {"application/json": {"schema": {"type": "string", "format": "binary"}}}}}
 READER = read_model.projection.name
 
 Take = Annotated[Cause, Depends(cause_of("payments:take-payment"))]
@@ -89,8 +91,18 @@ class CardPaymentDetail(BaseModel):
     positions: dict[str, str]
 
 
+class WebhookTaken(BaseModel):
+    were_news: bool = Field(description="Whether the processor had told anything that was not read yet.")
+
+
 def router(
-    commands: Commands, reads: ReadDatabase, cards: TakeCards, card_payment: Aggregate, card_processor: Aggregate
+    commands: Commands,
+    reads: ReadDatabase,
+    cards: TakeCards,
+    refuse_unsigned: Callable[[str, bytes, str], None],  # tenant, body and signature; raises WebhookNotSigned
+    *,
+    card_payment: Aggregate,
+    card_processor: Aggregate,
 ) -> APIRouter:
     routes = APIRouter(tags=["cards"])
 
@@ -143,6 +155,21 @@ def router(
                 raise NotFound("there is no such card payment")
             positions = await reads.positions(connection, READER)
         return CardPaymentDetail(payment=CardPaymentRow.model_validate(dict(found)), positions=positions)
+
+    @routes.post("/card-news/webhook", openapi_extra=_NEWS)
+    async def receive_webhook(
+        request: Request,
+        who: Annotated[Caller, Depends(caller("payments:receive-card-webhook"))],
+        card_signature: Annotated[str, Header(max_length=1_000)] = "",
+    ) -> WebhookTaken:
+        """The processor says that there are news. Signed and of now (`webhook-not-signed`), it makes them be read at once, by their
+        numbers as always: nothing that it says itself is believed, and nothing is lost when it does not come, or comes twice."""
+        if not cards.reaches(who.tenant):
+            raise NoCardProcessor("no processor of cards is set up")
+        refuse_unsigned(
+            who.tenant, await request.body(), card_signature
+        )  # as it came: another JSON of it is not signed
+        return WebhookTaken(were_news=await cards.read_news(who.tenant))
 
     @routes.get("/card-news")
     async def list_card_news(

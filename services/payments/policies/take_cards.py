@@ -113,7 +113,7 @@ class TakeCards:
                 if self._not_before.get((tenant, card_payment_id), 0.0) <= time.monotonic():
                     outcome = await self.ask(tenant, card_payment_id)
                     did_anything |= outcome is not None and bool(outcome.events)
-            did_anything |= await self._read_news(tenant)
+            did_anything |= await self.read_news(tenant)
         return did_anything
 
     async def _answer(self, processor: Processor, card_payment_id: str, question: Question) -> CardPaymentCommand:
@@ -131,7 +131,8 @@ class TakeCards:
         self._tried[key] = tried = self._tried.get(key, 0) + 1
         self._not_before[key] = time.monotonic() + min(2.0 ** (tried - 1), _PAUSE_SECONDS_MAX)
 
-    async def _read_news(self, tenant: str) -> bool:
+    async def read_news(self, tenant: str) -> bool:
+        """What the processor told behind what was read, by its numbers. Whether there was anything."""
         known: CardProcessor = await self._commands.state(self._card_processor, tenant, NEWS)
         try:
             news = await self._processors[tenant].news(known.read_through)

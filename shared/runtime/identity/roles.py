@@ -92,6 +92,7 @@ _TABLE: Mapping[str, str] = {
     "payments:release-remittance": "poster manager",
     "payments:reverse-remittance": "poster manager",
     "payments:take-payment": "front-desk poster collector manager integration",
+    "payments:receive-card-webhook": "integration",
     "payments:read-card-payments": "front-desk poster collector manager integration",
     "payments:adjust-account": "biller poster collector manager",
     "payments:approve-adjustment": "manager",

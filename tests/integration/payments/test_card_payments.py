@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
+from services.payments.adapters.card_webhooks import signature_of
 from services.payments.main import build
 from services.payments.settings import PaymentsSettings
 from shared.runtime.clock import FileClock
@@ -67,10 +70,27 @@ async def world(postgres_server: PostgresServer, tmp_path: Path, processor: str)
     settings = PaymentsSettings(
         card_processor_urls={TENANT: processor}, card_answer_seconds_max=1.0, card_poll_seconds=0.2
     )
+    async with living(postgres_server, tmp_path, settings) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def patient_world(postgres_server: PostgresServer, tmp_path: Path, processor: str) -> AsyncIterator[World]:
+    """The same, which asks the processor for its news once an hour."""
+    keys = {TENANT: (SecretStr("the new key"), SecretStr("the old key"))}
+    settings = PaymentsSettings(
+        card_processor_urls={TENANT: processor}, card_poll_seconds=3600.0, card_webhook_keys=keys
+    )
+    async with living(postgres_server, tmp_path, settings) as world:
+        yield world
+
+
+@asynccontextmanager
+async def living(server: PostgresServer, tmp_path: Path, settings: PaymentsSettings) -> AsyncIterator[World]:
     known: dict[str, ServiceRuntime] = {}
     builds = {name: _neighbour(name, known) for name in NEIGHBOURS}
     parts = {**builds, "payments": partial(build, settings=settings)}
-    async with hosted(postgres_server, parts, tmp_path, clock="driven") as running:
+    async with hosted(server, parts, tmp_path, clock="driven") as running:
         yield World(running, known)
 
 
@@ -218,4 +238,29 @@ async def test_news_that_fit_no_payment_wait_for_a_person_and_hold_up_nothing_be
     unknown = await world.ask("POST", "/card-news/999/deal-with", {"reason": "not-ours"}, status=404)
     assert unknown["code"] == "not-found"
     assert await world.trial() == {"card-fees": 1_46, "cash": 38_54, "unapplied": -40_00}
+    await world.verify()
+
+
+@pytest.mark.asyncio
+async def test_a_signed_webhook_makes_the_news_be_read_at_once_and_another_one_nothing(patient_world: World) -> None:
+    world = patient_world
+    await visit(world, 100_00)
+    await take(world, 100_00, "tok_good")
+    await world.move_to(datetime(2026, 4, 4, 12, tzinfo=UTC))
+    body, moment = b'{"number": 1}', str(int(time.time()))
+
+    async def told(key: str, signed_at: str = moment) -> httpx.Response:
+        signature = f"t={signed_at},v1={signature_of(body, signed_at, SecretStr(key))}"
+        headers = {"Card-Signature": signature, "Content-Type": "application/json"}
+        return await world.running.http.post("/api/payments/card-news/webhook", content=body, headers=headers)
+
+    for key, signed_at in (("somebody's key", moment), ("the new key", str(int(moment) - 3600))):
+        refused = await told(key, signed_at)
+        assert (refused.status_code, refused.json()["code"]) == (409, "webhook-not-signed")
+    assert (await paid(world))["settled_on"] is None
+    taken = await told("the old key")
+    assert (taken.status_code, taken.json()) == (200, {"were_news": True})
+    await world.settle()
+    assert (await paid(world))["settled_on"] is not None
+    assert (await told("the new key")).json() == {"were_news": False}
     await world.verify()
