@@ -166,7 +166,7 @@ def build(
                 runtime.vault,
                 runtime.documents,
             ),
-            paper_api.router(runtime.commands, claim, PaperClaims(runtime.vault).cms_1500),
+            paper_api.router(runtime.commands, claim, PaperClaims(runtime.vault), runtime.clock),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
             follow_up_api.router(
                 runtime.commands,

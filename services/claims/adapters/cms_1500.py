@@ -7,20 +7,28 @@ line, by the line (`24F/1`). Source: NUCC 1500 reference instructions for versio
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from services.claims.adapters.form_text import (
+    amount,
+    city_line,
+    clean,
+    person_name,
+    phone,
+    provider_name,
+    street,
+    zip_code,
+)
 from services.claims.adapters.x12_claims import SELF, OpenedClaim
 from services.claims.domain.claim.scrubbing import billed_coverage
-from shared.events.values import Address, ChargeLine, CoverageSnapshot, Person, PersonName, ProviderIdentity
+from shared.events.values import Address, ChargeLine, CoverageSnapshot, Person
 
 LINES_PER_PAGE = 6
 ON_FILE = "SIGNATURE ON FILE"
 _KINDS = {"MA": "medicare", "MB": "medicare", "MC": "medicaid", "CH": "tricare", "VA": "champva"}  # item 1, by SBR09
 _RELATIONSHIPS = {SELF: "self", "01": "spouse", "19": "child"}  # item 6
-_NOT_PRINTED = re.compile(r"[^A-Z0-9 &/#-]")
 
 Items = Mapping[str, str]
 
@@ -46,39 +54,39 @@ def pages_of(opened: OpenedClaim) -> list[Items]:
 def _items(opened: OpenedClaim, coverage: CoverageSnapshot) -> Iterator[tuple[str, str]]:
     claim, services, known = opened.claim, opened.claim.services, opened.coverages[coverage.rank]
     insured = known.subscriber or opened.patient
-    yield "payer", _clean(coverage.payer_name)
+    yield "payer", clean(coverage.payer_name)
     yield f"1 {_kind(coverage, known.group_number)}", "X"
-    yield "1a", _clean(known.member_number)
-    yield "2", _name(opened.patient.name)
+    yield "1a", clean(known.member_number)
+    yield "2", person_name(opened.patient.name)
     yield from _born("3", opened.patient)
-    yield "4", _name(insured.name)
+    yield "4", person_name(insured.name)
     yield from _address("5", opened.patient)
     yield f"6 {_RELATIONSHIPS.get(coverage.relationship, 'other')}", "X"
     yield from _address("7", insured)
     yield from _other_insured(opened, coverage)
     for item in ("10a", "10b", "10c"):  # a claim of ours names no accident
         yield f"{item} no", "X"
-    yield "11", _clean(known.group_number)
+    yield "11", clean(known.group_number)
     yield from _born("11a", insured)
-    yield "11c", _clean(coverage.payer_name)
+    yield "11c", clean(coverage.payer_name)
     yield "12", ON_FILE
     yield "13", ON_FILE
     if services.referring:
         yield "17 qualifier", "DN"
-        yield "17", _provider_name(services.referring)
+        yield "17", provider_name(services.referring)
         yield "17b", services.referring.npi
     yield "21 indicator", "0"  # ICD-10-CM
     for letter, diagnosis in zip("ABCDEFGHIJKL", services.diagnoses, strict=False):
-        yield f"21{letter}", _clean(diagnosis)
+        yield f"21{letter}", clean(diagnosis)
     if claim.frequency != "1":
         yield "22", claim.frequency
-        yield "22 original", _clean(claim.replaces_payer_control_number)
-    yield "23", _clean(coverage.authorization_number)
+        yield "22 original", clean(claim.replaces_payer_control_number)
+    yield "23", clean(coverage.authorization_number)
     yield "25", services.organization.tax_id
     yield "25 employer", "X" if services.organization.tax_id else ""
     yield "26", claim.claim_id
     yield "27 yes", "X"
-    yield "31", _provider_name(services.rendering)
+    yield "31", provider_name(services.rendering)
     yield from _places(opened)
 
 
@@ -95,20 +103,22 @@ def _other_insured(opened: OpenedClaim, billed: CoverageSnapshot) -> Iterator[tu
     before = [each for each in others if each.rank < billed.rank]
     other = before[-1] if before else others[0]
     known = opened.coverages[other.rank]
-    yield "9", _name((known.subscriber or opened.patient).name)
-    yield "9a", _clean(known.group_number or known.member_number)
-    yield "9d", _clean(other.payer_name)
+    yield "9", person_name((known.subscriber or opened.patient).name)
+    yield "9a", clean(known.group_number or known.member_number)
+    yield "9d", clean(other.payer_name)
 
 
 def _places(opened: OpenedClaim) -> Iterator[tuple[str, str]]:
     services = opened.claim.services
     facility, billing = services.facility, services.organization
     address = facility.address if facility.address != Address() else billing.address
-    for number, text in enumerate((_clean(facility.name), *_two_lines(address)), start=1):
+    for number, text in enumerate((clean(facility.name), street(address), city_line(address)), start=1):
         yield f"32/{number}", text
     yield "32a", facility.npi or billing.npi
-    yield "33 phone", _phone(billing.phone)
-    for number, text in enumerate((_provider_name(billing), *_two_lines(billing.address)), start=1):
+    yield "33 phone", phone(billing.phone)
+    for number, text in enumerate(
+        (provider_name(billing), street(billing.address), city_line(billing.address)), start=1
+    ):
         yield f"33/{number}", text
     yield "33a", billing.npi
     yield "33b", f"ZZ{billing.taxonomy}" if billing.taxonomy else ""
@@ -124,7 +134,7 @@ def _lines(lines: Sequence[ChargeLine], opened: OpenedClaim) -> Iterator[tuple[s
         yield f"24D/{number}", line.procedure_code
         yield f"24D modifiers/{number}", " ".join(line.modifiers)
         yield f"24E/{number}", "".join("ABCDEFGHIJKL"[pointer - 1] for pointer in line.diagnosis_pointers)
-        yield f"24F/{number}", _amount(line.charged_cents)
+        yield f"24F/{number}", amount(line.charged_cents)
         yield f"24G/{number}", f"{Decimal(line.units).normalize():f}"
         yield f"24J/{number}", rendering.npi
         if line.national_drug_code:
@@ -132,9 +142,9 @@ def _lines(lines: Sequence[ChargeLine], opened: OpenedClaim) -> Iterator[tuple[s
 
 
 def _totals(opened: OpenedClaim) -> Iterator[tuple[str, str]]:
-    yield "28", _amount(opened.claim.services.charged_cents)
+    yield "28", amount(opened.claim.services.charged_cents)
     paid = sum(prior.paid_cents for prior in opened.claim.prior)
-    yield "29", _amount(paid) if opened.claim.prior else ""
+    yield "29", amount(paid) if opened.claim.prior else ""
 
 
 def _born(item: str, person: Person) -> Iterator[tuple[str, str]]:
@@ -145,44 +155,12 @@ def _born(item: str, person: Person) -> Iterator[tuple[str, str]]:
 
 def _address(item: str, person: Person) -> Iterator[tuple[str, str]]:
     address = person.address
-    yield item, _clean(" ".join(filter(None, (address.line_1, address.line_2))))
-    yield f"{item} city", _clean(address.city)
-    yield f"{item} state", _clean(address.state)
-    yield f"{item} zip", _zip(address.postal_code)
-    yield f"{item} phone", _phone(person.phone)
-
-
-def _two_lines(address: Address) -> tuple[str, str]:
-    street = " ".join(filter(None, (address.line_1, address.line_2)))
-    return _clean(street), _clean(f"{address.city} {address.state}") + f" {_zip(address.postal_code)}"
-
-
-def _name(name: PersonName) -> str:
-    """Last (with suffix), first, middle, with commas between."""
-    last = _clean(" ".join(filter(None, (name.last, name.suffix))))
-    return ", ".join(filter(None, (last, _clean(name.first), _clean(name.middle)[:1])))
-
-
-def _provider_name(provider: ProviderIdentity) -> str:
-    return _clean(" ".join(filter(None, (provider.first if provider.is_person else "", provider.last_or_organisation))))
-
-
-def _clean(text: str) -> str:
-    """Capital letters, and no punctuation but the hyphen."""
-    return " ".join(_NOT_PRINTED.sub("", text.upper()).split())
-
-
-def _zip(digits: str) -> str:
-    return f"{digits[:5]}-{digits[5:]}" if len(digits) > 5 else digits
-
-
-def _phone(digits: str) -> str:
-    return f"{digits[:3]} {digits[3:]}" if len(digits) == 10 else digits
+    yield item, street(address)
+    yield f"{item} city", clean(address.city)
+    yield f"{item} state", clean(address.state)
+    yield f"{item} zip", zip_code(address.postal_code)
+    yield f"{item} phone", phone(person.phone)
 
 
 def _day(day: date) -> str:
     return f"{day:%m %d %y}"
-
-
-def _amount(cents: int) -> str:
-    return f"{cents // 100} {cents % 100:02d}"

@@ -6,10 +6,10 @@ the form's upper left. The form itself is licensed and is not drawn. Source: the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Sequence
 
 from services.claims.adapters.cms_1500 import LINES_PER_PAGE, Items
+from services.claims.adapters.form_overlay import Printed, overlay_html
 from shared.runtime.pdf import pdf_of
 
 _FIRST_LINE, _LINE_STEP = 44, 2  # of item 24, unshaded
@@ -85,13 +85,7 @@ PLACES: dict[str, tuple[int, int]] = {
     "33b": (61, 63),
 }
 _ENDS_THERE = ("24F", "28", "29")  # amounts stand to the right of their box
-_STYLE = """
-@page { size: letter; margin: 0 }
-body { margin: 0; font: 12pt "Courier Prime", "Liberation Mono", "DejaVu Sans Mono", monospace; line-height: 1; color: #000 }
-section { position: relative; height: 11in; width: 8.5in; break-after: page } section:last-child { break-after: auto }
-i { position: absolute; font-style: normal; white-space: pre; font-size: 12pt } i.c { font-size: 9.6pt }
-"""
-_LEFT_INCHES, _TOP_INCHES = 0.25, 0.1667
+_LEFT_INCHES = 0.25
 
 
 def cms_1500_pdf(pages: Sequence[Items], identifier: str) -> bytes:
@@ -100,11 +94,8 @@ def cms_1500_pdf(pages: Sequence[Items], identifier: str) -> bytes:
 
 
 def cms_1500_html(pages: Sequence[Items]) -> str:
-    sheets = "".join(f"<section>{''.join(_texts(page))}</section>" for page in pages)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>CMS-1500</title><style>{_STYLE}</style>'
-        f"</head><body>{sheets}</body></html>"
-    )
+    sheets = ([_printed(item, text) for item, text in page.items()] for page in pages)
+    return overlay_html("CMS-1500", sheets, left_inches=_LEFT_INCHES)
 
 
 def place_of(item: str) -> tuple[int, int]:
@@ -119,11 +110,8 @@ def place_of(item: str) -> tuple[int, int]:
     return line + step * (int(number) - 1), column
 
 
-def _texts(page: Items) -> Iterator[str]:
-    for item, text in page.items():
-        line, column = place_of(item)
-        if item.partition("/")[0] in _ENDS_THERE:
-            column -= len(text) - 1
-        left, top = _LEFT_INCHES + (column - 1) / 10, _TOP_INCHES + (line - 1) / 6
-        style = ' class="c"' if item in _CONDENSED else ""
-        yield f'<i{style} style="left:{left:.3f}in;top:{top:.3f}in">{escape(text)}</i>'
+def _printed(item: str, text: str) -> Printed:
+    line, column = place_of(item)
+    if item.partition("/")[0] in _ENDS_THERE:
+        column -= len(text) - 1
+    return Printed(line=line, column=column, text=text, is_condensed=item in _CONDENSED)

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.dashboard.conflicts import do_or_tell
-from services.dashboard.exports import table_file
+from services.dashboard.exports import document, table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.timeline import Step, money_of, steps_of, total_of
 from services.dashboard.visits import Page, Visit
@@ -223,11 +223,20 @@ def _deed(deed: str, action: str) -> Page:
     return Page(path=f"/claims/{{claim_id}}/{deed}", action=action, handler=handler, method="POST")
 
 
+async def printed(visit: Visit) -> Response:
+    """The claim on its paper form, for the preprinted sheet. Opening it is on the record."""
+    claim_id = visit.path("claim_id")
+    detail = await visit.get(f"/api/claims/claims/{claim_id}")
+    form = "ub-04" if detail["claim"].get("kind") == "institutional" else "cms-1500"
+    return document(await visit.services.file(f"/api/claims/claims/{claim_id}/{form}", purpose="billing"))
+
+
 PAGES = (
     Page(path="/claims", action="claims:read-claims", handler=worklist),
     Page(path="/claims/export", action="claims:read-claims", handler=export),
     Page(path="/claims/{claim_id}", action="claims:read-claims", handler=claim),
     Page(path="/claims/{claim_id}/state", action="claims:read-claims", handler=state),
+    Page(path="/claims/{claim_id}/printed", action="claims:read-printed-claim", handler=printed),
     Page(path="/claims/segments/{document_id}", action="documents:read-document", handler=segment, method="POST"),
     Page(path="/patients/{patient_id}/name", action="eligibility:read-patient", handler=name, method="POST"),
     _deed("hold", "claims:hold-claim"),

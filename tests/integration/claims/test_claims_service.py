@@ -230,6 +230,8 @@ async def test_a_claim_is_printed_and_that_is_on_record(exchange: Exchange) -> N
     assert printed.content.startswith(b"%PDF")
     openings = await exchange.running.platform.vault.openings("clinic")
     assert "appeal" in {opening["purpose"] for opening in openings}
+    other = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/ub-04")
+    assert (other.status_code, other.json()["code"]) == (409, "claim-not-on-this-form")
     absent = await exchange.running.http.get(f"/api/claims/claims/{claim_of(21)}/cms-1500")
     assert (absent.status_code, absent.json()["code"]) == (404, "claim-unknown")
 

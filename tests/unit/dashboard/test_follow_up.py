@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from tests.unit.dashboard.conftest import ORIGIN, World
 
@@ -156,3 +157,15 @@ async def test_the_list_has_views_of_open_and_overdue_requests(world: World) -> 
     assert (await world.browser.get("/claims?view=overdue")).status_code == 200
     [asked] = [asked for asked in world.asked if asked.path == "/api/claims/requests"]
     assert asked.query["is_overdue"] == "true"
+
+
+@pytest.mark.parametrize(("kind", "form"), [("professional", "cms-1500"), ("institutional", "ub-04")])
+async def test_a_claim_is_printed_on_the_form_of_its_kind(world: World, kind: str, form: str) -> None:
+    world.answers[f"GET /api/claims/claims/{CLAIM}"] = {"claim": ROW | {"kind": kind}, "positions": {}}
+    world.answers[f"GET /api/claims/claims/{CLAIM}/{form}"] = Response(
+        b"%PDF-", media_type="application/pdf", headers={"Content-Disposition": 'attachment; filename="claim.pdf"'}
+    )
+    await world.log_in("biller")
+    read = await world.browser.get(f"/claims/{CLAIM}/printed")
+    assert read.content == b"%PDF-"
+    assert world.asked[-1].query == {"purpose": "billing"}
