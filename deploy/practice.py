@@ -210,7 +210,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[bool, Rule]]] = {
     "partners": {
         "id": (True, _ID),
         "name": (True, _text),
-        "transport": (True, _matches(r"sftp|folder|http", "sftp, folder or http")),
+        "transport": (True, _matches(r"sftp|folder|http|paper", "sftp, folder, http or paper")),
         "sender_id": (True, _matches(r"[A-Z0-9]{2,15}", "2 to 15 of A-Z 0-9")),
         "receiver_id": (True, _matches(r"[A-Z0-9]{2,15}", "2 to 15 of A-Z 0-9")),
         "usage": (False, _matches(r"[PT]", "P (production) or T (test)")),

@@ -12,6 +12,7 @@ import httpx
 
 from services.claims.adapters.interchange_writer import X12InterchangeWriter
 from services.claims.adapters.paper_claims import PaperClaims
+from services.claims.adapters.paper_writer import PaperWriter
 from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.adapters.x12_status_question import write_question
@@ -21,6 +22,7 @@ from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
 from services.claims.api import follow_up as follow_up_api
+from services.claims.api import mailing as mailing_api
 from services.claims.api import paper as paper_api
 from services.claims.api import what_if as what_if_api
 from services.claims.domain.appeal_template.decider import appeal_template as appeal_template_decider
@@ -117,7 +119,8 @@ def build(
         commands=runtime.commands,
         documents=runtime.documents,
         writer=X12InterchangeWriter(runtime.vault),
-        queue=sending.SendingReads(runtime.reads, directories.answer_days),
+        paper=PaperWriter(runtime.vault),
+        queue=sending.SendingReads(runtime.reads, directories.answer_days, directories.on_paper),
         routes=routes or _routes(partners_file),
         clock=runtime.clock,
         streams=send_batches.Streams(claim=claim, partner=partner, batch=batch),
@@ -167,6 +170,7 @@ def build(
                 runtime.documents,
             ),
             paper_api.router(runtime.commands, claim, PaperClaims(runtime.vault), runtime.clock),
+            mailing_api.router(runtime.commands, runtime.reads, batch, batcher, runtime.clock),
             exchange_api.router(runtime.commands, runtime.reads, partner, acknowledgements),
             follow_up_api.router(
                 runtime.commands,

@@ -26,6 +26,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Charge review", path="/charges", action="charges:read-worklists", key="h"),
             Place(title="Claims", path="/claims", action="claims:read-claims", key="c"),
             Place(title="Denials", path="/denials", action="claims:read-denials", key="d"),
+            Place(title="Claims on paper", path="/paper-claims", action="claims:read-batches"),
             Place(title="Claim rules", path="/claim-rules", action="claims:read-rules"),
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),

@@ -11,13 +11,15 @@ from shared.events.base import Event
 from shared.events.claim_kinds import ClaimKind
 from shared.events.values import DocumentReference
 
+Medium: TypeAlias = Literal["electronic", "paper"]
+
 
 class PartnerListed(Event, frozen=True, kw_only=True):
-    """A clearinghouse or payer that we exchange interchanges with, as it now stands."""
+    """A clearinghouse or payer that we exchange interchanges with, or the mail, as it now stands. Paper has no ISA ids."""
 
     partner_id: str
     name: str
-    transport: Literal["sftp", "folder", "http"]
+    transport: Literal["sftp", "folder", "http", "paper"]  # paper: a person prints and mails
     sender_qualifier: str = "ZZ"  # ISA05
     sender_id: str  # ISA06, GS02
     receiver_qualifier: str = "ZZ"  # ISA07
@@ -62,6 +64,7 @@ class InterchangeStored(Event, frozen=True, kw_only=True):
     claim_ids: tuple[str, ...]  # those that could be written; the others are back at work
     refused_claim_ids: tuple[str, ...] = ()
     sets: tuple[ClaimSet, ...] = ()  # the same claims, as they lie in the interchange
+    medium: Medium = "electronic"  # paper: the bytes are a PDF that a person prints and mails
 
 
 class BatchAbandoned(Event, frozen=True, kw_only=True):
@@ -79,6 +82,30 @@ class InterchangeSent(Event, frozen=True, kw_only=True):
     control_number: int
     claims: tuple[BatchedClaim, ...] = ()  # that were in it
     document: DocumentReference | None = None
+
+
+class BatchMailed(Event, frozen=True, kw_only=True):
+    """A person says that the printed claims went to the post on a day. It proves that they left, not that anybody has them."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int
+    claims: tuple[BatchedClaim, ...]
+    document: DocumentReference
+    mailed_on: date
+    tracking_number: str = ""  # of certified mail
+    by: str
+
+
+class BatchReprinted(Event, frozen=True, kw_only=True):
+    """The same pages were printed once more, and why."""
+
+    partner_id: str
+    batch_id: str
+    control_number: int
+    copy_number: int  # 2, 3, …: the first print is 1
+    reason: str
+    by: str
 
 
 class InterchangeUnanswered(Event, frozen=True, kw_only=True):
@@ -107,5 +134,11 @@ class InterchangeAcknowledged(Event, frozen=True, kw_only=True):
 
 PartnerEvent: TypeAlias = PartnerListed | BatchAssembled
 BatchEvent: TypeAlias = (
-    InterchangeStored | BatchAbandoned | InterchangeSent | InterchangeAcknowledged | InterchangeUnanswered
+    InterchangeStored
+    | BatchAbandoned
+    | InterchangeSent
+    | BatchMailed
+    | BatchReprinted
+    | InterchangeAcknowledged
+    | InterchangeUnanswered
 )

@@ -17,6 +17,7 @@ from msgspec import Struct
 from shared.events.base import Event, Sealed
 from shared.events.batches import (
     BatchEvent,
+    Medium,
     PartnerEvent,
 )
 from shared.events.claim_kinds import ClaimKind, DentalCase, HospitalCoding, HospitalStay
@@ -209,6 +210,8 @@ class ClaimSubmitted(Event, frozen=True, kw_only=True):
     control_number: int
     document: DocumentReference
     answer_days: int = 30  # no 835 after so many days is silence
+    medium: Medium = "electronic"
+    mailed_on: date | None = None  # on paper: the day on which a person says it was mailed
 
 
 class ClaimRejected(Event, frozen=True, kw_only=True):

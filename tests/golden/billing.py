@@ -8,9 +8,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from services.claims.adapters.interchange_writer import X12InterchangeWriter
+from services.claims.adapters.paper_writer import PaperWriter
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.api.bodies import CorrectBody
 from services.claims.api.claims import correction
+from services.claims.domain.batch.commands import RecordMailing
 from services.claims.domain.claim.commands import CloseClaim, HoldClaim, RaiseNextClaim, ReleaseClaim, VoidClaim
 from services.claims.domain.claim.state import Claim
 from services.claims.domain.denial.appeals import terms_of
@@ -23,8 +26,11 @@ from services.claims.domain.denial.commands import (
     WriteOffDenial,
 )
 from services.claims.domain.partner.commands import ListPartner
+from services.claims.policies.send_batches import SendBatches
+from services.claims.policies.send_batches import Streams as SendingStreams
 from services.claims.policies.take_acknowledgements import Streams, TakeAcknowledgements
 from services.claims.projections import directories
+from services.claims.projections.sending import SendingReads
 from shared.codecs.x12.envelope import sniff
 from shared.events.charges import EncounterCancelled
 from shared.events.eligibility import FilingLimit, PayerListed
@@ -41,6 +47,8 @@ from tests.golden.claim_story import (
     Deed,
     Leave,
     Limit,
+    Mail,
+    Print,
     Step,
     Terms,
     correction_of,
@@ -52,6 +60,7 @@ from tests.golden.story import Charges, File835
 from tests.simulation.process import TENANT
 
 T = TypeVar("T")
+POST = "post"  # the partner of paper
 BILLER, MANAGER = "user:biller", "user:manager"
 _ALONE_CENTS_MAX = 25_00
 _NO_TERMS = terms_of((), version=0, filing_indicator="CI", first_appeal_days=90)  # what counts where a payer lists none
@@ -85,6 +94,8 @@ class Billing(House):
     async def open(self) -> None:
         for partner_id in PARTNERS:
             await self._list(Terms(partner_id=partner_id, claims_per_batch=500, claims_per_set=50))
+        by_mail = ListPartner(partner_id=POST, name="The post", transport="paper")
+        await self.handle("claims", "partner", POST, by_mail)
 
     # --- what happens ---
 
@@ -101,6 +112,10 @@ class Billing(House):
                 await self._list(step)
             case Leave():
                 await self._leave(step)
+            case Print():
+                await self._print()
+            case Mail():
+                await self._mail(step)
             case Day():
                 await self.wait_until(datetime.combine(step.on, time(9), UTC))
             case Answer():
@@ -153,6 +168,30 @@ class Billing(House):
             claims_per_set_max=terms.claims_per_set,
         )
         await self.handle("claims", "partner", terms.partner_id, partner)
+
+    async def _print(self) -> None:
+        """As whoever makes a batch on the page."""
+        claims, vault = self.processes["claims"], self.ground.vault
+        batcher = SendBatches(
+            commands=claims.commands,
+            documents=self.ground.documents,
+            writer=X12InterchangeWriter(vault),
+            paper=PaperWriter(vault),
+            queue=SendingReads(claims.reads, directories.answer_days, directories.on_paper),
+            routes=_nobody,
+            clock=self.clock,
+            streams=SendingStreams(**{name: claims.aggregates[name] for name in ("claim", "partner", "batch")}),
+        )
+        await claims.call(lambda _: batcher.print(TENANT, POST, self.cause()))
+
+    async def _mail(self, step: Mail) -> None:
+        mailed = RecordMailing(mailed_on=step.on, by=BILLER, on=self.clock.now().date())
+        try:
+            await self.handle("claims", "batch", step.batch_id, mailed, BILLER)
+        except DomainError as refusal:
+            assert refusal.code == step.refused, refusal.code
+            return
+        assert not step.refused, f"the mailing of {step.batch_id} was not refused"
 
     async def _leave(self, step: Leave) -> None:
         """Only now the partners are reached."""
@@ -247,6 +286,10 @@ class Billing(House):
                 for name, content in mailbox.files.items()
             },
         )
+
+
+async def _nobody() -> dict[str, Any]:
+    return {}
 
 
 def listed(limit: Limit) -> PayerListed:

@@ -65,6 +65,20 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Print:
+    """A person makes a batch of what waits for paper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A person says on which day a printed batch went to the post."""
+
+    batch_id: str
+    on: date
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     on: date
 
@@ -162,7 +176,9 @@ def correction_of(deed: Deed) -> dict[str, Any]:
     return body
 
 
-Step: TypeAlias = Charges | File835 | Terms | Limit | Cancelled | Leave | Day | Answer | Again | Deed | Then
+Step: TypeAlias = (
+    Charges | File835 | Terms | Limit | Cancelled | Leave | Print | Mail | Day | Answer | Again | Deed | Then
+)
 
 
 def every_story() -> list[Story]:
@@ -170,6 +186,7 @@ def every_story() -> list[Story]:
 
 
 _TERMS = re.compile(r"(\w+) takes (\d+) claims? a file, (\d+) a set")
+_MAILED = re.compile(r"the batch (post-\d{9}) is mailed on (\d{4}-\d\d-\d\d)(?:, which is refused: ([\w-]+))?")
 _LIMIT = re.compile(r"(\S.*) answers in (\d+) days and takes claims")
 _TROUBLES: dict[str, Literal["", "no line", "no receipt"]] = {
     "the batches leave": "",
@@ -219,6 +236,10 @@ def _alone(said: str) -> Step:
         return Leave(trouble=_TROUBLES[said])
     if said == "the same answer comes again":
         return Again()
+    if said == "what waits for the post is printed":
+        return Print()
+    if found := _MAILED.fullmatch(said):
+        return Mail(batch_id=found[1], on=date.fromisoformat(found[2]), refused=found[3] or "")
     if found := re.fullmatch(r"it is (\d{4}-\d\d-\d\d)", said):
         return Day(on=date.fromisoformat(found[1]))
     if found := re.fullmatch(r"the visit of (\w{16}) is cancelled", said):

@@ -29,6 +29,7 @@ def paths(system: System) -> dict[str, str]:
         "claims": "/claims",
         "claims-closed": "/claims?status=closed",
         "claim": f"/claims/{claim['claim_id']}?v=4",
+        "paper-claims": "/paper-claims",
         "denials": "/denials",
         "denials-to-approve": "/denials?to_approve=yes",
         "remittances": "/remittances",

@@ -65,7 +65,7 @@ class X12InterchangeWriter:
         opened = await self._opened(tenant, [claim for _, claim in claims])
         for (place, claim), values in zip(claims, opened, strict=True):
             named = attachments.get(claim.claim_id, ())
-            result = _erased() if values is None else _written(values, named, document, partner, envelope)
+            result = erased() if values is None else _written(values, named, document, partner, envelope)
             await asyncio.sleep(0)  # a large batch must not keep the others in this process waiting
             if isinstance(result, Claim):
                 written.append((place, claim, result))
@@ -134,7 +134,8 @@ def _opened_claim(claim: ClaimCreated, values: Sequence[Any]) -> OpenedClaim:
     return OpenedClaim(claim=claim, patient=patient, coverages=coverages)
 
 
-def _erased() -> tuple[Finding, ...]:
+def erased() -> tuple[Finding, ...]:
+    """What keeps a claim of a person back whose values are gone."""
     return (
         Finding(
             rule="person-erased",

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.claims.domain.claim.commands import CloseReason
 from services.claims.domain.denial.commands import AppealOutcome, ContactOutcome, DenialOutcome, SentBy
@@ -136,14 +136,34 @@ class ResolveBody(Body):
 
 class PartnerBody(Body):
     name: Annotated[str, Field(min_length=1, max_length=60)]
-    transport: Literal["sftp", "folder", "http"]
+    transport: Annotated[
+        Literal["sftp", "folder", "http", "paper"],
+        Field(description="paper: claims are printed and mailed by a person."),
+    ]
     sender_qualifier: Annotated[str, Field(pattern=r"^[A-Z0-9]{2}$")] = "ZZ"
-    sender_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{1,15}$")]
+    sender_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{0,15}$", description="ISA06; empty for paper only.")] = ""
     receiver_qualifier: Annotated[str, Field(pattern=r"^[A-Z0-9]{2}$")] = "ZZ"
-    receiver_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{1,15}$")]
+    receiver_id: Annotated[str, Field(pattern=r"^[A-Z0-9 .&/-]{0,15}$", description="ISA08; empty for paper only.")] = (
+        ""
+    )
     usage: Literal["P", "T"] = "P"
     claims_per_batch_max: Annotated[int, Field(ge=1, le=5000)] = 500
     claims_per_set_max: Annotated[int, Field(ge=1, le=5000)] = 50
+
+    @model_validator(mode="after")
+    def _is_named_in_envelopes(self) -> Self:
+        if self.transport != "paper" and not (self.sender_id and self.receiver_id):
+            raise ValueError("interchanges need a sender_id and a receiver_id")
+        return self
+
+
+class MailedBody(Body):
+    mailed_on: Annotated[date, Field(description="The day on which the batch went to the post: today or past.")]
+    tracking_number: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9-]*$")] = ""
+
+
+class ReprintBody(Body):
+    reason: Annotated[str, Field(min_length=1, max_length=120)]
 
 
 class Answer(BaseModel):
@@ -571,6 +591,10 @@ class BatchRow(Answer):
     acknowledgement_codes: list[str] | None
     acknowledged_at: datetime | None
     is_overdue: bool
+    medium: str = "electronic"
+    copies: int = 0
+    mailed_on: date | None = None
+    tracking_number: str = ""
 
 
 class BatchClaimRow(Answer):
@@ -585,6 +609,14 @@ class BatchClaimRow(Answer):
 class BatchDetail(Answer):
     batch: BatchRow
     claims: list[BatchClaimRow]
+
+
+class PrintQueueRow(Answer):
+    partner_id: str
+    name: str
+    claims: int
+    charged_cents: int
+    waiting_since: datetime | None
 
 
 class PartnerRow(Answer):

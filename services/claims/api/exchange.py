@@ -58,6 +58,7 @@ def router(
         who: BatchReader,
         partner_id: Filter = None,
         status: Filter = None,
+        medium: Filter = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         after: After = None,
@@ -65,7 +66,7 @@ def router(
         """Interchanges, the newest numbers first."""
         await reads.wait_for(sending.projection.name, after)
         table = sending.batches
-        wanted = {"partner_id": partner_id, "status": status}
+        wanted = {"partner_id": partner_id, "status": status, "medium": medium}
         found = sa.select(table).where(*(table.c[name] == value for name, value in wanted.items() if value is not None))
         order = (desc(table.c.control_number), asc(table.c.batch_id))
         async with reads.read(who.tenant) as connection:

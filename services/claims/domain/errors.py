@@ -179,6 +179,36 @@ class BatchAlreadyStored(DomainError):
     code = "batch-already-stored"
 
 
+class BatchNotOnPaper(DomainError):
+    """The batch goes over the wire, or is not printed yet."""
+
+    code = "batch-not-on-paper"
+
+
+class BatchAlreadyMailed(DomainError):
+    """Another day or tracking number was said before: the first one stands."""
+
+    code = "batch-already-mailed"
+
+
+class MailedInTheFuture(DomainError):
+    """Nothing was mailed on a day that is still to come."""
+
+    code = "mailed-in-the-future"
+
+
+class PartnerNotOnPaper(DomainError):
+    """Claims for this partner go over the wire by themselves."""
+
+    code = "partner-not-on-paper"
+
+
+class NothingToPrint(DomainError):
+    """No claim waits to be printed for this partner."""
+
+    code = "nothing-to-print"
+
+
 class BatchAlreadyAbandoned(DomainError):
     """This batch was given up before anything was written."""
 

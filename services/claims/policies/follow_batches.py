@@ -18,10 +18,10 @@ from services.claims.domain.claim.commands import (
     RejectionStage,
     ReleaseClaim,
 )
-from shared.events.batches import InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
+from shared.events.batches import BatchMailed, InterchangeAcknowledged, InterchangeSent, InterchangeUnanswered
 from shared.events.envelope import Recorded
 
-CLAIMS = (InterchangeSent, InterchangeAcknowledged, InterchangeUnanswered)
+CLAIMS = (InterchangeSent, BatchMailed, InterchangeAcknowledged, InterchangeUnanswered)
 
 
 def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
@@ -29,6 +29,8 @@ def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
     match recorded.event:
         case InterchangeSent() as event:
             return _submitted(event)
+        case BatchMailed() as event:
+            return _submitted(event, mailed_on=event.mailed_on)
         case InterchangeAcknowledged() as event:
             return _returned(event, recorded.recorded_at.date())
         case InterchangeUnanswered() as event:
@@ -43,7 +45,7 @@ def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
             return []
 
 
-def _submitted(event: InterchangeSent) -> list[tuple[str, ClaimCommand]]:
+def _submitted(event: InterchangeSent | BatchMailed, mailed_on: date | None = None) -> list[tuple[str, ClaimCommand]]:
     document = event.document
     if document is None:
         return []
@@ -56,6 +58,7 @@ def _submitted(event: InterchangeSent) -> list[tuple[str, ClaimCommand]]:
                 control_number=event.control_number,
                 document=document,
                 answer_days=claim.answer_days,
+                mailed_on=mailed_on,
             ),
         )
         for claim in event.claims

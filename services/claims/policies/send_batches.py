@@ -2,7 +2,8 @@
 
 For each partner: finish what was begun, then begin the next interchange. The steps are facts in the log, and each is safe to take
 again: a number is taken (BatchAssembled), the claims are bound to it (ClaimBatched), the bytes are stored (InterchangeStored), the file is
-sent under its stored name, and that is noted (InterchangeSent). Nothing is ever written twice for one number.
+sent under its stored name, and that is noted (InterchangeSent). Nothing is ever written twice for one number. For a partner of paper
+a person begins the batch, the bytes are a PDF, and it leaves when a person says that it was mailed (BatchMailed).
 """
 
 from __future__ import annotations
@@ -19,14 +20,21 @@ from services.claims.domain.batch.interchange import InterchangeWriter, WrittenI
 from services.claims.domain.batch.state import Batch
 from services.claims.domain.claim.commands import ReturnFromBatch, TakeIntoBatch
 from services.claims.domain.claim.state import Claim, Stage
-from services.claims.domain.errors import BatchAlreadyStored, ClaimNotInBatch, ClaimNotWaiting
+from services.claims.domain.errors import (
+    BatchAlreadyStored,
+    ClaimNotInBatch,
+    ClaimNotWaiting,
+    NothingToPrint,
+    PartnerNotOnPaper,
+    PartnerUnknown,
+)
 from services.claims.domain.partner.commands import AssembleBatch
 from services.claims.domain.partner.state import Partner
-from shared.events.batches import BatchAssembled, BatchedClaim, PartnerListed
+from shared.events.batches import BatchAssembled, BatchedClaim, Medium, PartnerListed
 from shared.events.values import DocumentReference, Finding
 from shared.kernel.identifiers import derived_id
 from shared.runtime.clock import Clock
-from shared.runtime.command import Aggregate, Cause, Commands
+from shared.runtime.command import Aggregate, Cause, Commands, Outcome
 from shared.runtime.documents import Documents
 from shared.runtime.partners import Clearinghouse
 from shared.runtime.vault import Opener
@@ -68,6 +76,7 @@ class SendBatches:
         commands: Commands,
         documents: Documents,
         writer: InterchangeWriter,
+        paper: InterchangeWriter,
         queue: Queue,
         routes: Routes,
         clock: Clock,
@@ -77,6 +86,7 @@ class SendBatches:
         self._commands = commands
         self._documents = documents
         self._writer = writer
+        self._paper = paper
         self._queue = queue
         self._routes = routes
         self._clock = clock
@@ -98,6 +108,32 @@ class SendBatches:
             raise ExceptionGroup("some partners could not be served", failures)
         return any(result is True for result in results)
 
+    async def print(self, tenant: str, partner_id: str, cause: Cause) -> Outcome:
+        """Write what waits for a partner of paper as one PDF, a batch of one kind; what was begun before is finished with it.
+
+        Raises PartnerUnknown, PartnerNotOnPaper and NothingToPrint.
+        """
+        state: Partner = await self._commands.state(self._streams.partner, tenant, partner_id)
+        if state.listing is None:
+            raise PartnerUnknown("no such trading partner is listed", partner=partner_id)
+        if state.listing.transport != "paper":
+            raise PartnerNotOnPaper("claims for this partner are sent by themselves", partner=partner_id)
+        begun = list(await self._queue.unfinished(tenant, partner_id))
+        waiting = await self._queue.waiting(tenant, partner_id, state.listing.claims_per_batch_max)
+        told = AssembleBatch(claims=waiting)
+        outcome = await self._commands.handle(self._streams.partner, partner_id, told, cause)
+        begun += [one.event for one in outcome.events if isinstance(one.event, BatchAssembled)]
+        unwritten = [each for each in begun if await self._is_unwritten(tenant, each)]
+        if not unwritten and not (outcome.is_repeat and outcome.position):
+            raise NothingToPrint("no claim waits to be printed", partner=partner_id)
+        for assembled in unwritten:
+            await self._write(tenant, state.listing, assembled)
+        return outcome
+
+    async def _is_unwritten(self, tenant: str, assembled: BatchAssembled) -> bool:
+        batch: Batch = await self._commands.state(self._streams.batch, tenant, assembled.batch_id)
+        return batch.stored is None and not batch.is_abandoned
+
     def _route(self, tenant: str, partner_id: str, connected: Mapping[str, Clearinghouse]) -> Clearinghouse | None:
         route = connected.get(partner_id)
         if route is None:
@@ -111,8 +147,8 @@ class SendBatches:
 
     async def _serve(self, tenant: str, partner_id: str, route: Clearinghouse) -> bool:
         state: Partner = await self._commands.state(self._streams.partner, tenant, partner_id)
-        if state.listing is None:
-            return False
+        if state.listing is None or state.listing.transport == "paper":
+            return False  # paper waits for a person
         did_anything = False
         for begun in await self._queue.unfinished(tenant, partner_id):
             did_anything |= await self._finish(tenant, state.listing, begun, route)
@@ -149,7 +185,8 @@ class SendBatches:
         states = await self._bind(tenant, assembled)
         bound = [(claim, state.content) for claim, state in states if state.content is not None]
         attachments = {claim.claim_id: state.attachments for claim, state in states if state.attachments}
-        written = await self._writer.write(
+        is_paper = partner.transport == "paper"
+        written = await (self._paper if is_paper else self._writer).write(
             tenant,
             partner,
             batch_id=assembled.batch_id,
@@ -162,7 +199,8 @@ class SendBatches:
             await self._give_back(tenant, assembled, claim_id, findings)
         bound_ids = {claim.claim_id for claim, _ in bound}
         late = [claim.claim_id for claim in assembled.claims if claim.claim_id not in bound_ids]
-        await self._store(tenant, assembled, written, refused=(*written.refused, *late))
+        medium: Medium = "paper" if is_paper else "electronic"
+        await self._store(tenant, assembled, written, refused=(*written.refused, *late), medium=medium)
 
     async def _bind(self, tenant: str, assembled: BatchAssembled) -> list[tuple[BatchedClaim, Claim]]:
         """Those that still wait in this version; a claim that was held or changed meanwhile stays out."""
@@ -198,12 +236,18 @@ class SendBatches:
             return  # It was given back before we stopped the last time.
 
     async def _store(
-        self, tenant: str, assembled: BatchAssembled, written: WrittenInterchange, *, refused: tuple[str, ...]
+        self,
+        tenant: str,
+        assembled: BatchAssembled,
+        written: WrittenInterchange,
+        *,
+        refused: tuple[str, ...],
+        medium: Medium,
     ) -> None:
         """The bytes first, then the fact that names them."""
         command: StoreInterchange | AbandonBatch
         if written.sets:
-            document_id = await self._documents.put(tenant, written.content, "x12")
+            document_id = await self._documents.put(tenant, written.content, "x12" if medium == "electronic" else "pdf")
             command = StoreInterchange(
                 partner_id=assembled.partner_id,
                 batch_id=assembled.batch_id,
@@ -212,6 +256,7 @@ class SendBatches:
                 document=DocumentReference(document_id=document_id),
                 sets=written.sets,
                 refused_claim_ids=refused,
+                medium=medium,
             )
         else:
             command = AbandonBatch(

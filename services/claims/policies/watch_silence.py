@@ -1,7 +1,7 @@
 """When has nobody answered for too long?
 
 Silence concludes nothing: the payer is asked for the claim's status, where its partner answers questions, and otherwise a person. After sending: the 999 or TA1 within hours, the 277CA within two business days, the
-835 within the payer's usual days; after forwarding, the next payer's 835. Answers cancel what they answer.
+835 within the payer's usual days, which is all that is awaited of a claim that was mailed; after forwarding, the next payer's 835. Answers cancel what they answer.
 Source: the usual order of answers to an 837; the days are settings and payer terms.
 """
 
@@ -74,6 +74,10 @@ def plan(recorded: Recorded[Any], patience: Patience) -> Iterable[TimerChange]:
             yield _timer("999", event.batch_id, now + timedelta(hours=patience.acknowledgement_hours), now)
         case InterchangeAcknowledged() as event:
             yield CancelTimer(key=f"999/{event.batch_id}")
+        case ClaimSubmitted(mailed_on=date() as mailed_on) as event:
+            yield CancelTimer(key=f"277CA/{event.claim_id}")  # nobody acknowledges paper
+            due_at = now + timedelta(days=event.answer_days) + (mailed_on - now.date())
+            yield SetTimer(key=f"835/{event.claim_id}", due_at=due_at, note=mailed_on.isoformat())
         case ClaimSubmitted() as event:
             due_at = after_business_days(now, patience.claim_acknowledgement_business_days)
             yield _timer("277CA", event.claim_id, due_at, now)

@@ -186,6 +186,8 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Released as version {event.version} to {event.partner_id}"
         case ClaimBatched():
             return f"Put in batch {event.batch_id}"
+        case ClaimSubmitted() if event.mailed_on is not None:
+            return f"Mailed on {event.mailed_on} in batch {event.control_number} of {event.partner_id}"
         case ClaimSubmitted():
             return f"Sent in interchange {event.control_number} to {event.partner_id}"
         case ClaimRejected():

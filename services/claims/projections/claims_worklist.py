@@ -156,7 +156,10 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
                 "last_answer": "",
                 "last_answer_at": None,
                 **_ANSWERED,
-                **_todo("wait for the acknowledgement", _MACHINE),
+                **_todo(
+                    "wait for the payer's answer to paper" if event.mailed_on else "wait for the acknowledgement",
+                    _MACHINE,
+                ),
             }
         case ClaimRejected() as event:
             return {

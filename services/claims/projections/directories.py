@@ -132,6 +132,11 @@ def answer_days() -> sa.Subquery:
     return sa.select(claim_payers.c.payer_id, claim_payers.c.answer_days).subquery("terms")
 
 
+def on_paper() -> sa.Select[Any]:
+    """The partners whose claims are printed and mailed."""
+    return sa.select(trading_partners.c.partner_id).where(trading_partners.c.transport == "paper")
+
+
 class PartnerReads:
     """Which partners there are. Implements `policies.take_acknowledgements.Partners`."""
 

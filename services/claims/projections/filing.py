@@ -1,4 +1,5 @@
-"""Until when must each claim be with its payer? The worklist beside the payers' limits, as they stand now.
+"""Until when must each claim be with its payer, and whose desk is it on? The worklist beside the payers' limits and the partners, as they
+stand now: a claim that waits for paper waits for a person.
 
 A rule that changes holds for every claim at once, since nothing of it is stored with a claim.
 """
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from services.claims.domain.filing import ClaimKind, on_workday
 from services.claims.projections.claims_worklist import claims_worklist
-from services.claims.projections.directories import filing_limits
+from services.claims.projections.directories import filing_limits, trading_partners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +49,21 @@ def _claims() -> sa.Subquery:
     of_payer = sa.and_(
         claims.c.tenant == limits.c.tenant, claims.c.payer_id == limits.c.payer_id, limits.c.kind == kind
     )
+    partners = trading_partners
+    by_mail = sa.and_(
+        claims.c.tenant == partners.c.tenant,
+        claims.c.partner_id == partners.c.partner_id,
+        partners.c.transport == "paper",
+        claims.c.status.in_(("released", "batched")),
+    )
+    to_print = sa.case(
+        (claims.c.status == "released", "print it with the next batch"), else_="mail its batch, and say when"
+    )
     return (
         sa.select(
-            claims,
+            *(column for column in claims.c if column.name not in ("next_action", "owner")),
+            sa.case((partners.c.partner_id.is_(None), claims.c.next_action), else_=to_print).label("next_action"),
+            sa.case((partners.c.partner_id.is_(None), claims.c.owner), else_="billing").label("owner"),
             counts_on.label("filing_counts_on"),
             ends_on(counts_on, limits.c.months, limits.c.days).label("filing_ends_on"),
             limits.c.kind.label("limit_kind"),
@@ -60,6 +73,7 @@ def _claims() -> sa.Subquery:
             limits.c.moves_to_workday.label("limit_moves_to_workday"),
         )
         .join_from(claims, limits, of_payer, isouter=True)
+        .join(partners, by_mail, isouter=True)
         .subquery("claims")
     )
 

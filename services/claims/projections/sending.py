@@ -16,6 +16,8 @@ from shared.events.batches import (
     BatchAbandoned,
     BatchAssembled,
     BatchedClaim,
+    BatchMailed,
+    BatchReprinted,
     InterchangeAcknowledged,
     InterchangeSent,
     InterchangeStored,
@@ -62,6 +64,10 @@ batches = sa.Table(
     sa.Column("acknowledgement_codes", ARRAY(sa.Text)),
     sa.Column("acknowledged_at", sa.DateTime(timezone=True)),
     sa.Column("is_overdue", sa.Boolean, nullable=False, default=False),
+    sa.Column("medium", sa.Text, nullable=False, default="electronic"),
+    sa.Column("copies", sa.Integer, nullable=False, default=0),  # printed, of a batch on paper
+    sa.Column("mailed_on", sa.Date),
+    sa.Column("tracking_number", sa.Text, nullable=False, default=""),
     sa.Index("batches_by_partner", "tenant", "partner_id", "control_number"),
 )
 batch_claims = sa.Table(
@@ -109,6 +115,11 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield from _outcomes(event.batch_id, event.refused_claim_ids, "refused")
         case InterchangeSent() as event:
             yield _batch(event.batch_id, {"status": "sent", "sent_at": recorded.occurred_at})
+        case BatchMailed() as event:
+            mailed = {"mailed_on": event.mailed_on, "tracking_number": event.tracking_number}
+            yield _batch(event.batch_id, {"status": "mailed", "sent_at": recorded.occurred_at, **mailed})
+        case BatchReprinted() as event:
+            yield _batch(event.batch_id, {"copies": event.copy_number})
         case InterchangeAcknowledged() as event:
             yield from _acknowledged(event, recorded)
         case InterchangeUnanswered() as event:
@@ -156,6 +167,8 @@ def _stored(event: InterchangeStored, recorded: Recorded[Any]) -> Iterator[Put]:
         "document_id": event.document.document_id,
         "stored_at": recorded.recorded_at,
         "refused_claims": len(event.refused_claim_ids),
+        "medium": event.medium,
+        "copies": int(event.medium == "paper"),
     }
     yield _batch(event.batch_id, values)
     for one in event.sets:
@@ -183,7 +196,7 @@ def _acknowledged(event: InterchangeAcknowledged, recorded: Recorded[Any]) -> It
 
 projection = Projection(
     name="claims.sending",
-    version=2,
+    version=3,
     tables=(claims_to_send, batches, batch_claims),
     reads={
         "claims": (
@@ -197,6 +210,8 @@ projection = Projection(
             InterchangeStored,
             BatchAbandoned,
             InterchangeSent,
+            BatchMailed,
+            BatchReprinted,
             InterchangeAcknowledged,
             InterchangeUnanswered,
         )
@@ -208,17 +223,21 @@ projection = Projection(
 class SendingReads:
     """What the batcher asks of these tables. Implements `policies.send_batches.Queue`."""
 
-    def __init__(self, reads: ReadDatabase, answer_days: Callable[[], sa.Subquery]) -> None:
+    def __init__(
+        self, reads: ReadDatabase, answer_days: Callable[[], sa.Subquery], on_paper: Callable[[], sa.Select[Any]]
+    ) -> None:
         self._reads = reads
         self._answer_days = answer_days
+        self._on_paper = on_paper
 
     async def partners_with_work(self, tenant: str) -> Sequence[str]:
-        """Partners for whom claims wait or an interchange is unfinished, in the order of their ids."""
+        """Partners for whom claims wait or an interchange is unfinished, in the order of their ids. Paper is a person's work."""
         unfinished = sa.select(batches.c.partner_id).where(batches.c.status.in_(UNFINISHED))
         waiting = sa.select(claims_to_send.c.partner_id)
         both = sa.union(waiting, unfinished).subquery()
         async with self._reads.read(tenant) as connection:
-            found = await rows(connection, sa.select(both.c.partner_id).order_by(both.c.partner_id))
+            by_wire = both.c.partner_id.not_in(self._on_paper())
+            found = await rows(connection, sa.select(both.c.partner_id).where(by_wire).order_by(both.c.partner_id))
         return [row["partner_id"] for row in found if row["partner_id"]]
 
     async def waiting(self, tenant: str, partner_id: str, limit: int) -> tuple[BatchedClaim, ...]:
@@ -254,6 +273,24 @@ class SendingReads:
             )
             for row, claims in zip(begun, contents, strict=True)
         ]
+
+
+def print_queue(partners: sa.Table) -> sa.Select[Any]:
+    """The partners of paper, and what waits to be printed for each."""
+    waits = sa.and_(claims_to_send.c.partner_id == partners.c.partner_id, claims_to_send.c.tenant == partners.c.tenant)
+    named = [partners.c.partner_id, partners.c.name]
+    waiting = [
+        sa.func.count(claims_to_send.c.claim_id).label("claims"),
+        sa.func.coalesce(sa.func.sum(claims_to_send.c.charged_cents), 0).cast(sa.BigInteger).label("charged_cents"),
+        sa.func.min(claims_to_send.c.released_at).label("waiting_since"),
+    ]
+    return (
+        sa.select(*named, *waiting)
+        .join_from(partners, claims_to_send, waits, isouter=True)
+        .where(partners.c.transport == "paper")
+        .group_by(*named)
+        .order_by(partners.c.partner_id)
+    )
 
 
 def members(batch_id: str) -> sa.Select[Any]:

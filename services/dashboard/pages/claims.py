@@ -225,10 +225,8 @@ def _deed(deed: str, action: str) -> Page:
 
 async def printed(visit: Visit) -> Response:
     """The claim on its paper form, for the preprinted sheet. Opening it is on the record."""
-    claim_id = visit.path("claim_id")
-    detail = await visit.get(f"/api/claims/claims/{claim_id}")
-    form = "ub-04" if detail["claim"].get("kind") == "institutional" else "cms-1500"
-    return document(await visit.services.file(f"/api/claims/claims/{claim_id}/{form}", purpose="billing"))
+    path = f"/api/claims/claims/{visit.path('claim_id')}/printed"
+    return document(await visit.services.file(path, purpose="billing"))
 
 
 PAGES = (

@@ -30,6 +30,7 @@ from shared.events.eligibility import CoverageSelected, FilingLimit, NoCoverageF
 from shared.events.payments import ClaimDeniedByPayer, ClaimPaymentPosted, ClaimPaymentReversed
 from shared.events.values import AdjudicatedLine, Adjustment
 from shared.kernel.identifiers import account_id_of
+from shared.runtime.vault import Opener
 from tests.integration.claims.conftest import Exchange
 from tests.unit.claims.examples import (
     FACILITY,
@@ -230,10 +231,50 @@ async def test_a_claim_is_printed_and_that_is_on_record(exchange: Exchange) -> N
     assert printed.content.startswith(b"%PDF")
     openings = await exchange.running.platform.vault.openings("clinic")
     assert "appeal" in {opening["purpose"] for opening in openings}
-    other = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/ub-04")
-    assert (other.status_code, other.json()["code"]) == (409, "claim-not-on-this-form")
+    same = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/printed")
+    assert (same.status_code, same.content) == (200, printed.content)
     absent = await exchange.running.http.get(f"/api/claims/claims/{claim_of(21)}/cms-1500")
     assert (absent.status_code, absent.json()["code"]) == (404, "claim-unknown")
+
+
+@pytest.mark.asyncio
+async def test_a_claim_on_paper_is_printed_with_its_batch_mailed_and_awaited_from_that_day(exchange: Exchange) -> None:
+    await exchange.ask("PUT", "/partners/northern", {"name": "The post", "transport": "paper"})
+    claim_id = await release(exchange, 30)
+    waiting = await exchange.claim_with(claim_id, "released")
+    assert (waiting["next_action"], waiting["owner"]) == ("print it with the next batch", "billing")
+    [queue] = await exchange.until("/print-queue", lambda rows: rows and rows[0]["claims"])
+    assert (queue["partner_id"], queue["claims"], queue["charged_cents"]) == ("northern", 1, 100_00)
+    key = {"Idempotency-Key": "print-once"}
+    first = await exchange.ask("POST", "/partners/northern/print", headers=key)
+    again = await exchange.ask("POST", "/partners/northern/print", headers=key)
+    assert (again["is_repeat"], again["event_ids"]) == (True, first["event_ids"])
+    await exchange.ask("POST", "/partners/northern/print", status=409)
+    printed = await exchange.claim_with(claim_id, "batched")
+    assert (printed["next_action"], printed["owner"]) == ("mail its batch, and say when", "billing")
+    batch_id = printed["batch_id"]
+    document_id = (await exchange.ask("GET", f"/batches/{batch_id}"))["batch"]["document_id"]
+    pages = await exchange.running.platform.documents.get(
+        "clinic", document_id, Opener(actor="user:ann", purpose="paper")
+    )
+    assert (pages.kind, pages.content[:4]) == ("pdf", b"%PDF")
+    await exchange.ask("POST", f"/batches/{batch_id}/reprint", {"reason": "paper jam"})
+    mailed = {"mailed_on": "2026-03-20", "tracking_number": "RR1"}
+    await exchange.ask("POST", f"/batches/{batch_id}/mailed", mailed)
+    await exchange.ask("POST", f"/batches/{batch_id}/mailed", mailed)
+    other = await exchange.ask("POST", f"/batches/{batch_id}/mailed", {"mailed_on": "2026-03-19"}, status=409)
+    assert other["code"] == "batch-already-mailed"
+    sent = await exchange.claim_with(claim_id, "submitted")
+    assert sent["next_action"] == "wait for the payer's answer to paper"
+    filing = await exchange.ask("GET", f"/claims/{claim_id}/filing")
+    assert (filing["accepted_on"], filing["because"]) == (
+        None,
+        "it was mailed on 2026-03-20, which proves that it left and not that the payer had it",
+    )
+    found = await exchange.until("/batches?medium=paper", lambda page: page["items"][0]["copies"] == 2)
+    row = found["items"][0]
+    assert (row["status"], row["mailed_on"], row["tracking_number"]) == ("mailed", "2026-03-20", "RR1")
+    assert exchange.outbox() == []
 
 
 @pytest.mark.asyncio

@@ -89,7 +89,7 @@ async def test_an_outpatient_visit_is_billed_on_an_837i_and_paid_by_revenue_code
     [claim] = (await _claims(clinic)).values()
     assert (claim["status"], claim["kind"], claim["charged_cents"]) == ("closed", "institutional", 845_14)
     assert await clinic.balances() == {"patient": 25_00}
-    printed = await clinic.system.http.get(f"/api/claims/claims/{claim['claim_id']}/ub-04")
+    printed = await clinic.system.http.get(f"/api/claims/claims/{claim['claim_id']}/printed")
     assert (printed.status_code, printed.content[:4]) == (200, b"%PDF")
     sent = _sent(clinic)
     assert list(sent) == ["837I"]

@@ -144,3 +144,12 @@ def test_the_proof_names_the_first_acceptance_and_the_interchange_that_was_sent(
     unproven = proof_of(spec.given(*SENT, TAKEN_ON).when().state).acceptance
     assert isinstance(unproven, ClaimAccepted)
     assert unproven.stage == "clearinghouse"
+
+
+def test_that_a_claim_was_mailed_does_not_prove_that_the_payer_had_it() -> None:
+    sent = structs.replace(submitted(), medium="paper", mailed_on=date(2026, 3, 4))
+    proof = proof_of(spec.given(*SENT[:-1], sent).when().state)
+    assert (proof.accepted_on, proof.because) == (
+        None,
+        "it was mailed on 2026-03-04, which proves that it left and not that the payer had it",
+    )

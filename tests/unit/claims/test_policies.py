@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.claims.domain.batch.commands import MarkUnanswered
 from services.claims.domain.billing_case.commands import CancelBilling, NoteCharges, NoteCoverage
@@ -375,6 +376,16 @@ def test_a_submitted_claim_waits_two_business_days_and_the_payers_days() -> None
     assert timers(submitted()) == {
         f"277CA/{PRIMARY_CLAIM}": known_at + timedelta(days=2),
         f"835/{PRIMARY_CLAIM}": known_at + timedelta(days=30),
+    }
+
+
+def test_a_mailed_claim_waits_for_the_payers_days_from_the_mailing_and_for_no_acknowledgement() -> None:
+    known_at = recorded(submitted()).recorded_at
+    mailed_on = known_at.date() - timedelta(days=3)
+    mailed = structs.replace(submitted(), medium="paper", mailed_on=mailed_on, answer_days=45)
+    assert timers(mailed) == {
+        f"277CA/{PRIMARY_CLAIM}": None,
+        f"835/{PRIMARY_CLAIM}": known_at + timedelta(days=42),
     }
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from services.claims.adapters.interchange_writer import X12InterchangeWriter
+from services.claims.adapters.paper_writer import PaperWriter
 from services.claims.domain.batch.decider import batch
 from services.claims.domain.claim.commands import CreateClaim, HoldClaim
 from services.claims.domain.claim.decider import claim
@@ -144,7 +145,9 @@ class StaleQueue:
 
     async def waiting(self, tenant: str, partner_id: str, limit: int) -> tuple[BatchedClaim, ...]:
         return tuple(
-            BatchedClaim(claim_id=event.claim_id, version=event.version, charged_cents=event.charged_cents)
+            BatchedClaim(
+                claim_id=event.claim_id, version=event.version, charged_cents=event.charged_cents, kind=event.kind
+            )
             for event in self.commands.all(ClaimReleased)
         )
 
@@ -191,6 +194,7 @@ class Office:
             commands=self.commands,
             documents=self.documents,
             writer=X12InterchangeWriter(MemoryVault()),
+            paper=PaperWriter(MemoryVault()),
             queue=StaleQueue(self.commands),
             routes=routes,
             clock=DrivenClock(NOW),

@@ -159,10 +159,8 @@ async def test_the_list_has_views_of_open_and_overdue_requests(world: World) -> 
     assert asked.query["is_overdue"] == "true"
 
 
-@pytest.mark.parametrize(("kind", "form"), [("professional", "cms-1500"), ("institutional", "ub-04")])
-async def test_a_claim_is_printed_on_the_form_of_its_kind(world: World, kind: str, form: str) -> None:
-    world.answers[f"GET /api/claims/claims/{CLAIM}"] = {"claim": ROW | {"kind": kind}, "positions": {}}
-    world.answers[f"GET /api/claims/claims/{CLAIM}/{form}"] = Response(
+async def test_a_claim_is_printed_on_its_form(world: World) -> None:
+    world.answers[f"GET /api/claims/claims/{CLAIM}/printed"] = Response(
         b"%PDF-", media_type="application/pdf", headers={"Content-Disposition": 'attachment; filename="claim.pdf"'}
     )
     await world.log_in("biller")

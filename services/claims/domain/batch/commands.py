@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
-from shared.events.batches import ClaimSet
+from shared.events.batches import ClaimSet, Medium
 from shared.events.values import DocumentReference
 
 AcknowledgementStatus: TypeAlias = Literal["accepted", "accepted-with-errors", "partially-accepted", "rejected"]
@@ -23,6 +23,7 @@ class StoreInterchange:
     document: DocumentReference
     sets: tuple[ClaimSet, ...]
     refused_claim_ids: tuple[str, ...] = ()
+    medium: Medium = "electronic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,4 +59,24 @@ class MarkUnanswered:
     sent_on: date
 
 
-BatchCommand: TypeAlias = StoreInterchange | AbandonBatch | MarkSent | RecordAcknowledgement | MarkUnanswered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordMailing:
+    """A person mailed the printed claims on a day."""
+
+    mailed_on: date
+    tracking_number: str = ""
+    by: str
+    on: date  # today
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprint:
+    """Print the same pages once more."""
+
+    reason: str
+    by: str
+
+
+BatchCommand: TypeAlias = (
+    StoreInterchange | AbandonBatch | MarkSent | RecordMailing | Reprint | RecordAcknowledgement | MarkUnanswered
+)

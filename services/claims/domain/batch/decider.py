@@ -1,6 +1,7 @@
 """How does an interchange leave exactly once, and what does its acknowledgement send back?
 
-The bytes and the file name are stored before anything is sent, so that a retry sends the same bytes under the same name.
+The bytes and the file name are stored before anything is sent, so that a retry sends the same bytes under the same name. Printed claims
+leave when a person says that they were mailed; nobody acknowledges them.
 Sources: X12 TA1 and 005010X231A1 (999): a rejected interchange or set was never received, and its claims are work again.
 """
 
@@ -14,13 +15,24 @@ from services.claims.domain.batch.commands import (
     MarkSent,
     MarkUnanswered,
     RecordAcknowledgement,
+    RecordMailing,
+    Reprint,
     StoreInterchange,
 )
 from services.claims.domain.batch.state import Batch, evolve
-from services.claims.domain.errors import BatchAlreadyAbandoned, BatchAlreadyStored, BatchUnknown
+from services.claims.domain.errors import (
+    BatchAlreadyAbandoned,
+    BatchAlreadyMailed,
+    BatchAlreadyStored,
+    BatchNotOnPaper,
+    BatchUnknown,
+    MailedInTheFuture,
+)
 from shared.events.batches import (
     BatchAbandoned,
     BatchEvent,
+    BatchMailed,
+    BatchReprinted,
     InterchangeAcknowledged,
     InterchangeSent,
     InterchangeStored,
@@ -37,6 +49,10 @@ def decide(command: BatchCommand, batch: Batch) -> list[BatchEvent]:
             return _abandon(command, batch)
         case MarkSent():
             return _mark_sent(batch)
+        case RecordMailing():
+            return _record_mailing(command, batch)
+        case Reprint():
+            return _reprint(command, batch)
         case RecordAcknowledgement():
             return _record_acknowledgement(command, batch)
         case MarkUnanswered():
@@ -57,6 +73,7 @@ def _store(command: StoreInterchange, batch: Batch) -> list[BatchEvent]:
             control_number=command.control_number,
             file_name=command.file_name,
             document=command.document,
+            medium=command.medium,
             claim_ids=tuple(claim.claim_id for one in command.sets for claim in one.claims),
             refused_claim_ids=command.refused_claim_ids,
             sets=command.sets,
@@ -82,6 +99,50 @@ def _abandon(command: AbandonBatch, batch: Batch) -> list[BatchEvent]:
 def _mark_sent(batch: Batch) -> list[BatchEvent]:
     stored = _stored(batch)
     return [] if batch.is_sent else [_sent(stored, batch)]
+
+
+def _record_mailing(command: RecordMailing, batch: Batch) -> list[BatchEvent]:
+    """The day that was said first stands; the same day again is no news."""
+    stored = _printed(batch)
+    if batch.mailed is not None:
+        if (batch.mailed.mailed_on, batch.mailed.tracking_number) == (command.mailed_on, command.tracking_number):
+            return []
+        raise BatchAlreadyMailed("this batch was mailed on another day", batch=stored.batch_id)
+    if command.mailed_on > command.on:
+        raise MailedInTheFuture("the day of mailing is past or today", mailed_on=command.mailed_on.isoformat())
+    return [
+        BatchMailed(
+            partner_id=stored.partner_id,
+            batch_id=stored.batch_id,
+            control_number=stored.control_number,
+            claims=batch.claims,
+            document=stored.document,
+            mailed_on=command.mailed_on,
+            tracking_number=command.tracking_number,
+            by=command.by,
+        )
+    ]
+
+
+def _reprint(command: Reprint, batch: Batch) -> list[BatchEvent]:
+    stored = _printed(batch)
+    return [
+        BatchReprinted(
+            partner_id=stored.partner_id,
+            batch_id=stored.batch_id,
+            control_number=stored.control_number,
+            copy_number=batch.copies + 1,
+            reason=command.reason,
+            by=command.by,
+        )
+    ]
+
+
+def _printed(batch: Batch) -> InterchangeStored:
+    stored = _stored(batch)
+    if stored.medium != "paper":
+        raise BatchNotOnPaper("this batch was not printed: it is sent by itself", batch=stored.batch_id)
+    return stored
 
 
 def _stored(batch: Batch) -> InterchangeStored:

@@ -9,6 +9,8 @@ from shared.events.batches import (
     BatchAbandoned,
     BatchedClaim,
     BatchEvent,
+    BatchMailed,
+    BatchReprinted,
     InterchangeAcknowledged,
     InterchangeSent,
     InterchangeStored,
@@ -22,6 +24,8 @@ class Batch:
     is_abandoned: bool = False
     is_sent: bool = False
     is_acknowledged: bool = False
+    mailed: BatchMailed | None = None
+    copies: int = 1  # printed, of a batch on paper
     rejected_claim_ids: frozenset[str] = frozenset()
 
     @property
@@ -37,6 +41,10 @@ def evolve(batch: Batch, event: BatchEvent) -> Batch:
             return replace(batch, is_abandoned=True)
         case InterchangeSent():
             return replace(batch, is_sent=True)
+        case BatchMailed():
+            return replace(batch, mailed=event)
+        case BatchReprinted():
+            return replace(batch, copies=event.copy_number)
         case InterchangeAcknowledged():
             rejected = batch.rejected_claim_ids.union(event.rejected_claim_ids)
             return replace(batch, is_acknowledged=True, rejected_claim_ids=rejected)

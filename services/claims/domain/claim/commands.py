@@ -100,6 +100,7 @@ class RecordSubmission:
     control_number: int
     document: DocumentReference
     answer_days: int
+    mailed_on: date | None = None  # on paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

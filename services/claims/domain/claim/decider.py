@@ -395,6 +395,8 @@ def _record_submission(command: RecordSubmission, claim: Claim, content: ClaimCr
             control_number=command.control_number,
             document=command.document,
             answer_days=command.answer_days,
+            medium="paper" if command.mailed_on else "electronic",
+            mailed_on=command.mailed_on,
         )
     ]
 

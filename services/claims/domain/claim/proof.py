@@ -42,6 +42,8 @@ def _because(claim: Claim) -> str:
         return "it was returned before adjudication, which counts as never received"
     if claim.taken_on is not None:
         return "only a clearinghouse accepted it, which does not prove that the payer had it"
+    if claim.submission is not None and claim.submission.mailed_on is not None:
+        return f"it was mailed on {claim.submission.mailed_on}, which proves that it left and not that the payer had it"
     if claim.submission is not None:
         return "nobody has acknowledged it yet"
     return "it was never sent"

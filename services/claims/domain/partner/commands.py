@@ -10,15 +10,15 @@ from shared.events.batches import BatchedClaim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPartner:
-    """Exchange interchanges with this clearinghouse or payer from now on, or under new terms."""
+    """Exchange interchanges with this clearinghouse or payer, or mail paper, from now on or under new terms."""
 
     partner_id: str
     name: str
-    transport: Literal["sftp", "folder", "http"]
+    transport: Literal["sftp", "folder", "http", "paper"]
     sender_qualifier: str = "ZZ"
-    sender_id: str
+    sender_id: str = ""
     receiver_qualifier: str = "ZZ"
-    receiver_id: str
+    receiver_id: str = ""
     usage: Literal["P", "T"] = "P"
     claims_per_batch_max: int = 500
     claims_per_set_max: int = 50

@@ -60,7 +60,8 @@ def _broken_rules(command: ListPartner) -> Iterator[str]:
     if not _PARTNER_ID.fullmatch(command.partner_id):
         yield "partner_id: 1 to 40 lower case letters, digits and dashes"
     for name, value in (("sender_id", command.sender_id), ("receiver_id", command.receiver_id)):
-        if not _INTERCHANGE_ID.fullmatch(value) or value.strip() != value:
+        is_absent = command.transport == "paper" and not value
+        if not is_absent and (not _INTERCHANGE_ID.fullmatch(value) or value.strip() != value):
             yield f"{name}: 1 to 15 capital letters, digits and . & / -"
     for name, value in (
         ("sender_qualifier", command.sender_qualifier),
