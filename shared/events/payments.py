@@ -328,6 +328,7 @@ class RemittanceClaimHeld(Event, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     source: DocumentReference
     postings: tuple[Posting, ...] = ()  # back to suspense, when it had waited as unapplied
+    answer: ClaimAnswer | None = None  # a reversal that came before what it takes back: it is posted when that comes
 
 
 class ClaimDeniedByPayer(Event, frozen=True, kw_only=True):

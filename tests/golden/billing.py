@@ -58,6 +58,7 @@ from tests.golden.house import House, in_house
 from tests.golden.said import encounter_of, payer_id_of
 from tests.golden.story import Charges, File835
 from tests.simulation.process import TENANT
+from tests.simulation.weather import Weather
 
 T = TypeVar("T")
 POST = "post"  # the partner of paper
@@ -86,8 +87,8 @@ class Mailbox:
 
 
 class Billing(House):
-    def __init__(self) -> None:
-        super().__init__("claims", "payments")
+    def __init__(self, weather: Weather | None = None) -> None:
+        super().__init__("claims", "payments", weather=weather)
         self.mailboxes = {partner_id: Mailbox() for partner_id in PARTNERS}
         self.came: list[bytes] = []  # answers and 835s
 
@@ -131,13 +132,16 @@ class Billing(House):
         await self.settle()
 
     async def take(self, content: bytes) -> None:
-        """A file comes in."""
+        """A file comes in, and everything follows from it."""
+        await self.bring(content)
+        await self.settle()
+        self.came.append(content)
+
+    async def bring(self, content: bytes) -> None:
         if sniff(content) == "835":
-            await self.send_835(content)
+            await self.processes["payments"].call(lambda _: self.files.receive(content, self.cause()))
         else:
             await self.processes["claims"].call(lambda _: self.acknowledgements.take(content, self.cause()))
-            await self.settle()
-        self.came.append(content)
 
     @property
     def acknowledgements(self) -> TakeAcknowledgements:
@@ -311,11 +315,11 @@ def _limits(limit: Limit) -> Iterator[FilingLimit]:
         yield msgspec.convert(told, FilingLimit)
 
 
-def in_billing(work: Callable[[Billing], Awaitable[T]]) -> T:
+def in_billing(work: Callable[[Billing], Awaitable[T]], weather: Weather | None = None) -> T:
     """Do something in a billing office of its own, from its opening until everything has come to rest."""
 
     async def whole(billing: Billing) -> T:
         await billing.open()
         return await work(billing)
 
-    return in_house(Billing, whole)
+    return in_house(lambda: Billing(weather), whole)

@@ -42,8 +42,8 @@ _IDS = UUID("6f1b3a52-7f0c-4bd5-9a43-5a0b0f7c1d2e")
 class House:
     """One process of each of these services, and neighbours that say what a story tells them to."""
 
-    def __init__(self, *services: str) -> None:
-        weather, clock = Weather(random.Random(1), CALM), DrivenClock(MORNING)
+    def __init__(self, *services: str, weather: Weather | None = None) -> None:
+        weather, clock = weather or Weather(random.Random(1), CALM), DrivenClock(MORNING)
         self.clock = clock
         self.feed = SimulatedFeed(weather, dict.fromkeys(SERVICES, 1))
         self.ground = Ground(
@@ -57,7 +57,8 @@ class House:
             clearinghouse=Clearinghouse(weather, clock, seed=1),
             mirrors=_MIRRORS,
         )
-        self.processes = {service: Process(self.ground, service, f"{service}-1", set()) for service in services}
+        self.gone: set[str] = set()
+        self.processes = {service: Process(self.ground, service, f"{service}-1", self.gone) for service in services}
         self.neighbours = {
             service: CommandHandler(
                 SimulatedStore(self.ground.logs[service], self.feed, weather, clock),
@@ -71,6 +72,14 @@ class House:
         self.asked = 0
 
     # --- what happens ---
+
+    async def crash(self, service: str) -> None:
+        """A process stops where it is, and another one takes over."""
+        before, number = self.processes[service], len(self.gone) + 2
+        self.gone.add(before.owner)
+        self.processes[service] = Process(self.ground, service, f"{service}-{number}", self.gone)
+        await before.kill()
+        await self.processes[service].start()
 
     async def say(self, service: str, event: Event) -> None:
         """A neighbour says something."""

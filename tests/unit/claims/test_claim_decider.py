@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -264,6 +265,22 @@ def test_several_277ca_of_one_claim_are_all_kept() -> None:
     decided = spec.given(*SENT).when(ACCEPT, payer)
     decided.then_kinds(ClaimAccepted, ClaimAccepted)
     assert decided.state.payer_control_number == "PCN1"
+
+
+def test_what_was_taken_in_on_the_way_to_whom_it_came_back_from_stays_returned() -> None:
+    decided = spec.given(*SENT).when(replace(REJECT, stage="payer"), ACCEPT)
+    decided.then_kinds(ClaimRejected, ClaimStatusReported)
+    assert decided.state.stage is Stage.REJECTED
+
+
+@pytest.mark.parametrize(
+    "told", [(REJECT, replace(ACCEPT, stage="payer")), (replace(ACCEPT, stage="payer"), REJECT)], ids=["first", "last"]
+)
+def test_a_person_asks_whether_the_payer_has_what_the_clearinghouse_returned(told: tuple[Any, Any]) -> None:
+    decided = spec.given(*SENT).when(*told)
+    assert decided.state.stage is Stage.ACCEPTED
+    due = decided.only(FollowUpDue)
+    assert due.next_action.startswith("taken in after it was rejected")
 
 
 def test_a_late_reject_can_follow_an_accept() -> None:

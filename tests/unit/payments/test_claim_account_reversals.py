@@ -175,11 +175,41 @@ def test_a_reversal_after_the_patient_paid_leaves_the_patient_a_credit() -> None
     assert owed(story.events) == {"payer:1": 100_00, "patient": -20_00}
 
 
-def test_a_held_reversal_is_posted_when_it_is_tried_again_after_its_original_came() -> None:
+def test_a_reversal_that_came_first_is_posted_with_its_original() -> None:
     told = of_lines(said_of("L1", 100_00, 80_00, cas("CO", "45", 20_00)))
     back = negated(told, remittance="remittance-2", ordinal=1)
-    story = account.when(*INSURED, post(back), post(told), RetryHeldAnswer(answer=back))
+    story = account.when(*INSURED, post(back), post(told))
     assert balances(story.events) == {"charges": -100_00, "receivable:payer:1": 100_00}
+    account.when(*INSURED, post(back), post(told), RetryHeldAnswer(answer=back)).then_refused("answer-not-held")
+
+
+def test_a_reversal_and_its_correction_before_their_original_leave_the_correction_as_the_last_word() -> None:
+    told = of_lines(said_of("L1", 100_00, 80_00, cas("CO", "45", 20_00)))
+    back = negated(told, remittance="remittance-2", ordinal=1)
+    anew = of_lines(said_of("L1", 100_00, 70_00, cas("CO", "45", 20_00), cas("PR", "2", 10_00)))
+    corrected = replace(anew, remittance_id="remittance-2", ordinal=2)
+    in_order = account.when(*INSURED, post(told), post(back), post(corrected))
+    for early in ((back, corrected, told), (corrected, back, told), (back, told, corrected)):
+        story = account.when(*INSURED, *map(post, early))
+        assert balances(story.events) == balances(in_order.events)
+        last = [event for event in story.events if isinstance(event, ClaimPaymentPosted)][-1]
+        assert (last.remittance_id, last.ordinal) == ("remittance-2", 2)
+
+
+def test_a_reversal_waits_for_the_charges_and_then_for_its_original() -> None:
+    told = of_lines(said_of("L1", 100_00, 80_00, cas("CO", "45", 20_00)))
+    back = negated(told, remittance="remittance-2", ordinal=1)
+    story = account.when(post(back), post(told), *INSURED)
+    assert balances(story.events) == {"charges": -100_00, "receivable:payer:1": 100_00}
+
+
+def test_a_reversal_that_a_person_takes_back_waits_for_no_original() -> None:
+    told = of_lines(said_of("L1", 100_00, 80_00, cas("CO", "45", 20_00)))
+    back = negated(told, remittance="remittance-2", ordinal=1)
+    unpost = ReverseClaimPayment(remittance_id="remittance-2", ordinal=1, reversed_on=PAID_ON)
+    again = replace(told, remittance_id="remittance-3")
+    story = account.when(*INSURED, post(back), post(told), unpost, post(again))
+    assert len([event for event in story.events if isinstance(event, ClaimPaymentReversed)]) == 1
 
 
 def test_what_is_still_wrong_stays_held() -> None:

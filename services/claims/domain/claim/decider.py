@@ -87,6 +87,7 @@ from shared.kernel.decider import Decider
 NO_COVERAGE = "no-coverage"  # the hold that eligibility causes, and ends when it finds a coverage again
 
 _WITH_THE_PAYER = (Stage.SUBMITTED, Stage.ACCEPTED, Stage.ADJUDICATED, Stage.CLOSED)
+_ON_THE_WAY = ("interchange", "functional-group", "clearinghouse", "payer")
 _STAGES_OF_SILENCE: dict[str, tuple[Stage, ...]] = {
     "999": (Stage.SUBMITTED,),
     "277CA": (Stage.SUBMITTED,),
@@ -406,6 +407,9 @@ def _record_rejection(command: RecordRejection, claim: Claim, content: ClaimCrea
     _refuse_unless_submitted(claim, content)
     if _changes_nothing(claim, command.control_number):
         return [_late(content, command)]
+    taken = claim.taken_in or claim.taken_on
+    if taken is not None and _is_before(command.stage, taken.stage):
+        return [_late(content, command), _who_has_it(taken)]
     return [
         ClaimRejected(
             claim_id=content.claim_id,
@@ -422,6 +426,8 @@ def _record_acceptance(command: RecordAcceptance, claim: Claim, content: ClaimCr
     _refuse_unless_submitted(claim, content)
     if _changes_nothing(claim, command.control_number):
         return [_late(content, command), *known_number(command.payer_control_number, claim, content)]
+    if claim.stage is Stage.REJECTED and _is_before(command.stage, claim.returned_at):
+        return [_late(content, command)]  # It was taken in on the way to whom it came back from.
     accepted = ClaimAccepted(
         claim_id=content.claim_id,
         by=command.by,
@@ -440,19 +446,25 @@ def _still_to_do(accepted: ClaimAccepted, claim: Claim) -> list[FollowUpDue]:
     After a rejection nothing is awaited any more, so that a person finds out which of the two holds.
     """
     if claim.stage is Stage.REJECTED:
-        action = "taken in after it was rejected: ask the payer whether it has the claim"
-        return [
-            FollowUpDue(
-                claim_id=accepted.claim_id,
-                waiting_for="a person",
-                since_on=accepted.accepted_on,
-                next_action=action,
-            )
-        ]
+        return [_who_has_it(accepted)]
     due = claim.follow_up
     if due is None or (due.waiting_for in ("999", "277CA", "277") and claim.asked.is_day_set):
         return []
     return [due]
+
+
+def _who_has_it(accepted: ClaimAccepted) -> FollowUpDue:
+    return FollowUpDue(
+        claim_id=accepted.claim_id,
+        waiting_for="a person",
+        since_on=accepted.accepted_on,
+        next_action="taken in after it was rejected: ask the payer whether it has the claim",
+    )
+
+
+def _is_before(stage: str, other: str) -> bool:
+    """Messages come in any order: whoever is further along the way of a claim has the last word, whenever it is heard."""
+    return _ON_THE_WAY.index(stage) < _ON_THE_WAY.index(other)
 
 
 def _refuse_unless_submitted(claim: Claim, content: ClaimCreated) -> None:

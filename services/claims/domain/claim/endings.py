@@ -64,7 +64,7 @@ def void(command: VoidClaim, claim: Claim, content: ClaimCreated) -> list[ClaimE
 
 def _refuse_what_may_be_at_the_payer(claim: Claim, content: ClaimCreated) -> None:
     """A replacement that went out and did not come back may be in force, whoever says that the payer has no such claim."""
-    if content.frequency != "1" and claim.submissions and not claim.is_returned:
+    if content.frequency != "1" and claim.submissions and not claim.returned_at:
         raise ClaimAlreadySent(
             "it was sent and not returned: the payer may have it", claim=content.claim_id, stage=claim.stage
         )

@@ -119,7 +119,7 @@ class Claim:
     next_claim_id: str = ""  # the claim that replaces or voids this one
     next_frequency: str = ""
     close_reason: str = ""  # of the last time that it was closed
-    is_returned: bool = False  # what was sent last was rejected
+    returned_at: str = ""  # how far what was sent last came before it was rejected
     crossover_rank: int = 0  # the payer that the claim was forwarded to
     follow_up: FollowUpDue | None = None  # what a person was asked to do, until something came
     asked: Asked = Asked()
@@ -156,7 +156,7 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
                 stage=Stage.SUBMITTED,
                 submissions=claim.submissions + 1,
                 submission=event,
-                is_returned=False,
+                returned_at="",
                 follow_up=None,
                 asked=Asked(questions=claim.asked.questions, is_day_set=True),
             )
@@ -164,7 +164,7 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
             return replace(
                 claim,
                 stage=Stage.REJECTED,
-                is_returned=True,
+                returned_at=event.stage,
                 taken_in=None,
                 taken_on=None,
                 follow_up=None,

@@ -224,7 +224,10 @@ def _take(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, *, 
         return [_unapplied(answer)]
     if answer.status == REVERSAL:
         return _reverse_as_told(answer, account, matrix, cash)
-    return _post(answer, account, matrix, cash)
+    story = _Story(account).then(_post(answer, account, matrix, cash))
+    for early in account.early:
+        story.then(_reverse_early(early, story.account, matrix))
+    return story.events
 
 
 def _post(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix, cash: str) -> list[ClaimAccountEvent]:
@@ -537,14 +540,30 @@ def _reverse_as_told(
     if original is None:
         message = "a reversal names an answer that was posted: same claim, same control number, negated amounts"
         finding = Finding(rule="reversal-without-original", place="claim CLP02", message=message, value=answer.status)
-        return [_held(answer, [finding], cash)]
-    story = _Story(account)
-    story.then([_taken_back(original, key_of(answer), cash, on=answer.payment_on, source=answer.source)])
-    story.then(_transfers_back(original, account, answer.payment_on))
+        return [msgspec.structs.replace(_held(answer, [finding], cash), answer=answer)]
     corrections = _answers_behind(
         original, account
     )  # which came before the reversal, and were read by what it takes back
+    story = _Story(account).then(_reverse(original, answer, account, cash))
     return story.then(_read_again(corrections, story.account, matrix)).events
+
+
+def _reverse_early(answer: ClaimAnswer, account: ClaimAccount, matrix: PostingMatrix) -> list[ClaimAccountEvent]:
+    """A reversal that waited for what it takes back. The payer's other answers, one of which may be the correction that came with it,
+    have the last word."""
+    original = _original_of(answer, account)
+    if original is None:
+        return []
+    others = [each for each in account.answers.values() if each.rank == original.rank and each is not original]
+    story = _Story(account).then(_reverse(original, answer, account, ledger.SUSPENSE))
+    return story.then(_read_again(others, story.account, matrix)).events
+
+
+def _reverse(
+    original: PostedAnswer, reversal: ClaimAnswer, account: ClaimAccount, cash: str
+) -> Iterator[ClaimAccountEvent]:
+    yield _taken_back(original, key_of(reversal), cash, on=reversal.payment_on, source=reversal.source)
+    yield from _transfers_back(original, account, reversal.payment_on)
 
 
 def _answers_behind(original: PostedAnswer, account: ClaimAccount) -> list[PostedAnswer]:

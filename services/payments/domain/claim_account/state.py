@@ -106,6 +106,7 @@ class ClaimAccount:
     held: frozenset[AnswerKey] = frozenset()
     reversals: Mapping[AnswerKey, PayersReversal] = field(default_factory=dict)  # posted and not taken back
     waiting: tuple[ClaimAnswer, ...] = ()  # answers that came before the charges
+    early: tuple[ClaimAnswer, ...] = ()  # reversals that came before what they take back
     taken_allocations: frozenset[tuple[str, int]] = frozenset()  # of payments, whatever became of them
     applied: Mapping[tuple[str, int], PaymentApplied] = field(default_factory=dict)  # and not reversed
     moves: frozenset[str] = frozenset()  # of money that left the account, undone ones under ids of their own
@@ -182,7 +183,8 @@ def evolve(account: ClaimAccount, event: ClaimAccountEvent) -> ClaimAccount:
         case RemittanceClaimHeld():
             key = AnswerKey(event.remittance_id, event.ordinal)
             reversals = {each: reversal for each, reversal in account.reversals.items() if each != key}
-            return replace(_heard(account, key), held=account.held | {key}, reversals=reversals)
+            early = (*account.early, event.answer) if event.answer else account.early
+            return replace(_heard(account, key), held=account.held | {key}, reversals=reversals, early=early)
         case ClaimDeniedByPayer():
             return _denied(account, event)
         case ClaimPaymentReversed():
@@ -257,6 +259,7 @@ def _heard(account: ClaimAccount, key: AnswerKey) -> ClaimAccount:
         heard=account.heard | {key},
         held=account.held - {key},
         waiting=tuple(each for each in account.waiting if key_of(each) != key),
+        early=tuple(each for each in account.early if key_of(each) != key),
     )
 
 
