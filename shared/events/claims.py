@@ -125,6 +125,23 @@ class PriorAdjudication(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: tuple[AdjudicatedLine, ...] = ()
 
 
+class CarriedAttachment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A document of a claim that goes on to the one that replaces it, under the number that the payer finds it by."""
+
+    claim_id: str  # that it was added to
+    attachment_id: str
+    report_type: str
+    transmission: Literal["AA", "BM", "EL", "EM", "FT", "FX"]
+    document: DocumentReference
+    media_type: str
+    size_bytes: int
+    description: Sealed[str] | None = None
+    by: str
+    method: Literal["", "mail", "fax", "portal", "electronic"] = ""  # empty: it was not sent
+    sent_on: date | None = None
+    proof_number: str = ""
+
+
 class ClaimCreated(Event, frozen=True, kw_only=True):
     """A claim to the payer of one rank; secondary and tertiary claims carry what earlier payers said."""
 
@@ -327,10 +344,11 @@ class AttachmentAdded(Event, frozen=True, kw_only=True):
     size_bytes: int
     description: Sealed[str] | None = None
     by: str
+    carried_from: str = ""  # the claim whose number it bears, when this one replaces it
 
 
 class AttachmentRemoved(Event, frozen=True, kw_only=True):
-    """It was a mistake, and had not been sent. The document stays stored."""
+    """It was a mistake, and had not been sent; or it does not belong to the claim that replaces its own. The document stays stored."""
 
     claim_id: str
     attachment_id: str
@@ -445,6 +463,7 @@ class ReplacementClaimDue(Event, frozen=True, kw_only=True):
     services: ServicesBilled
     coverages: tuple[CoverageSnapshot, ...]
     prior: tuple[PriorAdjudication, ...] = ()
+    attachments: tuple[CarriedAttachment, ...] = ()  # of a 7; an 8 needs none
 
 
 class ReplacementWithdrawn(Event, frozen=True, kw_only=True):

@@ -197,7 +197,10 @@ def router(
     async def remove_attachment(
         claim_id: ClaimId, attachment_id: AttachmentId, body: RemoveBody, cause: FollowUp
     ) -> Done:
-        """Take a document from a claim that it does not belong to, unless it was sent."""
+        """Take a document from a claim that it does not belong to, unless it was sent.
+
+        What came along from the claim that this one replaces is dropped until this one leaves.
+        """
         command = RemoveAttachment(attachment_id=attachment_id.upper(), reason=body.reason, by=cause.actor)
         return await handle(claim_id, command, cause)
 

@@ -90,6 +90,7 @@ class AttachmentRow(Answer):
     size_bytes: int
     added_at: datetime | None
     added_by: str
+    carried_from: str = Field(description="The claim that this one replaces, whose number it bears.")
     is_removed: bool
     sent_by: str
     sent_on: date | None

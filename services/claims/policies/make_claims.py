@@ -88,6 +88,7 @@ def react(recorded: Recorded[Any]) -> list[tuple[str, ClaimCommand]]:
                         patient=event.patient,
                         services=event.services,
                         prior=event.prior,
+                        attachments=event.attachments,
                         on=on,
                     ),
                 )

@@ -210,7 +210,8 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
         case InformationAnswered():
             return f"Request for information answered: {event.how} {', '.join(event.attachment_ids)}".rstrip()
         case AttachmentAdded():
-            return f"Attachment {event.attachment_id} added: report type {event.report_type}"
+            came = f"goes on from claim {event.carried_from}" if event.carried_from else "added"
+            return f"Attachment {event.attachment_id} {came}: report type {event.report_type}"
         case AttachmentRemoved():
             return f"Attachment {event.attachment_id} removed: {event.reason}"
         case AttachmentSent():

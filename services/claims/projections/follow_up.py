@@ -85,6 +85,7 @@ attachments = _table(
     sa.Column("size_bytes", sa.BigInteger, nullable=False, default=0),
     sa.Column("added_at", sa.DateTime(timezone=True)),
     _text("added_by"),
+    _text("carried_from"),
     sa.Column("is_removed", sa.Boolean, nullable=False, default=False),
     _text("sent_by"),
     sa.Column("sent_on", sa.Date),
@@ -173,6 +174,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
                 "size_bytes": event.size_bytes,
                 "added_at": at,
                 "added_by": event.by,
+                "carried_from": event.carried_from,
+                "is_removed": False,
             }
             yield Put(table=attachments.name, key=(event.claim_id, event.attachment_id), values=values)
         case AttachmentRemoved():
@@ -216,7 +219,7 @@ def _words(recorded: Recorded[Any]) -> Iterator[Put]:
 
 projection = Projection(
     name="claims.follow-up",
-    version=2,
+    version=3,
     tables=(status_questions, information_requests, attachments, calls, words),
     reads={
         "claims": (

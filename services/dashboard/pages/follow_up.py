@@ -66,10 +66,17 @@ async def sent(visit: Visit) -> Response:
     return await _anew(visit, claim_id, done)
 
 
+async def remove(visit: Visit) -> Response:
+    claim_id, attachment_id = visit.path("claim_id"), visit.path("attachment_id")
+    path = f"/api/claims/claims/{claim_id}/attachments/{attachment_id}/remove"
+    return await _anew(visit, claim_id, await visit.do(path, _said(visit, "reason")))
+
+
 PAGES = (
     Page(path="/claims/{claim_id}/calls", action=_ACTION, handler=call, method="POST"),
     Page(path="/claims/{claim_id}/requests", action=_ACTION, handler=request, method="POST"),
     Page(path="/claims/{claim_id}/requests/{request_id}/answer", action=_ACTION, handler=answer, method="POST"),
     Page(path="/claims/{claim_id}/attachments", action=_ACTION, handler=attach, method="POST"),
     Page(path="/claims/{claim_id}/attachments/{attachment_id}/sent", action=_ACTION, handler=sent, method="POST"),
+    Page(path="/claims/{claim_id}/attachments/{attachment_id}/remove", action=_ACTION, handler=remove, method="POST"),
 )

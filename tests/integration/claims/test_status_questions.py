@@ -16,6 +16,7 @@ import pytest_asyncio
 from msgspec import structs
 
 from deploy.sandbox.realtime import answer as sandbox_answer
+from services.claims.domain.claim.numbering import replacement_of
 from services.claims.main import build
 from services.claims.settings import ClaimsSettings
 from shared.codecs.x12.check import check
@@ -218,6 +219,15 @@ async def test_what_a_payer_wants_is_sent_with_a_number_and_proof_and_then_waite
     claim = await practice.claim(claim_id)
     assert (claim["owner"], claim["request_due_on"]) == ("ledgerline", None)
     assert claim["waits_until"] is not None
+
+    await practice.exchange.ask("POST", f"/claims/{claim_id}/correct", {"reason": "recoded", "diagnoses": ["E119"]})
+    replacement = replacement_of(claim_id)
+    [carried] = (await follow_up(practice, replacement))["attachments"]
+    assert (carried["attachment_id"], carried["carried_from"], carried["proof_number"]) == (number, claim_id, "FX-1")
+    drop = f"/claims/{replacement}/attachments/{number}/remove"
+    await practice.exchange.ask("POST", drop, {"reason": "not-of-this-claim"})
+    assert (await follow_up(practice, replacement))["attachments"][0]["is_removed"]
+    assert not (await follow_up(practice, claim_id))["attachments"][0]["is_removed"]
 
 
 @pytest.mark.asyncio

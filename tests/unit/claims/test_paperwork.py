@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from services.claims.domain.claim.commands import RecordStatus
+from services.claims.domain.claim.commands import CorrectClaim, RecordStatus, VoidClaim
 from services.claims.domain.claim.decider import claim
+from services.claims.domain.claim.numbering import replacement_of
 from services.claims.domain.claim.paperwork import ATTACHMENTS_MAX
 from services.claims.domain.claim.paperwork_commands import (
     AddAttachment,
@@ -27,22 +30,38 @@ from services.claims.domain.errors import (
     RequestUnknown,
     TooManyAttachments,
 )
-from services.claims.policies import watch_silence
+from services.claims.policies import make_claims, watch_silence
 from shared.events.claims import (
     AttachmentAdded,
     AttachmentRemoved,
     AttachmentSent,
     CallRecorded,
     ClaimClosed,
+    ClaimCreated,
+    ClaimReleased,
+    ClaimScrubbed,
     ClaimStatusReported,
     InformationAnswered,
     InformationOverdue,
     InformationRequested,
+    ReplacementClaimDue,
 )
 from shared.events.values import DocumentReference
 from shared.runtime.policy import DueTimer, SetTimer
 from shared.testing.specification import Specification
-from tests.unit.claims.examples import CREATED, MONDAY, PRIMARY_CLAIM, SENT, SOURCE, TODAY, recorded
+from tests.unit.claims.examples import (
+    CREATED,
+    MONDAY,
+    PRIMARY_CLAIM,
+    SENT,
+    SERVICES,
+    SOURCE,
+    TODAY,
+    accepted,
+    batched,
+    recorded,
+    submitted,
+)
 
 spec = Specification(claim)
 
@@ -80,6 +99,7 @@ ADD = AddAttachment(
 SENT_BY_FAX = RecordAttachmentSent(
     attachment_id=f"{PRIMARY_CLAIM}A1", method="fax", sent_on=TODAY, proof_number="FX-1", on=TODAY, by="user:ann"
 )
+CORRECT = CorrectClaim(services=SERVICES, reason="recoded", corrected_by="user:ann", on=TODAY)
 [FAXED] = claim.decide(SENT_BY_FAX, claim.state_after([*SENT, ADDED]))
 
 
@@ -179,6 +199,48 @@ def test_what_was_sent_is_not_removed() -> None:
     spec.given(*SENT, ADDED).when(remove).then_kinds(AttachmentRemoved)
     spec.given(*SENT, ADDED, FAXED).when(remove).then_refused(AttachmentAlreadySent.code)
     spec.given(*SENT).when(remove).then_refused(AttachmentUnknown.code)
+
+
+def replacement_of_documents(*past: Any) -> Any:
+    """The replacement of a claim with these documents, before it is sent."""
+    due = spec.given(*SENT, accepted("PCN1"), *past).when(CORRECT).only(ReplacementClaimDue)
+    [(_, command)] = make_claims.react(recorded(due))
+    return spec.when(command)
+
+
+def test_documents_go_on_to_the_replacement_under_their_number_with_the_proof_of_their_sending() -> None:
+    assert isinstance(ADDED, AttachmentAdded)
+    decided = replacement_of_documents(ADDED, FAXED)
+    decided.then_kinds(ClaimCreated, AttachmentAdded, AttachmentSent, ClaimScrubbed, ClaimReleased)
+    second = replacement_of(PRIMARY_CLAIM)
+    assert decided.only(AttachmentAdded) == structs.replace(ADDED, claim_id=second, carried_from=PRIMARY_CLAIM)
+    assert decided.only(AttachmentSent) == structs.replace(FAXED, claim_id=second, by=ADDED.by)
+    own = spec.given(*decided.events).when(replace(ADD, document=DocumentReference(document_id="f" * 64)))
+    assert own.only(AttachmentAdded).attachment_id == f"{second}A1"
+
+
+def test_a_removed_document_and_a_void_carry_nothing() -> None:
+    removed = AttachmentRemoved(
+        claim_id=PRIMARY_CLAIM, attachment_id=f"{PRIMARY_CLAIM}A1", reason="wrong-patient", by="user:ann"
+    )
+    replacement_of_documents(ADDED, removed).then_kinds(ClaimCreated, ClaimScrubbed, ClaimReleased)
+    void = spec.given(*SENT, accepted("PCN1"), ADDED).when(VoidClaim(reason="not-ours")).only(ReplacementClaimDue)
+    assert void.attachments == ()
+
+
+def test_what_came_along_is_dropped_until_the_replacement_leaves() -> None:
+    remove = RemoveAttachment(attachment_id=f"{PRIMARY_CLAIM}A1", reason="not-of-this-claim", by="user:ann")
+    unsent = replacement_of_documents(ADDED, FAXED).events
+    assert spec.given(*unsent).when(remove).state.attachments == ()
+    spec.given(*unsent, batched(), submitted()).when(remove).then_refused(AttachmentAlreadySent.code)
+
+
+def test_a_replacement_that_is_made_anew_has_what_the_claim_before_has_now() -> None:
+    bare = replacement_of_documents().events
+    due = spec.given(*SENT, accepted("PCN1"), ADDED).when(CORRECT).only(ReplacementClaimDue)
+    [(_, command)] = make_claims.react(recorded(due))
+    again = spec.given(*bare).when(VoidClaim(reason="was-right"), replace(command, services=SERVICES))
+    assert [each.attachment_id for each in again.state.attachments] == [f"{PRIMARY_CLAIM}A1"]
 
 
 def call(**changes: Any) -> RecordCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.unit.dashboard.conftest import ORIGIN, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CLAIM = "PNY0HP5K2ZF9VE0Y1"
+CLAIM, BEFORE = "PNY0HP5K2ZF9VE0Y2", "PNY0HP5K2ZF9VE0Y1"
 AT = "2026-03-23T17:00:00Z"
 ROW: dict[str, Any] = {
     "claim_id": CLAIM,
@@ -67,6 +68,7 @@ FOLLOW_UP: dict[str, Any] = {
             "media_type": "application/pdf",
             "is_removed": False,
             "sent_on": None,
+            "carried_from": BEFORE,
         }
     ],
     "calls": [
@@ -106,6 +108,20 @@ async def test_a_claim_shows_what_was_asked_wanted_sent_and_said(world: World) -
         assert words in answer.text
     assert "with Gwendolyn" in answer.text
     assert "the operative note" in answer.text
+
+
+async def test_a_document_of_the_claim_before_says_so_and_is_dropped_with_a_reason(world: World) -> None:
+    claim_answers(world)
+    await world.log_in("biller")
+    text = (await world.browser.get(f"/claims/{CLAIM}")).text
+    assert f'href="/claims/{BEFORE}"' in text
+    world.answers[f"POST /api/claims/claims/{CLAIM}/attachments/{CLAIM}A1/remove"] = {"after": "claims:0.1.2"}
+    headers = {**ORIGIN, "X-CSRF-Token": await world.csrf(), "HX-Request": "true"}
+    form = {"key": "k", "reason": "not-of-this-claim"}
+    answer = await world.browser.post(f"/claims/{CLAIM}/attachments/{CLAIM}A1/remove", data=form, headers=headers)
+    assert answer.headers["hx-redirect"] == f"/claims/{CLAIM}#follow-up"
+    [command] = [asked for asked in world.asked if asked.method == "POST"]
+    assert json.loads(command.body) == {"reason": "not-of-this-claim"}
 
 
 async def test_who_only_reads_is_offered_nothing_to_do(world: World) -> None:

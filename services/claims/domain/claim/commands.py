@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from services.claims.domain.claim.paperwork_commands import PaperworkCommand
 from services.claims.domain.rule_book.running import NO_RULES, RuleSet
 from shared.events.base import Sealed
-from shared.events.claims import PriorAdjudication, ServicesBilled
+from shared.events.claims import CarriedAttachment, PriorAdjudication, ServicesBilled
 from shared.events.values import CoverageSnapshot, DocumentReference, Finding, Person
 
 Frequency: TypeAlias = Literal["1", "7", "8"]  # CLM05-3: original, replacement, void
@@ -38,6 +38,7 @@ class CreateClaim:
     patient: Sealed[Person]
     services: ServicesBilled
     prior: tuple[PriorAdjudication, ...] = ()
+    attachments: tuple[CarriedAttachment, ...] = ()  # of the claim that it replaces
     on: date
     rules: RuleSet = NO_RULES
 

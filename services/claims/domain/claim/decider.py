@@ -173,11 +173,14 @@ def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
     """A claim that exists already is corrected while it is ours, and replaced by another one once it was sent."""
     asked = _asked(command)
     if claim.content is None or claim.told is None:
-        return [asked, *_scrubbed(asked, claim, command)]
+        return [asked, *paperwork.carry(command.attachments, claim, asked), *_scrubbed(asked, claim, command)]
     if asked == claim.told and claim.stage is not Stage.VOIDED:
         is_covered_again = claim.stage is Stage.HELD and claim.hold_reason == NO_COVERAGE
         return _scrubbed(claim.content, claim, command) if is_covered_again else []
-    if claim.stage in (*NEVER_AT_THE_PAYER, Stage.VOIDED):
+    if claim.stage is Stage.VOIDED:
+        carried = paperwork.carry(command.attachments, claim, asked)
+        return [*_amended(asked, claim, claim.told, command), *carried]
+    if claim.stage in NEVER_AT_THE_PAYER:
         return _amended(asked, claim, claim.told, command)
     if not _changes_what_is_billed(asked, claim.told):
         return _ask_about_coverage(claim, claim.content, command)

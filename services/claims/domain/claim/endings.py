@@ -15,6 +15,7 @@ from services.claims.domain.claim.commands import (
     VoidClaim,
 )
 from services.claims.domain.claim.numbering import replacement_of
+from services.claims.domain.claim.paperwork import to_carry
 from services.claims.domain.claim.state import NEVER_AT_THE_PAYER, UNANSWERED, Claim, Stage
 from services.claims.domain.errors import (
     ClaimAlreadySent,
@@ -47,6 +48,7 @@ def replacement(changed: ClaimCreated, claim: Claim, frequency: Literal["7", "8"
         services=changed.services,
         coverages=changed.coverages,
         prior=changed.prior,
+        attachments=to_carry(claim, changed) if frequency == "7" else (),
     )
 
 

@@ -7,7 +7,7 @@ Source: ASC X12N 005010X222A1 PWK (report type, transmission, attachment control
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import TypeAlias, assert_never
 
@@ -36,6 +36,7 @@ from shared.events.claims import (
     AttachmentRemoved,
     AttachmentSent,
     CallRecorded,
+    CarriedAttachment,
     ClaimCreated,
     InformationAnswered,
     InformationOverdue,
@@ -173,9 +174,62 @@ def _add(command: AddAttachment, claim: Claim, content: ClaimCreated) -> list[Pa
     ]
 
 
+def to_carry(claim: Claim, content: ClaimCreated) -> tuple[CarriedAttachment, ...]:
+    """For the claim that replaces this one: the payer finds a document by the number that it was announced or sent under."""
+    return tuple(_carried(each, claim.attachments_sent.get(each.attachment_id), content) for each in claim.attachments)
+
+
+def _carried(added: AttachmentAdded, sent: AttachmentSent | None, content: ClaimCreated) -> CarriedAttachment:
+    return CarriedAttachment(
+        claim_id=added.carried_from or content.claim_id,
+        attachment_id=added.attachment_id,
+        report_type=added.report_type,
+        transmission=added.transmission,
+        document=added.document,
+        media_type=added.media_type,
+        size_bytes=added.size_bytes,
+        description=added.description,
+        by=added.by,
+        method=sent.method if sent else "",
+        sent_on=sent.sent_on if sent else None,
+        proof_number=sent.proof_number if sent else "",
+    )
+
+
+def carry(told: Sequence[CarriedAttachment], claim: Claim, content: ClaimCreated) -> Iterator[PaperworkEvent]:
+    """What the claim before had, unless it is here already."""
+    known = {each.attachment_id for each in claim.attachments}
+    for each in told:
+        if each.attachment_id in known:
+            continue
+        yield AttachmentAdded(
+            claim_id=content.claim_id,
+            attachment_id=each.attachment_id,
+            report_type=each.report_type,
+            transmission=each.transmission,
+            document=each.document,
+            media_type=each.media_type,
+            size_bytes=each.size_bytes,
+            description=each.description,
+            by=each.by,
+            carried_from=each.claim_id,
+        )
+        if each.method and each.sent_on and each.attachment_id not in claim.attachments_sent:
+            yield AttachmentSent(
+                claim_id=content.claim_id,
+                attachment_id=each.attachment_id,
+                method=each.method,
+                sent_on=each.sent_on,
+                proof_number=each.proof_number,
+                by=each.by,
+            )
+
+
 def _remove(command: RemoveAttachment, claim: Claim, content: ClaimCreated) -> list[PaperworkEvent]:
-    _attachment(command.attachment_id, claim)
-    if command.attachment_id in claim.attachments_sent:
+    """What came along from the claim before is dropped while this one has not left: there it stays."""
+    added = _attachment(command.attachment_id, claim)
+    is_ours_to_drop = added.carried_from and claim.submissions == 0 and claim.stage is not Stage.BATCHED
+    if command.attachment_id in claim.attachments_sent and not is_ours_to_drop:
         raise AttachmentAlreadySent("what was sent stays with the claim", attachment=command.attachment_id)
     return [
         AttachmentRemoved(
@@ -199,9 +253,11 @@ def _sent(command: RecordAttachmentSent, claim: Claim, content: ClaimCreated) ->
     ]
 
 
-def _attachment(attachment_id: str, claim: Claim) -> None:
-    if attachment_id not in {each.attachment_id for each in claim.attachments}:
+def _attachment(attachment_id: str, claim: Claim) -> AttachmentAdded:
+    found = next((each for each in claim.attachments if each.attachment_id == attachment_id), None)
+    if found is None:
         raise AttachmentUnknown("the claim has no such attachment", attachment=attachment_id)
+    return found
 
 
 # ---- calls ---------------------------------------------------------------------------------------------------------

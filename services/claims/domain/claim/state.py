@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -127,7 +128,7 @@ class Claim:
     requests_made: int = 0
     attachments: tuple[AttachmentAdded, ...] = ()
     attachments_made: int = 0
-    attachments_sent: frozenset[str] = frozenset()
+    attachments_sent: Mapping[str, AttachmentSent] = field(default_factory=dict)
 
 
 def evolve(claim: Claim, event: ClaimEvent) -> Claim:
@@ -209,13 +210,13 @@ def evolve(claim: Claim, event: ClaimEvent) -> Claim:
         case InformationAnswered():
             return _answered(claim, event)
         case AttachmentAdded():
-            added = (*claim.attachments, event)
-            return replace(claim, attachments=added, attachments_made=claim.attachments_made + 1)
+            added, made = (*claim.attachments, event), claim.attachments_made
+            return replace(claim, attachments=added, attachments_made=made if event.carried_from else made + 1)
         case AttachmentRemoved():
             kept = tuple(each for each in claim.attachments if each.attachment_id != event.attachment_id)
             return replace(claim, attachments=kept)
         case AttachmentSent():
-            return replace(claim, attachments_sent=claim.attachments_sent | {event.attachment_id})
+            return replace(claim, attachments_sent={**claim.attachments_sent, event.attachment_id: event})
         case CallRecorded():
             return replace(claim, follow_up=None if event.waits else claim.follow_up)
         case FollowUpDue():
