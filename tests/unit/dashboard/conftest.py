@@ -73,7 +73,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("people")
     directory = Directory(home)
     directory.add_tenant(TENANT)
-    for role in ("biller", "denial-specialist", "poster", "collector", "manager", "operator", "auditor"):
+    for role in ("biller", "denial-specialist", "poster", "collector", "manager", "operator", "auditor", "admin"):
         directory.add_user(role, PASSWORD, TENANT, [role])
     return home
 
@@ -86,7 +86,10 @@ async def world(people: Path) -> AsyncIterator[World]:
     issuer.include_router(issuer_router(LocalIssuer(settings)))
     door = Starlette(
         routes=[
-            *(Route(path, made.answer, methods=["GET", "POST"]) for path in ("/api/{rest:path}", "/documents/{rest}")),
+            *(
+                Route(path, made.answer, methods=["GET", "POST"])
+                for path in ("/api/{rest:path}", "/documents/{rest}", "/openings")
+            ),
             Mount("/", app=issuer),
         ]
     )
