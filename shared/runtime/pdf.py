@@ -7,7 +7,7 @@ import os
 
 
 def pdf_of(html: str, identifier: str) -> bytes:
-    """The page as PDF. Nothing is fetched from outside."""
+    """The page as PDF, tagged, so that a screen reader finds its headings and tables. Nothing is fetched from outside."""
     # Fonts are cut down to the letters used, and what cuts them writes down the hour unless it is told this one.
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
     for chatty in ("weasyprint", "fontTools"):
@@ -15,7 +15,7 @@ def pdf_of(html: str, identifier: str) -> bytes:
     from weasyprint import HTML  # here only: it brings the libraries for laying out pages, which few processes need
 
     page = HTML(string=html, url_fetcher=_fetch_nothing)
-    content: bytes = page.write_pdf(pdf_identifier=identifier.encode())
+    content: bytes = page.write_pdf(pdf_identifier=identifier.encode(), pdf_tags=True)
     return content
 
 

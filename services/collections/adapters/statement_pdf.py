@@ -12,7 +12,6 @@ from html import escape
 
 from shared.events.collections import StatementIssued, StatementLine
 from shared.events.values import Address, Person, PersonName
-from shared.kernel.money import Money
 from shared.runtime.pdf import pdf_of
 
 
@@ -147,7 +146,7 @@ def _phone(digits: str) -> str:
 
 
 def _amount(cents: int) -> str:
-    return str(Money(cents))
+    return f"{cents // 100:,}.{cents % 100:02d}"
 
 
 def _day(day: date) -> str:

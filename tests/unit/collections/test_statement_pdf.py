@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+import zlib
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -54,7 +57,7 @@ def letter(**changes: object) -> Letter:
 def test_a_letter_says_how_much_by_when_whom_to_call_and_what_is_disputed() -> None:
     text = statement_html(letter())
     for said in (
-        "$1100.05",
+        "$1,100.05",
         "March 29, 2026",
         "(217) 555-0100",
         "$12.00 that you dispute",
@@ -89,12 +92,52 @@ def test_a_reason_is_told_in_words(reason: str, words: str) -> None:
 
 
 def test_the_same_statement_prints_the_same_bytes_and_large_type_is_another_letter() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pytest.importorskip("weasyprint", reason="the libraries for laying out pages are not here", exc_type=OSError)
+    _weasyprint()
     once, again, large = (statement_pdf(each) for each in (letter(), letter(), letter(is_large_type=True)))
     assert once.startswith(b"%PDF-")
     assert (once == again, once == large) == (True, False)
+
+
+def test_a_statement_of_300_lines_repeats_its_header_on_every_page_and_adds_up_to_what_is_due() -> None:
+    weasyprint = _weasyprint()
+    lines = tuple(
+        StatementLine(
+            account_id=f"ACCOUNT-{at:03}", balance_cents=1_000_00 + at, reason="copay", since_on=date(2026, 3, 2)
+        )
+        for at in range(300)
+    )
+    due_cents = sum(line.balance_cents for line in lines)
+    statement = StatementIssued(**{**_fields(letter().statement), "lines": lines, "due_cents": due_cents})
+    document = weasyprint.HTML(string=statement_html(letter(statement=statement))).render()
+    pages = [[box.text for box in page._page_box.descendants() if hasattr(box, "text")] for page in document.pages]
+    with_lines = [page for page in pages if any(text.startswith("ACCOUNT-") for text in page)]
+    assert len(with_lines) > 5
+    assert [page for page in with_lines if not {"Account", "Amount"} <= set(page)] == []
+    accounts = [text for page in pages for text in page if text.startswith("ACCOUNT-")]
+    assert accounts == [line.account_id for line in lines]
+    amounts = [_cents(text) for page in with_lines for text in page if text.startswith("$1,")]
+    assert sum(amounts) == due_cents
+    assert f"${due_cents // 100:,}.{due_cents % 100:02d}" in with_lines[-1]
+
+
+def test_a_screen_reader_finds_the_headings_and_the_table_of_a_letter() -> None:
+    _weasyprint()
+    streams = re.findall(rb"stream\n(.*?)\nendstream", statement_pdf(letter()), re.DOTALL)
+    objects = b"".join(zlib.decompress(each) for each in streams if each.startswith(b"x"))
+    for said in (b"/MarkInfo", b"/StructTreeRoot", b"/H1", b"/TH", b"/Lang (en)"):
+        assert said in objects, said
+
+
+def _cents(text: str) -> int:
+    return int(text.replace("$", "").replace(",", "").replace(".", ""))
+
+
+def _weasyprint() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(
+            "weasyprint", reason="the libraries for laying out pages are not here", exc_type=OSError
+        )
 
 
 def _fields(statement: StatementIssued) -> dict[str, object]:
