@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.dashboard.client import Refused
+from services.dashboard.rendering import sentence
 from services.dashboard.visits import Visit
 
 
@@ -32,15 +32,12 @@ async def _told(visit: Visit, stream: str, facts: Mapping[str, Any]) -> Response
     found = await visit.get_if("events:read-stream", stream)
     seen = int(facts["expected_version"])
     since = [event for event in (found or {}).get("events", ()) if event["streamversion"] > seen]
-    changes = [{"what": _sentence(event["type"]), "who": event["actor"], "at": event["recordedat"]} for event in since]
+    changes = [
+        {"what": sentence(event["type"]).lower(), "who": event["actor"], "at": event["recordedat"]} for event in since
+    ]
     headers = {
         "HX-Retarget": "#conflict-words",
         "HX-Reswap": "innerHTML",
         "HX-Trigger": json.dumps({"conflict": {"version": facts["version"]}}),
     }
     return visit.show("_conflict.html", status=HTTPStatus.CONFLICT, headers=headers, changes=changes)
-
-
-def _sentence(event_type: str) -> str:
-    """`claims.DenialNoted.v1`, denial noted."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event_type.split(".")[1]).lower()

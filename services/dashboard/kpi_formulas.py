@@ -103,7 +103,7 @@ def gross_collection_rate(*, payments_cents: int, charges_cents: int) -> Kpi:
         denominator=charges_cents,
         scale="percent",
         inputs={"payments": payments_cents, "charges": charges_cents},
-        goal="a trend",
+        goal="no goal, a trend",
         is_good=None,
     )
 
@@ -117,6 +117,6 @@ def open_denials(*, denied_cents: int, total_cents: int) -> Kpi:
         denominator=total_cents,
         scale="percent",
         inputs={"denied, open": denied_cents, "total A/R": total_cents},
-        goal="a trend",
+        goal="no goal, a trend",
         is_good=None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
@@ -83,7 +84,8 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {
+        filters: Any = self._environment.filters  # typed for what Jinja2 itself puts there
+        filters |= {
             "money": money,
             "dollars": dollars,
             "short_dollars": short_dollars,
@@ -93,8 +95,13 @@ class Templates:
             "words": words,
             "count": count,
             "person": person,
+            "days_until": days_until,
+            "sentence": sentence,
+            "place": place_of,
+            "in_dollars": in_dollars,
+            "kind": kind,
         }
-        names: Any = self._environment.globals  # typed for what Jinja2 itself puts there
+        names: Any = self._environment.globals
         names.update(
             asset=asset,
             navigation_of=navigation_of,
@@ -143,6 +150,11 @@ def day(value: str | date | None) -> str:
     return str(value)[:10] if value else ""
 
 
+def days_until(value: str, today: date) -> int:
+    """How many days a day is off; negative when it is past."""
+    return (date.fromisoformat(value) - today).days
+
+
 def moment(value: str | datetime | None) -> str:
     """Date and minute, in UTC."""
     return str(value)[:16].replace("T", " ") if value else ""
@@ -164,6 +176,28 @@ def count(number: int | None) -> str:
 def person(actor: str | None) -> str:
     """`user:m.chen` is m.chen; programs keep their kind."""
     return (actor or "").removeprefix("user:")
+
+
+def sentence(event: str) -> str:
+    """The name of an event in words: `claims.DenialNoted.v1` or `DenialNoted`, Denial noted."""
+    parts = event.split(".")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", parts[1] if len(parts) > 1 else event).capitalize()
+
+
+def place_of(position: str) -> str:
+    """The number of an event in its log, for people: the last part of a position."""
+    number = position.rpartition(".")[2]
+    return f"{int(number):,}" if number.isdigit() else position
+
+
+def in_dollars(message: str) -> str:
+    """What a service says in cents, as people who look at money read it."""
+    return re.sub(r"(-?\d+) cents\b", lambda found: dollars(int(found[1])), message)
+
+
+def kind(field: str) -> str:
+    """What a sealed field holds, without the id of what it is of: `member_number/<uuid>`, member_number."""
+    return re.sub(r"[/:. -]?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", field)
 
 
 def query(path: str, _base: Mapping[str, Any] | None = None, **changes: Any) -> str:

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,13 @@ FLAGS = [
     "--disable-sync",
 ]
 expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
+A_RULE = {
+    "name": "Nobody's claim",
+    "when": {"property": "claim.rank", "operator": "more-than", "value": 9},
+    "action": "warn",
+    "message": "never said",
+    "fix": "never done",
+}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -54,6 +61,7 @@ class System:
     client: Client
     denied: list[dict[str, Any]]  # claims that a payer refused, as they were before
     held_remittance_id: str
+    underpaid_id: str  # a line that a payer allowed less for than its contract says
 
     @property
     def url(self) -> str:
@@ -64,18 +72,23 @@ class System:
 
     def send_835(self, content: bytes) -> list[dict[str, Any]]:
         """Take in a file as a poster does."""
+        received: list[dict[str, Any]] = self.send(
+            "/api/payments/remittances", content, "application/edi-x12", user="poster"
+        )
+        return received
+
+    def send(self, path: str, content: bytes, media_type: str, *, user: str) -> Any:
         with httpx.Client(base_url=self.url, timeout=60) as http:
-            form = {"grant_type": "password", "username": "poster", "password": self.password("poster")}
+            form = {"grant_type": "password", "username": user, "password": self.password(user)}
             token = http.post("/oauth/token", data=form).json()["access_token"]
             headers = {
                 "Authorization": f"Bearer {token}",
                 "Idempotency-Key": os.urandom(8).hex(),
-                "Content-Type": "application/edi-x12",
+                "Content-Type": media_type,
             }
-            answer = http.post("/api/payments/remittances", content=content, headers=headers)
+            answer = http.post(path, content=content, headers=headers)
             assert answer.status_code == 201, answer.text
-            received: list[dict[str, Any]] = answer.json()
-            return received
+            return answer.json()
 
     def deny_another(self) -> dict[str, Any]:
         """A claim that waited for its payer and was refused just now, its denial open."""
@@ -112,10 +125,51 @@ class System:
     def deny(self, claim: dict[str, Any]) -> None:
         """The payer refuses all of a claim for want of an authorisation (CO-197)."""
         cents = claim["charged_cents"]
-        charged = f"{cents // 100}.{cents % 100:02d}"
+        charged = _told(cents)
         body = f"CLP*{claim['claim_id']}*4*{charged}*0**12*ICN~CAS*CO*197*{charged}~"
         [received] = self.send_835(an_835(body, "0"))
         assert received["outcome"] == "accepted", received
+
+    def underpay(self) -> str:
+        """A line of a claim that waits is allowed half of what the payer's contract says: what was found about it."""
+        waiting = self.client.get("/api/claims/claims", status="accepted", limit=100)["items"]
+        claim = next(each for each in waiting if each["rank"] == 1 and each["frequency"] == "1")
+        payer_id = claim["payer_id"]
+        contract = {
+            "contract_id": "whole",
+            "name": "Whole charge",
+            "effective_from": "2020-01-01",
+            "terms": [{"rule": "percent-of-charge", "percent": "100"}],
+            "tolerance_cents": 100,
+            "tolerance_percent": "0",
+        }
+        self.client.post(f"/api/payments/payers/{payer_id}/contracts", contract)
+        charged = claim["charged_cents"]
+        lines = self.client.get(f"/api/claims/claims/{claim['claim_id']}")["lines"]
+        segments = "".join(_half_allowed(line) for line in lines)
+        allowed = charged - sum(line["charged_cents"] // 2 for line in lines)
+        body = f"CLP*{claim['claim_id']}*1*{_told(charged)}*{_told(allowed)}**12*ICN~{segments}"
+        [received] = self.send_835(an_835(body, _told(allowed)))
+        assert received["outcome"] == "accepted", received
+        give_up = time.monotonic() + 120
+        while not (found := self.client.get("/api/payments/variances", payer_id=payer_id)["items"]):
+            assert time.monotonic() < give_up, "nothing was found of a line that was paid by half"
+            time.sleep(0.1)
+        return str(found[0]["variance_id"])
+
+
+def _half_allowed(line: dict[str, Any]) -> str:
+    charged, less = line["charged_cents"], line["charged_cents"] // 2
+    code = ":".join(["HC", line["procedure_code"], *line.get("modifiers", [])])
+    day = str(line["service_on"]).replace("-", "")
+    return (
+        f"SVC*{code}*{_told(charged)}*{_told(charged - less)}**{line['units']}~DTM*472*{day}~"
+        f"CAS*CO*45*{_told(less)}~REF*6R*{line['line_id']}~"
+    )
+
+
+def _told(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def an_835(body: str, payment: str) -> bytes:
@@ -152,14 +206,17 @@ def system(chromium: str) -> Iterator[System]:
         Player(client, state, patients=PATIENTS, days=DAYS, seed=11).play(lambda done, total: None)
         waiting = client.get("/api/claims/claims", status="accepted", limit=100)["items"]
         denied = [claim for claim in waiting if claim["rank"] == 1 and claim["frequency"] == "1"][:3]
-        made = System(home=home, state=state, client=client, denied=denied, held_remittance_id="")
+        made = System(home=home, state=state, client=client, denied=denied, held_remittance_id="", underpaid_id="")
         assert len(denied) == 3, "the practice left too few claims without an answer"
         for claim in denied:
             made.deny(claim)
         [held] = made.send_835(an_835(f"CLP*{denied[0]['claim_id']}*1*100*80**12*X~CAS*CO*45*20~", "90"))
         assert held["outcome"] == "held", held
         _until_denied(client, denied)
-        yield System(home=home, state=state, client=client, denied=denied, held_remittance_id=held["remittance_id"])
+        client.post("/api/claims/claim-rules/own-first", A_RULE)
+        schedule = "/api/payments/fee-schedules/usual/amounts?name=Usual&effective_from=2020-01-01"
+        made.send(schedule, b"procedure_code,modifiers,place,amount\n99213,,,130.00\n", "text/csv", user="manager")
+        yield replace(made, held_remittance_id=held["remittance_id"], underpaid_id=made.underpay())
 
 
 def _until_denied(client: Client, denied: list[dict[str, Any]]) -> None:
@@ -177,6 +234,15 @@ def browser(chromium: str) -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield running
         running.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message of a stream."""
+
+    event: str
+    id: str
+    data: str
 
 
 class Person:
@@ -200,6 +266,32 @@ class Person:
         self.page.click("button.primary")
         self.page.wait_for_url(lambda url: "/login" not in url)
         return self
+
+    def heard(self, path: str, last_id: str = "", *, until: str = "pulse") -> list[Heard]:
+        """The messages of a stream from where it was left, as a browser asks that lost it, up to one of this name."""
+        cookies = {each["name"]: each["value"] for each in self.page.context.cookies()}
+        headers = {"Last-Event-ID": last_id} if last_id else {}
+        found: list[Heard] = []
+        with (
+            httpx.Client(base_url=self.system.url, cookies=cookies, timeout=60) as http,
+            http.stream("GET", path, headers=headers) as answer,
+        ):
+            assert answer.status_code == 200, path
+            fields: dict[str, list[str]] = {}
+            for line in answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if name:
+                    fields.setdefault(name, []).append(value)
+                elif fields:
+                    found += (
+                        [Heard(fields["event"][0], fields["id"][0], "\n".join(fields["data"]))]
+                        if "event" in fields
+                        else []
+                    )
+                    fields = {}
+                if found and found[-1].event == until:
+                    break
+        return found
 
     def go(self, path: str) -> Page:
         answer = self.page.goto(f"{self.system.url}{path}")

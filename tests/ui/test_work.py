@@ -9,7 +9,10 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from deploy.state import CHECKOUT
-from tests.ui.conftest import System, an_835
+from services.dashboard.rendering import in_dollars
+from shared.events.registry import SERVICES
+from tests.ui.conftest import Heard, System, an_835
+from tests.ui.test_pages import paths
 
 REFERENCE = CHECKOUT / "docs" / "reference"
 
@@ -65,6 +68,46 @@ def test_a_denial_is_worked_with_the_keyboard_alone(system: System, people: Any)
     expect(page.locator("#peek .title .chip")).to_have_text("appealed")
     page.keyboard.press("Escape")
     expect(page.locator("#peek")).to_be_hidden()
+
+
+def test_every_page_and_deed_is_found_by_its_name_and_a_range_is_selected_with_the_keyboard_alone(
+    system: System, people: Any
+) -> None:
+    page = people("denial-specialist").go("/denials")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+X")
+    expect(page.locator(".bulk .n")).to_have_text("3")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_be_visible()
+    page.keyboard.type("nobody")
+    expect(page.locator("#palette li[aria-selected=true]")).to_contain_text("Nobody's")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{system.url}/denials?owner=nobody")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#peek dl")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("put off until")
+    page.keyboard.press("Enter")
+    expect(page.locator("#peek [data-key=z]")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(system.denied[0]["claim_id"])
+    expect(page.locator("#palette li")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{system.url}/claims/{system.denied[0]['claim_id']}")
+
+
+def test_a_key_of_a_page_goes_to_its_form(system: System, people: Any) -> None:
+    [patient, *_] = system.client.get("/api/collections/worklist", limit=1)["items"]
+    page = people("collector").go(f"/collections/{patient['patient_id']}")
+    for key, field in (("c", "outcome_code"), ("p", "amount"), ("h", "hold")):
+        page.keyboard.press(key)
+        expect(page.locator(f"[name={field}][data-key={key}]")).to_be_focused()
+        page.keyboard.press("Escape")
 
 
 def test_who_comes_second_sees_what_the_first_did_and_sends_again_or_looks(system: System, people: Any) -> None:
@@ -186,6 +229,9 @@ def test_every_figure_of_the_aging_is_the_sum_of_the_list_that_it_opens(system: 
         ]
         total = cents(page.locator("#aging tfoot td").last.inner_text())
         assert sum(figure for _, figure in figures) == total
+        bars = page.locator(".chart a")
+        clicked = {bars.nth(at).get_attribute("href") for at in range(bars.count())}
+        assert clicked and clicked <= {href for href, _ in figures}
         for href, figure in figures:
             opened = person.go(href)
             rows = opened.locator("main table tbody td:last-child")
@@ -214,7 +260,7 @@ def test_a_held_remittance_shows_what_it_is_short_of_and_can_be_dismissed(system
         if each["remittance_id"] == system.held_remittance_id
     ]
     for finding in remittance["findings"]:
-        expect(page.locator("main")).to_contain_text(finding["message"])
+        expect(page.locator("main")).to_contain_text(in_dollars(finding["message"]))
     page.fill("form[hx-post$='/dismiss'] [name=reason]", "payer-sent-another")
     page.click("form[hx-post$='/dismiss'] button")
     expect(page.locator(".title .chip")).to_have_text("dismissed")
@@ -264,6 +310,57 @@ def test_a_stream_that_was_closed_goes_on_where_it_was_and_loses_and_doubles_not
     assert len(set(positions)) == len(positions) == before + 3
 
 
+def test_a_stream_that_broke_is_resumed_by_the_last_id_that_was_heard(system: System, people: Any) -> None:
+    person = people("manager")
+    path = "/system/events/tail?service=payments&types=payments.RemittanceHeld.v1"
+    body = f"CLP*{system.denied[0]['claim_id']}*1*100*80**12*X~CAS*CO*45*20~"
+
+    def positions(heard: list[Heard]) -> list[str]:
+        rows = "".join(each.data for each in heard if each.event == "rows")
+        return re.findall(r"<tr[^>]*><td[^>]*>([^<]+)<", rows)
+
+    heard = person.heard(path)
+    seen = positions(heard)
+    assert seen and len(set(seen)) == len(seen)
+    for _ in range(2):
+        [received] = system.send_835(an_835(body, "90"))
+        assert received["outcome"] == "held"
+    missed = person.heard(path, heard[-1].id)
+    assert len(positions(missed)) == 2
+    assert set(positions(missed)) & set(seen) == set()
+    assert positions(person.heard(path, missed[-1].id)) == []
+    assert positions(person.heard(path, heard[-1].id)) == positions(missed)
+    news = "/live?services=payments"
+    [pulse] = person.heard(news)
+    assert [each.event for each in person.heard(news, pulse.id)] == ["pulse"]
+    system.send_835(an_835(body, "90"))
+    assert [each.event for each in person.heard(news, pulse.id)] == ["moved", "pulse"]
+
+
+def test_every_count_of_a_view_is_the_number_of_rows_that_it_opens(system: System, people: Any) -> None:
+    person = people("manager")
+    checked = 0
+    for start in ("/claims", "/denials"):
+        views = person.go(start).locator("[data-views] a:has(.n)")
+        counted = [
+            (views.nth(at).get_attribute("href"), views.nth(at).locator(".n").inner_text())
+            for at in range(views.count())
+        ]
+        for href, told in counted:
+            page = person.go(href)
+            rows = page.locator("#rows tr[data-row]")
+            cards = page.locator(".cards .card-value").all_inner_texts()
+            assert (str(rows.count()), cards[0]) == (told, told), href
+            heads = page.locator("thead th").all_inner_texts() if rows.count() else ["Charged", "Denied"]
+            money = rows.evaluate_all(
+                "(rows, at) => rows.map(row => row.children[at].textContent)",
+                heads.index("Charged" if start == "/claims" else "Denied"),
+            )
+            assert sum(map(cents, money)) == cents(cards[1]), href
+            checked += 1
+    assert checked > 8
+
+
 def test_a_stopped_projection_is_told_as_behind_and_heals(system: System, people: Any) -> None:
     claim = system.deny_another()
     page = people("manager").go("/denials")
@@ -289,7 +386,7 @@ def test_no_name_of_a_patient_is_in_an_address_a_log_a_metric_or_a_stream(system
     person = people("admin")
     addresses: list[str] = []
     person.page.on("request", lambda request: addresses.append(request.url))
-    for path in ("/claims", "/denials", "/collections", "/eligibility", "/charges", "/system/events"):
+    for path in paths(system).values():
         person.go(path)
     listed = system.client.get("/api/claims/claims", limit=100)["items"]
     names = set()
@@ -302,14 +399,11 @@ def test_no_name_of_a_patient_is_in_an_address_a_log_a_metric_or_a_stream(system
     assert len(names) >= 5
     told = "\n".join(addresses)
     told += "".join(path.read_text(errors="replace") for path in (system.home / "logs").glob("*.log"))
-    told += "".join(
-        person.page.request.get(f"{system.url}/api/{service}/metrics").text() for service in ("claims", "payments")
-    )
-    told += person.page.evaluate(
-        "() => new Promise(done => {const all = []; const source = new EventSource('/system/events/tail?service=claims');"
-        "for (const kind of ['rows', 'pulse']) source.addEventListener(kind, event => {all.push(event.data);"
-        "if (kind === 'pulse') {source.close(); done(all.join(''));}});})"
-    )
+    told += "".join(person.page.request.get(f"{system.url}/api/{service}/metrics").text() for service in SERVICES)
+    streams = [f"/system/events/tail?service={service}" for service in SERVICES] + [
+        f"/live?services={','.join(SERVICES)}"
+    ]
+    told += "".join(each.data for stream in streams for each in person.heard(stream))
     words = set(re.findall(r"(?<![0-9a-z])[a-z]+(?![0-9a-z])", told.lower()))  # a part of an id is no word
     assert {"claims", "system"} <= words
     assert names & words == set()

@@ -29,6 +29,14 @@ _COLUMNS = {
     "late": "late_count",
     "changed_at": "changed_at",
 }
+_VISIT_CLASSES = {  # HL7 table 0004
+    "B": "obstetrics",
+    "E": "emergency",
+    "I": "inpatient",
+    "O": "outpatient",
+    "P": "preadmission",
+    "R": "recurring",
+}
 
 
 def _view(visit: Visit) -> str:
@@ -66,6 +74,7 @@ async def encounter(visit: Visit) -> Response:
         "charges/encounter.html",
         detail=detail,
         passed=_passed((stream or {}).get("events", ())),
+        visit_classes=_VISIT_CLASSES,
         coverages=await _coverages(visit, detail["encounter"]),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from services.dashboard.timeline import Step, money_of, steps_of, total_of
 from services.dashboard.visits import Page, Visit
 
 _STATUSES = ("held", "rejected", "released", "batched", "submitted", "accepted", "adjudicated", "closed", "voided")
+_UNSENT = ("held", "rejected", "released", "batched")
 _FILTERS = ("status", "payer_id", "account_id", "patient_id", "hold_reason", "is_open")
 _VIEWS = {
     "silent": "/api/claims/follow-up",
@@ -59,7 +61,13 @@ async def worklist(visit: Visit) -> Response:
     cursor = visit.asked("cursor")
     found = await visit.get(path, **filters, limit=_ROWS, cursor=cursor)
     base = {name: value for name, value in visit.request.query_params.items() if name != "cursor" and value}
-    values: dict[str, Any] = {"found": found, "base": base, "filters": filters}
+    values: dict[str, Any] = {
+        "found": found,
+        "base": base,
+        "filters": filters,
+        "today": datetime.now(UTC).date(),
+        "unsent": _UNSENT,
+    }
     if visit.is_fragment and cursor:
         return visit.show("claims/_rows.html", **values)
     values |= await _around(visit, filters)

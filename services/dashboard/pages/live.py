@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 
 from services.dashboard.client import Refused, Silent
+from services.dashboard.rendering import place_of
 from services.dashboard.sessions import LoggedOut
 from services.dashboard.visits import COOKIE, Page, Visit
 from shared.events.registry import SERVICES
@@ -66,12 +67,6 @@ async def _pulses(visit: Visit, names: list[str]) -> AsyncIterator[str]:
             yield ": no answer\n\n"
         await asyncio.sleep(visit.desk.settings.live_poll_seconds)
     yield end
-
-
-def place_of(position: str) -> str:
-    """The number of an event in its log, for people: the last part of a position."""
-    number = position.rpartition(".")[2]
-    return f"{int(number):,}" if number.isdigit() else position
 
 
 PAGES = (Page(path="/live", action="ops:read-freshness", handler=live, is_background=True),)

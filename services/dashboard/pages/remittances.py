@@ -42,14 +42,18 @@ def difference_cents(remittance: Mapping[str, Any]) -> int | None:
     return told
 
 
+def _filters(visit: Visit) -> dict[str, str]:
+    return {name: visit.asked(name) for name in ("status", "payer", "paid_from_on", "paid_to_on")}
+
+
 async def worklist(visit: Visit) -> Response:
-    view, status, cursor = visit.asked("view"), visit.asked("status"), visit.asked("cursor")
+    view, filters, cursor = visit.asked("view"), _filters(visit), visit.asked("cursor")
     base = {name: value for name, value in visit.request.query_params.items() if name != "cursor" and value}
     if view in _QUEUES and visit.may("payments:read-worklists"):
         found = await visit.get(_QUEUES[view], limit=_ROWS, cursor=cursor)
         template = "remittances/queue.html"
     else:
-        found = await visit.get("/api/payments/remittances", status=status, limit=_ROWS, cursor=cursor)
+        found = await visit.get("/api/payments/remittances", **filters, limit=_ROWS, cursor=cursor)
         template = "remittances/list.html"
     fresh = await visit.get_if("ops:read-freshness", "/api/payments/ops/freshness")
     return visit.show(
@@ -57,7 +61,7 @@ async def worklist(visit: Visit) -> Response:
         found=found,
         base=base,
         view=view,
-        wanted=status,
+        filters=filters,
         statuses=_STATUSES,
         difference_cents=difference_cents,
         behind=(fresh or {}).get("behind", {}).get("payments.remittances", 0),
@@ -65,9 +69,7 @@ async def worklist(visit: Visit) -> Response:
 
 
 async def export(visit: Visit) -> Response:
-    return await table_file(
-        visit, "remittances", "/api/payments/remittances", {"status": visit.asked("status")}, _COLUMNS
-    )
+    return await table_file(visit, "remittances", "/api/payments/remittances", _filters(visit), _COLUMNS)
 
 
 async def remittance(visit: Visit) -> Response:

@@ -9,7 +9,8 @@ from typing import Any
 from starlette.responses import Response
 
 from services.dashboard.client import Refused, Silent
-from services.dashboard.pages.live import ending, events, message, place_of
+from services.dashboard.pages.live import ending, events, message
+from services.dashboard.rendering import place_of
 from services.dashboard.sessions import LoggedOut
 from services.dashboard.visits import Page, Visit
 from shared.events.registry import SERVICES

@@ -53,9 +53,17 @@
     $(".bulk .n").textContent = picked().length;
     $(".bulk [name=ids]").value = picked().map((box) => box.value).join(",");
   };
+  let last = null; // the row that was selected last: where a range begins
   const pick = (row) => {
     const box = row && $("input[name=pick]", row);
-    if (box) { box.checked = !box.checked; showPicked(); }
+    if (box) { box.checked = !box.checked; last = row; showPicked(); }
+  };
+  const pickRange = (row) => {
+    const all = rows(), ends = [all.indexOf(last), all.indexOf(row)].sort((a, b) => a - b);
+    if (ends[0] < 0) { pick(row); return; }
+    all.slice(ends[0], ends[1] + 1).forEach((each) => { const box = $("input[name=pick]", each); if (box) box.checked = true; });
+    last = row;
+    showPicked();
   };
 
   // --- saved views of this browser: an address and a name, and addresses hold no personal data ---
@@ -246,10 +254,61 @@
     $("#messages").innerHTML = '<div class="banner bad"><strong>Nothing answers.</strong> What you see stays; try again in a moment. <button type="button" class="link" data-do="dismiss">Close</button></div>';
   });
 
+  // --- what a key stands for on this page: a field to write in, or a button to press ---
+  const use = (at) => (at.matches("input, select, textarea") ? at.focus() : at.click());
+  const isSeen = (at) => at.getClientRects().length > 0;
+  const keyed = (key) => [here(), $("#peek"), $("main")].flatMap((part) => (part ? $$(`[data-key="${CSS.escape(key)}"]`, part) : [])).find(isSeen);
+
+  // --- the palette: every page, view and deed by its name, and a search for all else ---
+  const palette = $("#palette");
+  let choices = [];
+  const named = (at) => at.getAttribute("aria-label")
+    || [...(at.closest("label") || at).childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join(" ").trim();
+  const everything = () => [
+    ...$$(".side .group a").map((link) => ({ name: link.textContent, kind: "page", go: () => location.assign(link.href) })),
+    ...$$("main [data-views] a").map((link) => ({ name: named(link), kind: "view", go: () => location.assign(link.href) })),
+    ...$$("#peek [data-key], main [data-key]").filter(isSeen).map((at) => ({ name: named(at), kind: "here", go: () => use(at) })),
+    { name: "Light or dark", kind: "setting", go: turnTheme },
+    { name: "Keys", kind: "help", go: () => $("#keys").showModal() },
+  ];
+  const searchFor = (words) => ({ name: `Search for ${words}`, kind: "search", go: () => { $("#search").value = words; $("#search").form.requestSubmit(); } });
+  const mark = (at) => {
+    $$("li", palette).forEach((item, place) => item.setAttribute("aria-selected", String(place === at)));
+    $("input", palette).setAttribute("aria-activedescendant", choices.length ? `choice-${at}` : "");
+    $(`#choice-${at}`)?.scrollIntoView({ block: "nearest" });
+  };
+  const marked = () => $$("li", palette).findIndex((item) => item.getAttribute("aria-selected") === "true");
+  const drawChoices = () => {
+    const words = $("input", palette).value.trim();
+    choices = everything().filter((each) => each.name.toLowerCase().includes(words.toLowerCase()));
+    if (words) choices.push(searchFor(words));
+    $("ul", palette).replaceChildren(...choices.map((each, at) => {
+      const item = document.createElement("li");
+      item.id = `choice-${at}`;
+      item.setAttribute("role", "option");
+      const kind = document.createElement("span");
+      kind.className = "muted";
+      kind.textContent = each.kind;
+      item.append(each.name, kind);
+      return item;
+    }));
+    mark(0);
+  };
+  const choose = (at) => { palette.close(); choices[at]?.go(); };
+  const openPalette = () => { $("input", palette).value = ""; drawChoices(); palette.showModal(); };
+  palette?.addEventListener("input", drawChoices);
+  palette?.addEventListener("click", (event) => { const item = event.target.closest("li"); if (item) choose($$("li", palette).indexOf(item)); else if (event.target === palette) palette.close(); });
+  palette?.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by) { event.preventDefault(); mark((marked() + by + choices.length) % choices.length); }
+    if (event.key === "Enter") { event.preventDefault(); choose(marked()); }
+  });
+
   // --- keys ---
   let afterG = 0;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { if (!$("dialog[open]") && !$("#peek").hidden) closePeek(); if (isTyping(event.target)) event.target.blur(); return; }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && palette && !$("dialog[open]")) { event.preventDefault(); openPalette(); return; }
     if (event.ctrlKey && event.key === "Enter" && !$("dialog[open]")) { const next = $("main [data-key=next]"); if (next) { event.preventDefault(); next.click(); } return; }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || $("dialog[open]")) return;
     if (!keysAreOn() && event.key !== "Enter") return;
@@ -265,17 +324,16 @@
       j: () => step(1),
       k: () => step(-1),
       x: () => pick(here()),
+      X: () => pickRange(here()),
       o: () => open(here()),
       t: turnTheme,
       "[": () => slide(-1),
       "]": () => slide(1),
       a: () => { const bar = $(".bulk"); (bar && !bar.hidden ? $("[data-key=a]", bar) : $("#peek [data-key=a]") || $("[data-key=a]", here() || document.body))?.click(); },
-      n: () => $("#peek [data-key=n], main [data-key=n]")?.focus(),
-      z: () => $("#peek [data-key=z]")?.focus(),
-      e: () => $("#peek [data-key=e]")?.click(),
-      u: () => $("[data-key=u]")?.click(),
     }[event.key];
     if (deed) { event.preventDefault(); deed(); return; }
+    const there = event.key.length === 1 && keyed(event.key);
+    if (there) { event.preventDefault(); use(there); return; }
     if (event.key === "Enter" && here() && (event.target === document.body || here().contains(event.target)) && !event.target.closest("button, input")) {
       event.preventDefault();
       peek(here());

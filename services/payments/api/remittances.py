@@ -4,11 +4,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Depends, Path, Query
 
 from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api.bodies import (
@@ -77,6 +78,9 @@ def router(
     async def list_remittances(
         who: Reader,
         status: Literal["held", "dismissed", "received", "posted"] | None = None,
+        payer: Annotated[str | None, Query(max_length=60, description="Part of the payer's name.")] = None,
+        paid_from_on: Annotated[date | None, Query(description="First day of payment.")] = None,
+        paid_to_on: Annotated[date | None, Query(description="Last day of payment.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         after: After = None,
@@ -86,7 +90,8 @@ def router(
         table = read_model.remittances
         order = [desc(table.c.payment_on), desc(table.c.remittance_id)]
         async with reads.read(who.tenant) as connection:
-            found = await page(connection, read_model.every(status), order=order, limit=limit, cursor=cursor)
+            wanted = read_model.every(status, payer=payer, paid_from_on=paid_from_on, paid_to_on=paid_to_on)
+            found = await page(connection, wanted, order=order, limit=limit, cursor=cursor)
             return Page[RemittanceRow].of(found, await reads.positions(connection, READER))
 
     @routes.get("/remittances/{remittance_id}")

@@ -282,10 +282,24 @@ def unanswered(*, after: date | None, through_on: date) -> sa.Select[*tuple[Any,
     return statement if after is None else statement.where(day > after)
 
 
-def every(status: str | None = None) -> sa.Select[Any]:
-    """Remittances, of one status or all; the caller orders and pages."""
+def every(
+    status: str | None = None,
+    *,
+    payer: str | None = None,
+    paid_from_on: date | None = None,
+    paid_to_on: date | None = None,
+) -> sa.Select[Any]:
+    """Remittances, of one status or all, of payers with this in their name, paid on these days; the caller orders and pages."""
     statement = sa.select(remittances)
-    return statement.where(remittances.c.status == status) if status else statement
+    if status:
+        statement = statement.where(remittances.c.status == status)
+    if payer:
+        statement = statement.where(remittances.c.payer_name.icontains(payer, autoescape=True))
+    if paid_from_on:
+        statement = statement.where(remittances.c.payment_on >= paid_from_on)
+    if paid_to_on:
+        statement = statement.where(remittances.c.payment_on <= paid_to_on)
+    return statement
 
 
 def one(remittance_id: str) -> sa.Select[Any]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import pytest
@@ -381,6 +381,23 @@ async def test_an_eob_that_was_typed_in_a_cent_short_is_held_and_typed_in_again(
     assert (await world.ask("POST", "/remittances/paper", PAPER))["outcome"] == "accepted"
     await world.settle()
     assert await world.balances() == {"patient": 84_00}
+
+
+@pytest.mark.asyncio
+async def test_remittances_are_found_by_payer_and_by_the_days_of_their_payment(world: World) -> None:
+    await world.ask("POST", "/remittances/paper", PAPER)
+    await world.settle()
+    [row] = (await world.ask("GET", "/remittances"))["items"]
+    name, day = row["payer_name"], row["payment_on"]
+    before, behind = (str(date.fromisoformat(day) + timedelta(days=days)) for days in (-1, 1))
+
+    async def found(**asked: str) -> int:
+        return len((await world.ask("GET", f"/remittances?{urlencode(asked)}"))["items"])
+
+    assert [await found(payer=part) for part in (name, name[1:4].lower(), "nobody", "%")] == [1, 1, 0, 0]
+    assert await found(paid_from_on=day, paid_to_on=day, payer=name) == 1
+    assert (await found(paid_from_on=behind), await found(paid_to_on=before)) == (0, 0)
+    await world.ask("GET", "/remittances?paid_from_on=soon", status=422)
 
 
 @pytest.mark.asyncio

@@ -67,3 +67,14 @@ async def test_one_that_came_as_a_file_says_nothing_of_paper(world: World) -> No
     world.answers |= {"GET /api/payments/remittances/r1": told(entered_by="", image_id=None)}
     await world.log_in("poster")
     assert "paper" not in (await world.browser.get("/remittances/r1")).text
+
+
+async def test_the_list_asks_for_payer_and_days_and_its_file_for_the_same(world: World) -> None:
+    world.answers["GET /api/payments/remittances"] = {"items": [REMITTANCE], "next": None, "positions": {}}
+    await world.log_in("poster")
+    asked = {"status": "posted", "payer": "aet", "paid_from_on": "2026-03-01", "paid_to_on": "2026-03-31"}
+    page = await world.browser.get("/remittances", params=asked)
+    assert 'name="payer" value="aet"' in page.text and 'name="status" value="posted"' in page.text
+    await world.browser.get("/remittances/export", params=asked)
+    listed = [each.query for each in world.asked if each.path == "/api/payments/remittances"]
+    assert [{name: query.get(name) for name in asked} for query in listed] == [asked, asked]

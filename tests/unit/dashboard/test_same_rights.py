@@ -42,6 +42,7 @@ KNOWN = {
     },
     "GET /api/claims/claim-rules/properties": [],
     "GET /api/charges/encounters/1": {"encounter": {"chosen": []}},
+    "GET /api/claims/batches/1": {"batch": {"document_id": "1"}},
 }
 # Draw a form, or add up what is typed into one: what they ask for at most is what may be chosen.
 FORMS = {"/remittances/paper", "/remittances/paper/more", "/remittances/paper/totals", "/what-if"}

@@ -7,6 +7,7 @@ import io
 import tempfile
 import tracemalloc
 import zipfile
+from datetime import date
 from decimal import Decimal
 from typing import Any, get_args
 from xml.etree import ElementTree
@@ -17,7 +18,19 @@ from services.claims.domain.claim.state import Stage
 from services.collections.api import bodies, worklist
 from services.dashboard.exports import Sheet, cell
 from services.dashboard.pages import claims, collections
-from services.dashboard.rendering import STATIC, asset, dollars, money, query, short_dollars
+from services.dashboard.rendering import (
+    STATIC,
+    asset,
+    days_until,
+    dollars,
+    in_dollars,
+    kind,
+    money,
+    place_of,
+    query,
+    sentence,
+    short_dollars,
+)
 from services.dashboard.segments import segments_at
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260314*1253*^*00501*000000001*0*P*:~"
@@ -38,6 +51,15 @@ def test_a_large_sum_is_shortened_downwards_and_a_small_one_is_not() -> None:
     assert short_dollars(4_459_163_199) == "$44.5M"
     assert short_dollars(-12_345_678) == "\u2212$123.4k"
     assert short_dollars(9_999_999) == dollars(9_999_999) == "$99,999.99"
+
+
+def test_what_a_service_says_in_cents_is_read_in_dollars_and_ids_and_positions_are_left_out() -> None:
+    assert in_dollars("expected 8000 cents, found -905 cents") == "expected $80.00, found \u2212$9.05"
+    assert in_dollars("CLP04 of 12 claims") == "CLP04 of 12 claims"
+    assert sentence("claims.DenialNoted.v1") == sentence("DenialNoted") == "Denial noted"
+    assert kind("member-number-4c96ff07-eac4-4097-b4ec-8b1bf252810e") == "member-number"
+    assert place_of("0.7817.1504") == "1,504"
+    assert days_until("2026-03-01", date(2026, 3, 3)) == -2
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
