@@ -17,6 +17,7 @@ from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.adapters.x12_status_question import write_question
 from services.claims.api import appeals as appeals_api
+from services.claims.api import bulk_denials as bulk_denials_api
 from services.claims.api import claim_rules as claim_rules_api
 from services.claims.api import claims as claims_api
 from services.claims.api import denials as denials_api
@@ -25,6 +26,7 @@ from services.claims.api import follow_up as follow_up_api
 from services.claims.api import mailing as mailing_api
 from services.claims.api import paper as paper_api
 from services.claims.api import what_if as what_if_api
+from services.claims.api.denial_requests import DenialRequests
 from services.claims.domain.appeal_template.decider import appeal_template as appeal_template_decider
 from services.claims.domain.batch.decider import batch as batch_decider
 from services.claims.domain.billing_case.decider import billing_case as billing_case_decider
@@ -92,6 +94,13 @@ def build(
     held_message = Aggregate(name="held-message", decider=held_message_decider)
     rule_book = Aggregate(name="rule-book", decider=rule_book_decider)
     rules = RulesInForce(runtime.commands, rule_book)
+    requests = DenialRequests(
+        commands=runtime.commands,
+        claim=claim,
+        clock=runtime.clock,
+        assignment_days=settings.assignment_days,
+        write_off_alone_cents_max=settings.write_off_alone_cents_max,
+    )
 
     acknowledgements = take_acknowledgements.TakeAcknowledgements(
         commands=runtime.commands,
@@ -147,16 +156,15 @@ def build(
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
             claim_rules_api.router(runtime.commands, claim, rule_book, rules),
             what_if_api.router(runtime.commands, runtime.reads, claim, rules),
+            bulk_denials_api.router(runtime.commands, denial, requests),  # its paths come before those of one denial
             denials_api.router(
                 runtime.commands,
                 runtime.reads,
                 denial,
-                claim,
+                requests,
                 runtime.clock,
                 appeals,
-                assignment_days=settings.assignment_days,
                 win_chance_cases_min=settings.win_chance_cases_min,
-                write_off_alone_cents_max=settings.write_off_alone_cents_max,
             ),
             appeals_api.router(
                 runtime.commands,

@@ -28,27 +28,18 @@ from services.claims.api.bodies import (
     UndoBody,
     WriteOffBody,
 )
-from services.claims.domain.claim.state import Claim
+from services.claims.api.denial_requests import DenialRequests
 from services.claims.domain.denial.commands import (
-    ApproveWriteOff,
-    AssignDenial,
     DecideAppeal,
     DenialCommand,
     FileAppeal,
-    NoteDenial,
-    RefuseWriteOff,
-    ResolveDenial,
-    SnoozeDenial,
     UndoDenialWork,
-    WriteOffDenial,
-    claim_of_denial,
 )
 from services.claims.domain.denial.state import Denial
 from services.claims.domain.errors import DenialUnknown
 from services.claims.projections import denial_queue, denial_work
 from services.claims.projections.appeals import AppealReads, appeal_deadlines_moved
 from services.claims.projections.appeals import projection as deadlines
-from shared.events.base import Sealed
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.queries import ReadDatabase, asc, desc, page, row, rows
@@ -73,13 +64,11 @@ def router(
     commands: Commands,
     reads: ReadDatabase,
     denial: Aggregate,
-    claim: Aggregate,
+    requests: DenialRequests,
     clock: Clock,
     appeals: AppealReads,
     *,
-    assignment_days: int,
     win_chance_cases_min: int,
-    write_off_alone_cents_max: int,
 ) -> APIRouter:
     routes = APIRouter(tags=["denials"])
 
@@ -242,36 +231,17 @@ def router(
     @routes.post("/denials/{denial_id}/assign")
     async def assign_denial(denial_id: DenialId, body: AssignBody, cause: Assign) -> Done:
         """Give a denial to one person for some days."""
-        assignee = body.assignee or cause.actor
-        command = AssignDenial(by=cause.actor, assignee=assignee, on=clock.now().date(), days=assignment_days)
-        return await handle(denial_id, command, cause)
+        return await handle(denial_id, await requests.assign(denial_id, body, cause), cause)
 
     @routes.post("/denials/{denial_id}/note")
     async def note_denial(denial_id: DenialId, body: NoteBody, cause: Work) -> Done:
         """Record a contact with its outcome and when to look again. The words are sealed."""
-        note: Sealed[str] | None = None
-        if body.note:
-            state: Claim = await commands.state(claim, cause.tenant, claim_of_denial(denial_id))
-            if state.content is None:
-                raise DenialUnknown("there is no claim for this denial")
-            note = Sealed.fresh(state.content.patient_id, "note", body.note)
-        command = NoteDenial(
-            by=cause.actor,
-            on=clock.now().date(),
-            outcome_code=body.outcome_code,
-            reference_number=body.reference_number,
-            next_action_on=body.next_action_on,
-            note=note,
-        )
-        return await handle(denial_id, command, cause)
+        return await handle(denial_id, await requests.note(denial_id, body, cause), cause)
 
     @routes.post("/denials/{denial_id}/snooze")
     async def snooze_denial(denial_id: DenialId, body: SnoozeBody, cause: Work) -> Done:
         """Leave a denial until a day, on which it is in the queue again."""
-        command = SnoozeDenial(
-            by=cause.actor, on=clock.now().date(), until_on=body.until_on, because=body.because or ""
-        )
-        return await handle(denial_id, command, cause)
+        return await handle(denial_id, await requests.snooze(denial_id, body, cause), cause)
 
     @routes.post("/denials/{denial_id}/undo")
     async def undo_work(denial_id: DenialId, body: UndoBody, cause: Work) -> Done:
@@ -281,20 +251,17 @@ def router(
     @routes.post("/denials/{denial_id}/write-off")
     async def write_off_denial(denial_id: DenialId, body: WriteOffBody, cause: Work) -> Done:
         """Let the money go, at once up to the limit of one person; above it, ask another to decide."""
-        command = WriteOffDenial(
-            by=cause.actor, on=clock.now().date(), reason=body.reason, alone_cents_max=write_off_alone_cents_max
-        )
-        return await handle(denial_id, command, cause)
+        return await handle(denial_id, await requests.write_off(denial_id, body, cause), cause)
 
     @routes.post("/denials/{denial_id}/write-off/approve")
     async def approve_write_off(denial_id: DenialId, cause: Approve) -> Done:
         """Agree to a write-off that somebody else asked for."""
-        return await handle(denial_id, ApproveWriteOff(by=cause.actor), cause)
+        return await handle(denial_id, await requests.approve_write_off(denial_id, None, cause), cause)
 
     @routes.post("/denials/{denial_id}/write-off/refuse")
     async def refuse_write_off(denial_id: DenialId, body: WriteOffBody, cause: Approve) -> Done:
         """Do not agree: the denial is worked on."""
-        return await handle(denial_id, RefuseWriteOff(by=cause.actor, reason=body.reason), cause)
+        return await handle(denial_id, await requests.refuse_write_off(denial_id, body, cause), cause)
 
     @routes.post("/denials/{denial_id}/appeal")
     async def file_appeal(denial_id: DenialId, body: AppealBody, cause: FileIt) -> Done:
@@ -330,14 +297,7 @@ def router(
 
     @routes.post("/denials/{denial_id}/resolve")
     async def resolve_denial(denial_id: DenialId, body: ResolveBody, cause: Work) -> Done:
-        command = ResolveDenial(
-            by=cause.actor,
-            on=clock.now().date(),
-            outcome=body.outcome,
-            recovered_cents=body.recovered_cents,
-            reason=body.reason or "",
-        )
-        return await handle(denial_id, command, cause)
+        return await handle(denial_id, await requests.resolve(denial_id, body, cause), cause)
 
     return routes
 

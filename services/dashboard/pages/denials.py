@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from services.dashboard.client import BLANK, Refused, Silent
 from services.dashboard.conflicts import do_or_tell
+from services.dashboard.denial_deeds import DEEDS
 from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
-_MANY_MAX = 200
+_DECISIONS = 200
 _COLUMNS = {
     "denial": "denial_id",
     "claim": "claim_id",
@@ -83,6 +84,7 @@ async def worklist(visit: Visit) -> Response:
         "payers": sorted(
             {(cause["payer_id"], values["names"].get(cause["payer_id"], cause["payer_id"])) for cause in causes}
         ),
+        "deeds": DEEDS,
         "behind": (fresh or {}).get("behind", {}).get("claims.denials", 0),
     }
     return visit.show("denials/_list.html" if visit.is_fragment else "denials/list.html", **values)
@@ -122,7 +124,7 @@ async def decisions(visit: Visit) -> Response:
     """The decisions behind a rate."""
     wanted = {name: visit.asked(name) for name in ("payer_id", "category", "level", "outcome")}
     found = await visit.get(
-        "/api/claims/denials/appeal-decisions", **wanted, limit=_MANY_MAX, cursor=visit.asked("cursor")
+        "/api/claims/denials/appeal-decisions", **wanted, limit=_DECISIONS, cursor=visit.asked("cursor")
     )
     return visit.show("denials/decisions.html", found=found, wanted=wanted, names=await payer_names(visit))
 
@@ -168,40 +170,6 @@ async def _worked(
 
 async def assign(visit: Visit) -> Response:
     return await _worked(visit, "assign", {}, "Assigned to you.", can_undo=True)
-
-
-async def assign_many(visit: Visit) -> Response:
-    """Each by itself, with its own result: one that is refused keeps none of the others from being done."""
-    ids = [each for each in visit.form.get("ids", "").split(",") if each][:_MANY_MAX]
-    results = await asyncio.gather(*(_one_of_many(visit, denial_id, "assign", {}) for denial_id in ids))
-    return _many_done(visit, ids, results, "assigned to you")
-
-
-async def undo_many(visit: Visit) -> Response:
-    """What was done to many at once is taken back one by one: what something happened to since stays."""
-    asked = [each.partition(":") for each in visit.form.get("done", "").split(",") if each][:_MANY_MAX]
-    bodies = {denial_id: {"version": _number(version)} for denial_id, _, version in asked}
-    results = await asyncio.gather(*(_one_of_many(visit, each, "undo", body) for each, body in bodies.items()))
-    return _many_done(visit, list(bodies), [(0, words) for _, words in results], "taken back")
-
-
-def _many_done(visit: Visit, ids: list[str], results: list[tuple[int, str]], what: str) -> Response:
-    refused = [(denial_id, words) for denial_id, (_, words) in zip(ids, results, strict=True) if words]
-    done = [f"{denial_id}:{version}" for denial_id, (version, _) in zip(ids, results, strict=True) if version]
-    said = f"{len(ids) - len(refused)} of {len(ids)} {what}."
-    headers = {"HX-Trigger": json.dumps({"toast": {"value": said}, "worked": ""})}
-    return visit.show("denials/_many.html", headers=headers, said=said, refused=refused, done=",".join(done))
-
-
-async def _one_of_many(visit: Visit, denial_id: str, deed: str, body: Any) -> tuple[int, str]:
-    """The version that it led to, 0 when nothing changed; or why not, in words."""
-    path = f"/api/claims/denials/{denial_id}"
-    try:
-        done = await visit.services.post(f"{path}/{deed}", body, key=f"{visit.form['key']}-{denial_id}")
-    except Refused as refused:
-        return 0, f"{refused.code}: {refused.detail}"
-    await visit.settled(path, done["after"])
-    return (done["version"] if done["after"] else 0), ""
 
 
 async def note(visit: Visit) -> Response:
@@ -257,10 +225,10 @@ async def resolve(visit: Visit) -> Response:
 
 
 def _whole(visit: Visit, name: str) -> int | str:
-    return _number(visit.form.get(name, ""))
+    return number(visit.form.get(name, ""))
 
 
-def _number(text: str) -> int | str:
+def number(text: str) -> int | str:
     return int(text) if text.isdigit() and len(text) < 10 else text  # the service says what is wrong with it
 
 
@@ -270,8 +238,6 @@ PAGES = (
     Page(path="/denials/decisions", action="claims:read-denials", handler=decisions),
     Page(path="/denials/{denial_id}/origin", action="claims:read-denials", handler=origin),
     Page(path="/denials/export", action="claims:read-denials", handler=export),
-    Page(path="/denials/assign", action="claims:assign-denial", handler=assign_many, method="POST"),
-    Page(path="/denials/undo", action="claims:work-denial", handler=undo_many, method="POST"),
     Page(path="/denials/{denial_id}/peek", action="claims:read-denials", handler=peek),
     Page(path="/denials/{denial_id}/assign", action="claims:assign-denial", handler=assign, method="POST"),
     Page(path="/denials/{denial_id}/note", action="claims:work-denial", handler=note, method="POST"),

@@ -187,7 +187,7 @@
     theme: turnTheme,
     peek: (at) => peek(at.closest("[data-row]")),
     close: closePeek,
-    dismiss: (at) => at.closest(".banner").remove(),
+    dismiss: (at) => at.closest(".banner, #messages > section").remove(),
     lock: () => { fetch("/lock", { method: "POST", headers: { "X-CSRF-Token": JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRF-Token"], "HX-Request": "true" } }).then(lock); },
     keys: () => {},
     news: () => location.reload(),

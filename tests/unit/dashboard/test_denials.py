@@ -89,14 +89,62 @@ async def test_an_undo_names_the_version_that_it_takes_back(world: World) -> Non
     assert "ledgerline-expected-version" not in command.headers
 
 
-async def test_many_are_undone_one_by_one_and_one_that_is_refused_is_told(world: World) -> None:
-    other = ID.replace("0123456789AB", "BA9876543210")
-    refused = JSONResponse({"code": "not-to-undo", "detail": "something happened since"}, 409)
-    world.answers |= {f"POST {API}/undo": DONE, f"POST /api/claims/denials/{other}/undo": refused}
-    answer = await post(world, "manager", "/denials/undo", done=f"{ID}:5,{other}:7")
+OTHER = ID.replace("0123456789AB", "BA9876543210")
+
+
+def item(denial_id: str, **told: Any) -> dict[str, Any]:
+    plain = {"denial_id": denial_id, "result": "done", "becomes": "assigned", "denied_cents": 100_00, "version": 5}
+    return {**plain, "code": "", "detail": "", **told}
+
+
+def many(*items: dict[str, Any], is_preview: bool = False) -> dict[str, Any]:
+    results = [each["result"] for each in items]
+    counted = {name: results.count(name) for name in ("done", "unchanged", "refused")}
+    return {**counted, "is_preview": is_preview, "done_cents": 100_00, "items": list(items), "after": None}
+
+
+async def test_many_are_undone_in_one_request_and_one_that_is_refused_is_told(world: World) -> None:
+    refused = item(OTHER, result="refused", becomes="", code="not-to-undo", detail="something happened since")
+    world.answers |= {"POST /api/claims/denials/bulk/undo": many(item(ID, becomes="taken-back"), refused)}
+    answer = await post(world, "manager", "/denials/undo", seen=f"{ID}:5,{OTHER}:7")
     assert "1 of 2 taken back." in answer.text and "not-to-undo" in answer.text
-    told = {command.path: json.loads(command.body) for command in commands(world)}
-    assert told == {f"{API}/undo": {"version": 5}, f"/api/claims/denials/{other}/undo": {"version": 7}}
+    [command] = commands(world)
+    named = [{"denial_id": ID, "version": 5}, {"denial_id": OTHER, "version": 7}]
+    assert json.loads(command.body) == {"denials": named}
+
+
+async def test_many_are_assigned_in_one_request_and_can_be_undone(world: World) -> None:
+    world.answers |= {"POST /api/claims/denials/bulk/assign": many(item(ID), item(OTHER, version=8))}
+    answer = await post(world, "denial-specialist", "/denials/assign", ids=f"{ID},{OTHER}")
+    assert "2 of 2 assigned to you." in answer.text and f'value="{ID}:5,{OTHER}:8"' in answer.text
+    [command] = commands(world)
+    assert json.loads(command.body) == {"denials": [{"denial_id": ID}, {"denial_id": OTHER}]}
+
+
+async def test_what_would_become_of_many_is_shown_before_it_is_done_to_what_was_seen(world: World) -> None:
+    path = "POST /api/claims/denials/bulk/write-off"
+    refused = item(OTHER, result="refused", becomes="", code="write-off-already-requested", detail="another decides")
+    world.answers |= {path: many(item(ID, becomes="write-off-requested", version=4), refused, is_preview=True)}
+    form = (await post(world, "biller", "/denials/bulk/write-off", ids=f"{ID},{OTHER}")).text
+    assert 'hx-post="/denials/bulk/write-off/look"' in form and 'name="reason"' in form and commands(world) == []
+    looked = await post(world, "biller", "/denials/bulk/write-off/look", ids=f"{ID},{OTHER}", reason="past-the-limit")
+    assert "write off requested" in looked.text and "another decides" in looked.text
+    assert f'name="seen" value="{ID}:4"' in looked.text
+    world.answers |= {path: many(item(ID, becomes="write-off-requested"))}
+    await post(world, "biller", "/denials/bulk/write-off/do", seen=f"{ID}:4", reason="past-the-limit")
+    asked, done = (json.loads(command.body) for command in commands(world))
+    assert asked == {
+        "denials": [{"denial_id": ID}, {"denial_id": OTHER}],
+        "is_preview": True,
+        "reason": "past-the-limit",
+    }
+    assert done == {"denials": [{"denial_id": ID, "version": 4}], "reason": "past-the-limit"}
+
+
+async def test_a_deed_on_many_needs_its_own_right_and_must_exist(world: World) -> None:
+    assert (await post(world, "biller", "/denials/bulk/approve", ids=ID)).status_code == 403
+    assert (await post(world, "biller", "/denials/bulk/burn", ids=ID)).status_code == 404
+    assert commands(world) == []
 
 
 async def test_who_comes_second_is_told_what_the_first_did_and_the_form_stays(world: World) -> None:
