@@ -20,6 +20,7 @@ from services.claims.api import appeals as appeals_api
 from services.claims.api import bulk_denials as bulk_denials_api
 from services.claims.api import claim_rules as claim_rules_api
 from services.claims.api import claims as claims_api
+from services.claims.api import denial_rules as denial_rules_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
 from services.claims.api import follow_up as follow_up_api
@@ -33,6 +34,9 @@ from services.claims.domain.billing_case.decider import billing_case as billing_
 from services.claims.domain.claim.decider import claim as claim_decider
 from services.claims.domain.denial.commands import OpenDenial, ReverseDenial
 from services.claims.domain.denial.decider import denial as denial_decider
+from services.claims.domain.denial_checklist.decider import denial_checklist as denial_checklist_decider
+from services.claims.domain.escalation_rules.decider import KEY as ESCALATION_RULES
+from services.claims.domain.escalation_rules.decider import escalation_rules as escalation_rules_decider
 from services.claims.domain.held_message.decider import held_message as held_message_decider
 from services.claims.domain.partner.decider import partner as partner_decider
 from services.claims.domain.rule_book.decider import rule_book as rule_book_decider
@@ -42,6 +46,7 @@ from services.claims.policies import (
     ask_payers,
     derive_deadlines,
     end_claims,
+    escalate_denials,
     follow_accounts,
     follow_batches,
     make_claims,
@@ -66,6 +71,7 @@ from services.claims.projections import (
 )
 from services.claims.projections.appeals import AppealReads
 from services.claims.settings import ClaimsSettings
+from shared.events.denials import EscalationRulesKept
 from shared.events.envelope import Recorded
 from shared.runtime.caught_up import CaughtUp
 from shared.runtime.command import Aggregate
@@ -91,6 +97,8 @@ def build(
     denial = Aggregate(name="denial", decider=denial_decider)
     template = Aggregate(name="appeal-template", decider=appeal_template_decider)
     appeals = AppealReads(runtime.reads, first_appeal_days=settings.appeal_days)
+    checklist = Aggregate(name="denial-checklist", decider=denial_checklist_decider)
+    escalation_rules = Aggregate(name="escalation-rules", decider=escalation_rules_decider)
     held_message = Aggregate(name="held-message", decider=held_message_decider)
     rule_book = Aggregate(name="rule-book", decider=rule_book_decider)
     rules = RulesInForce(runtime.commands, rule_book)
@@ -136,7 +144,18 @@ def build(
         new_id=new_id,
     )
     return ServiceParts(
-        aggregates=(billing_case, claim, partner, batch, denial, held_message, template, rule_book),
+        aggregates=(
+            billing_case,
+            claim,
+            partner,
+            batch,
+            denial,
+            held_message,
+            template,
+            checklist,
+            escalation_rules,
+            rule_book,
+        ),
         projections=(
             claims_worklist.projection,
             claim_timeline.projection,
@@ -149,8 +168,16 @@ def build(
             denial_work.projection,
             origins.projection,
         ),
-        policies=(*_policies(runtime, billing_case, claim, denial, rules, appeals), _ask_policy(questions)),
-        timers=(_timers(claim, batch, settings, payers), _ask_timers(claim, settings)),
+        policies=(
+            *_policies(runtime, billing_case, claim, denial, rules, appeals),
+            *_escalation_policies(runtime, denial, escalation_rules, appeals),
+            _ask_policy(questions),
+        ),
+        timers=(
+            _timers(claim, batch, settings, payers),
+            _ask_timers(claim, settings),
+            _escalation_timers(denial),
+        ),
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
         routers=lambda: (
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
@@ -165,6 +192,9 @@ def build(
                 runtime.clock,
                 appeals,
                 win_chance_cases_min=settings.win_chance_cases_min,
+            ),
+            denial_rules_api.router(
+                runtime.commands, runtime.reads, denial, checklist, escalation_rules, runtime.clock
             ),
             appeals_api.router(
                 runtime.commands,
@@ -261,6 +291,41 @@ def _policies(
         Policy(name="claims.record-answers", reads={"payments": record_answers.PAYMENTS}, react=record_payers_answers),
         Policy(name="claims.end-claims", reads={"claims": end_claims.CLAIMS}, react=end),
         Policy(name="claims.settle-denials", reads={"claims": settle_denials.CLAIMS}, react=settle),
+    )
+
+
+def _escalation_policies(
+    runtime: ServiceRuntime, denial: Aggregate, escalation_rules: Aggregate, appeals: AppealReads
+) -> tuple[Policy, ...]:
+    async def rules_of(tenant: str) -> EscalationRulesKept:
+        kept: EscalationRulesKept = await runtime.commands.state(escalation_rules, tenant, ESCALATION_RULES)
+        return kept
+
+    tell = escalate_denials.TellRules(
+        rules=rules_of,
+        open_denials=appeals.all_open_denials,
+        caught_up=CaughtUp(runtime.reads),
+        denials_reader=denial_queue.projection.name,
+    )
+
+    async def tell_all(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(denial, await tell.react_to_rules(recorded))
+
+    async def tell_one(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        return _all_to(denial, await tell.react_to_denial(recorded))
+
+    return (
+        Policy(name="claims.tell-escalation-rules", reads={"claims": escalate_denials.RULES}, react=tell_all),
+        Policy(name="claims.set-escalations", reads={"claims": escalate_denials.OPENED}, react=tell_one),
+    )
+
+
+def _escalation_timers(denial: Aggregate) -> Timers:
+    return Timers(
+        name="claims.escalate-denials",
+        reads={"claims": escalate_denials.DAYS},
+        plan=escalate_denials.plan,
+        fire=lambda due: _all_to(denial, escalate_denials.fire(due)),
     )
 
 

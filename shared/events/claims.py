@@ -28,7 +28,9 @@ from shared.events.claim_rules import (
 )
 from shared.events.denials import (
     AppealTemplateKept,
+    DenialChecklistKept,
     DenialEvent,
+    EscalationRulesKept,
 )
 from shared.events.values import (
     AdjudicatedLine,
@@ -551,5 +553,13 @@ ClaimEvent: TypeAlias = (
     | ClaimEditedByRules
 )
 ClaimsEvent: TypeAlias = (
-    BillingCaseEvent | ClaimEvent | PartnerEvent | BatchEvent | DenialEvent | AppealTemplateKept | RuleBookEvent
+    BillingCaseEvent
+    | ClaimEvent
+    | PartnerEvent
+    | BatchEvent
+    | DenialEvent
+    | AppealTemplateKept
+    | DenialChecklistKept
+    | EscalationRulesKept
+    | RuleBookEvent
 )

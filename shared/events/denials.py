@@ -1,4 +1,5 @@
-"""What can happen to money that a payer refused, and to appeals. Streams: `denial/{denial_id}`, `appeal-template/{template_id}`.
+"""What can happen to money that a payer refused, and to appeals. Streams: `denial/{denial_id}`, `appeal-template/{template_id}`,
+`denial-checklist/{category}`, `escalation-rules/denials`.
 
 Amounts are integer cents. A denial's id begins with the id of its claim.
 """
@@ -54,6 +55,7 @@ class DenialAssigned(Event, frozen=True, kw_only=True):
     assignee: str
     until_on: date | None = None  # the last day on which it is theirs alone
     by: str = ""  # who assigned it
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialAssignmentUndone(Event, frozen=True, kw_only=True):
@@ -64,6 +66,7 @@ class DenialAssignmentUndone(Event, frozen=True, kw_only=True):
     assignee: str = ""
     until_on: date | None = None
     by: str
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialNoted(Event, frozen=True, kw_only=True):
@@ -73,6 +76,7 @@ class DenialNoted(Event, frozen=True, kw_only=True):
     next_action_on: date | None = None
     note: Sealed[str] | None = None
     by: str = ""
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialNoteUndone(Event, frozen=True, kw_only=True):
@@ -85,6 +89,7 @@ class DenialNoteUndone(Event, frozen=True, kw_only=True):
     next_action: str = ""
     next_action_on: date | None = None
     by: str
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialSnoozed(Event, frozen=True, kw_only=True):
@@ -94,6 +99,7 @@ class DenialSnoozed(Event, frozen=True, kw_only=True):
     until_on: date
     by: str
     because: str = ""  # why it cannot be worked until then, such as appeal-of-another-claim; empty: not said
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialSnoozeUndone(Event, frozen=True, kw_only=True):
@@ -104,6 +110,7 @@ class DenialSnoozeUndone(Event, frozen=True, kw_only=True):
     until_on: date | None = None  # what was said before that
     by: str
     because: str = ""
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialWriteOffRequested(Event, frozen=True, kw_only=True):
@@ -113,6 +120,7 @@ class DenialWriteOffRequested(Event, frozen=True, kw_only=True):
     amount_cents: int
     reason: str
     requested_by: str
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class DenialWriteOffApproved(Event, frozen=True, kw_only=True):
@@ -134,6 +142,7 @@ class DenialWriteOffRefused(Event, frozen=True, kw_only=True):
     denial_id: str
     reason: str
     refused_by: str
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class AppealEvidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -157,6 +166,7 @@ class AppealDrafted(Event, frozen=True, kw_only=True):
     text: Sealed[str]
     evidence: tuple[AppealEvidence, ...] = ()
     by: str
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class AppealLetterWritten(Event, frozen=True, kw_only=True):
@@ -166,6 +176,7 @@ class AppealLetterWritten(Event, frozen=True, kw_only=True):
     level: int
     letter: DocumentReference
     by: str
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class AppealTemplateKept(Event, frozen=True, kw_only=True):
@@ -189,6 +200,7 @@ class AppealFiled(Event, frozen=True, kw_only=True):
     sent_by: Literal["mail", "fax", "portal", ""] = ""
     tracking_number: str = ""  # of the parcel, the fax or the portal
     letter: DocumentReference | None = None  # that was written for this level
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class AppealDecided(Event, frozen=True, kw_only=True):
@@ -204,6 +216,7 @@ class AppealDecided(Event, frozen=True, kw_only=True):
     payer_id: str = ""  # these three: of the denial, so that outcomes are counted from this event alone
     category: str = ""
     denied_cents: int = 0
+    escalates_on: date | None = None  # when nothing happens until then, it goes up to a supervisor
 
 
 class AppealDeadlineMoved(Event, frozen=True, kw_only=True):
@@ -223,6 +236,76 @@ class DenialResolved(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ChecklistStep(Struct, frozen=True, kw_only=True):
+    step_id: str
+    text: str  # speaks of nobody
+
+
+class DenialChecklistKept(Event, frozen=True, kw_only=True):
+    """A practice's own checklist for a category of denials, as it now stands."""
+
+    category: str
+    version: int  # of this checklist, from 1
+    steps: tuple[ChecklistStep, ...]
+    by: str
+
+
+class ChecklistStepTicked(Event, frozen=True, kw_only=True):
+    denial_id: str
+    step_id: str
+    checklist_version: int  # 0: ours
+    by: str
+    escalates_on: date | None = None
+
+
+class ChecklistStepUnticked(Event, frozen=True, kw_only=True):
+    """It was not done after all, or must be done again."""
+
+    denial_id: str
+    step_id: str
+    by: str
+    escalates_on: date | None = None
+
+
+class EscalationRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of which denials, after how many workdays without anybody's doing, and to whom. The first that fits counts."""
+
+    rule_id: str
+    payer_id: str = ""  # empty: any
+    category: str = ""  # empty: any
+    denied_cents_min: int = 0
+    workdays: int
+    supervisor: str  # user:…
+
+
+class EscalationRulesKept(Event, frozen=True, kw_only=True):
+    """Which denials go up to whom, as it now stands. Stream `escalation-rules/denials`."""
+
+    version: int  # from 1
+    rules: tuple[EscalationRule, ...]
+    by: str
+
+
+class DenialEscalationSet(Event, frozen=True, kw_only=True):
+    """The rule that counts for a denial from now on; none: it goes up to nobody."""
+
+    denial_id: str
+    rules_version: int
+    rule: EscalationRule | None = None
+    escalates_on: date | None = None
+
+
+class DenialEscalated(Event, frozen=True, kw_only=True):
+    """Nobody did anything about it for the workdays of its rule, past its due day where it had one: it is the supervisor's to see to."""
+
+    denial_id: str
+    supervisor: str
+    rule_id: str
+    rules_version: int
+    workdays: int
+    on: date
+
+
 DenialEvent: TypeAlias = (
     DenialOpened
     | DenialAssigned
@@ -239,5 +322,9 @@ DenialEvent: TypeAlias = (
     | AppealFiled
     | AppealDecided
     | AppealDeadlineMoved
+    | ChecklistStepTicked
+    | ChecklistStepUnticked
+    | DenialEscalationSet
+    | DenialEscalated
     | DenialResolved
 )

@@ -247,7 +247,7 @@ class Billing(House):
             case "approve":
                 return ApproveWriteOff(by=MANAGER), MANAGER
             case "refuse":
-                return RefuseWriteOff(by=MANAGER, reason=deed.word), MANAGER
+                return RefuseWriteOff(by=MANAGER, on=today, reason=deed.word), MANAGER
             case "appeal":
                 return FileAppeal(by=BILLER, on=today, filed_on=today, level=int(deed.word)), BILLER
             case _:

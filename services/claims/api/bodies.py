@@ -128,10 +128,13 @@ class DecisionBody(Body):
     decided_on: date | None = Field(default=None, description="The date of the payer's notice; absent: today.")
 
 
-class ResolveBody(Body):
+class OutcomeBody(Body):
     outcome: DenialOutcome
-    recovered_cents: Annotated[int, Field(ge=0, le=10**12, strict=True)] = 0
     reason: Reason | None = None
+
+
+class ResolveBody(OutcomeBody):
+    recovered_cents: Annotated[int, Field(ge=0, le=10**12, strict=True)] = 0
 
 
 class PartnerBody(Body):
@@ -560,6 +563,9 @@ class DenialRow(Answer):
     last_outcome: str
     next_action: str
     next_action_on: date | None
+    escalates_on: date | None = Field(default=None, description="When it goes up unless somebody works on it.")
+    escalated_to: str = Field(default="", description="The supervisor, while nobody worked on it since.")
+    escalated_on: date | None = None
     recovered_cents: int
 
 

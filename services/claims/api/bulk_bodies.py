@@ -11,7 +11,7 @@ from services.claims.api.bodies import (
     Body,
     DenialId,
     NoteBody,
-    ResolveBody,
+    OutcomeBody,
     SnoozeBody,
     UndoBody,
     WriteOffBody,
@@ -58,8 +58,8 @@ class WriteOffMany(OfMany, WriteOffBody):
     pass
 
 
-class ResolveMany(OfMany, ResolveBody):
-    recovered_cents: Literal[0] = Field(default=0, description="What came back is said of one denial at a time.")
+class ResolveMany(OfMany, OutcomeBody):
+    """What came back is said of one denial at a time."""
 
 
 class UndoMany(Many):

@@ -27,7 +27,7 @@ from services.claims.api.bulk_bodies import (
     WriteOffMany,
 )
 from services.claims.api.denial_requests import DenialRequests
-from services.claims.domain.denial.commands import DenialCommand, UndoDenialWork
+from services.claims.domain.denial.commands import DenialCommand
 from services.claims.domain.denial.foresight import becomes
 from services.claims.domain.denial.state import Denial
 from shared.events.envelope import Position
@@ -92,12 +92,8 @@ def router(commands: Commands, denial: Aggregate, requests: DenialRequests) -> A
         """Take one's own last assignments, notes or snoozes back, of those to which nothing happened since."""
         versions = {each.denial_id: each.version for each in body.denials}
         meant = [Meant(denial_id=each) for each in versions]
-
-        async def undo(denial_id: str) -> DenialCommand:
-            return UndoDenialWork(by=cause.actor, version=versions[denial_id])
-
         many = _Many(commands=commands, denial=denial, cause=cause, is_preview=body.is_preview)
-        return await many.each(meant, undo)
+        return await many.each(meant, lambda denial_id: requests.undo(denial_id, versions[denial_id], cause))
 
     return routes
 

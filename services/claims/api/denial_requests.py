@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.claims.api.bodies import AssignBody, NoteBody, ResolveBody, SnoozeBody, WriteOffBody
+from services.claims.api.bodies import AssignBody, NoteBody, OutcomeBody, SnoozeBody, WriteOffBody
 from services.claims.domain.claim.state import Claim
 from services.claims.domain.denial.commands import (
     ApproveWriteOff,
@@ -13,6 +13,7 @@ from services.claims.domain.denial.commands import (
     RefuseWriteOff,
     ResolveDenial,
     SnoozeDenial,
+    UndoDenialWork,
     WriteOffDenial,
     claim_of_denial,
 )
@@ -70,13 +71,16 @@ class DenialRequests:
         return ApproveWriteOff(by=cause.actor)
 
     async def refuse_write_off(self, denial_id: str, body: WriteOffBody, cause: Cause) -> RefuseWriteOff:
-        return RefuseWriteOff(by=cause.actor, reason=body.reason)
+        return RefuseWriteOff(by=cause.actor, on=self.clock.now().date(), reason=body.reason)
 
-    async def resolve(self, denial_id: str, body: ResolveBody, cause: Cause) -> ResolveDenial:
+    async def undo(self, denial_id: str, version: int, cause: Cause) -> UndoDenialWork:
+        return UndoDenialWork(by=cause.actor, on=self.clock.now().date(), version=version)
+
+    async def resolve(self, denial_id: str, body: OutcomeBody, cause: Cause, recovered_cents: int = 0) -> ResolveDenial:
         return ResolveDenial(
             by=cause.actor,
             on=self.clock.now().date(),
             outcome=body.outcome,
-            recovered_cents=body.recovered_cents,
+            recovered_cents=recovered_cents,
             reason=body.reason or "",
         )

@@ -33,7 +33,6 @@ from services.claims.domain.denial.commands import (
     DecideAppeal,
     DenialCommand,
     FileAppeal,
-    UndoDenialWork,
 )
 from services.claims.domain.denial.state import Denial
 from services.claims.domain.errors import DenialUnknown
@@ -53,6 +52,7 @@ FileIt = Annotated[Cause, Depends(versioned_cause_of("claims:file-appeal"))]
 DecideIt = Annotated[Cause, Depends(versioned_cause_of("claims:decide-appeal"))]
 Filter = Annotated[str | None, Query(max_length=80)]
 AwaitsApproval = Annotated[bool | None, Query(description="Whether a write-off waits for a second person.")]
+Escalated = Annotated[bool | None, Query(description="Whether it went up, and nobody worked on it since.")]
 Snoozed = Annotated[bool, Query(description="Those put off to a later day instead of those in the queue.")]
 
 WithClosed = Annotated[bool, Query(description="Open and closed ones, put off or not: what the causes are the sum of.")]
@@ -88,6 +88,7 @@ def router(
         is_open: bool = True,
         with_closed: WithClosed = False,
         awaits_approval: AwaitsApproval = None,
+        is_escalated: Escalated = None,
         is_snoozed: Snoozed = False,
         on: Annotated[date | None, Query(description="The day for which urgency counts; absent: today.")] = None,
         limit: Limit = 50,
@@ -115,6 +116,7 @@ def router(
             is_open=None if with_closed else is_open,
             is_snoozed=is_snoozed,
             awaits_approval=awaits_approval,
+            is_escalated=is_escalated,
         )
         order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
         async with reads.read(who.tenant) as connection:
@@ -133,6 +135,7 @@ def router(
         is_open: bool = True,
         with_closed: WithClosed = False,
         awaits_approval: AwaitsApproval = None,
+        is_escalated: Escalated = None,
         is_snoozed: Snoozed = False,
         after: After = None,
     ) -> DenialsSummary:
@@ -154,6 +157,7 @@ def router(
             is_open=None if with_closed else is_open,
             is_snoozed=is_snoozed,
             awaits_approval=awaits_approval,
+            is_escalated=is_escalated,
         )
         async with reads.read(who.tenant) as connection:
             [sums] = await rows(connection, denial_queue.summed(found.subquery("found"), today))
@@ -246,7 +250,7 @@ def router(
     @routes.post("/denials/{denial_id}/undo")
     async def undo_work(denial_id: DenialId, body: UndoBody, cause: Work) -> Done:
         """Take one's own last assignment, note or snooze back, while nothing else happened."""
-        return await handle(denial_id, UndoDenialWork(by=cause.actor, version=body.version), cause)
+        return await handle(denial_id, await requests.undo(denial_id, body.version, cause), cause)
 
     @routes.post("/denials/{denial_id}/write-off")
     async def write_off_denial(denial_id: DenialId, body: WriteOffBody, cause: Work) -> Done:
@@ -297,7 +301,7 @@ def router(
 
     @routes.post("/denials/{denial_id}/resolve")
     async def resolve_denial(denial_id: DenialId, body: ResolveBody, cause: Work) -> Done:
-        return await handle(denial_id, await requests.resolve(denial_id, body, cause), cause)
+        return await handle(denial_id, await requests.resolve(denial_id, body, cause, body.recovered_cents), cause)
 
     return routes
 
@@ -309,6 +313,7 @@ def _wanted(
     is_open: bool | None,
     is_snoozed: bool,
     awaits_approval: bool | None,
+    is_escalated: bool | None,
 ) -> sa.Select[Any]:
     """`is_open` None: open and closed ones, put off or not."""
     filters = [denials.c[name] == value for name, value in wanted.items() if value is not None]
@@ -316,6 +321,8 @@ def _wanted(
         filters.append(denials.c.is_snoozed == is_snoozed)
     if awaits_approval is not None:
         filters.append((denials.c.write_off_requested_by != "") == awaits_approval)
+    if is_escalated is not None:
+        filters.append((denials.c.escalated_to != "") == is_escalated)
     if is_open is not None:
         filters.append(denials.c.is_open == is_open)
     return sa.select(denials).where(*filters)

@@ -227,6 +227,24 @@ class DenialUnknown(NotFound):
     code = "denial-unknown"
 
 
+class ChecklistStepUnknown(NotFound):
+    """The checklist of this category of denials has no such step."""
+
+    code = "checklist-step-unknown"
+
+
+class ChecklistMalformed(DomainError):
+    """A checklist of a category that there is none of, or with a step twice. The message says which."""
+
+    code = "checklist-malformed"
+
+
+class EscalationRulesMalformed(DomainError):
+    """Rules of which two have one name, or about a category that there is none of. The message says which."""
+
+    code = "escalation-rules-malformed"
+
+
 class DenialAlreadyResolved(DomainError):
     """The denial is finished: an outcome is recorded."""
 

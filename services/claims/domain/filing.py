@@ -28,6 +28,14 @@ def is_workday(day: date) -> bool:
     return day.weekday() < _SATURDAY and day not in _federal_holidays(day.year)
 
 
+def workdays_later(day: date, workdays: int) -> date:
+    """So many workdays after a day: neither weekends nor federal holidays count."""
+    while workdays > 0:
+        day += timedelta(days=1)
+        workdays -= is_workday(day)
+    return day
+
+
 @lru_cache(maxsize=64)
 def _federal_holidays(year: int) -> frozenset[date]:
     """The days on which federal offices are closed in a year. Inauguration Day is the capital's alone."""

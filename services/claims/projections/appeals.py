@@ -93,6 +93,11 @@ class AppealReads:
         async with self._reads.read(tenant) as connection:
             return [each["denial_id"] for each in await rows(connection, found)]
 
+    async def all_open_denials(self, tenant: str) -> Sequence[str]:
+        found = sa.select(denial_queue.c.denial_id).where(denial_queue.c.is_open).order_by(denial_queue.c.denial_id)
+        async with self._reads.read(tenant) as connection:
+            return [each["denial_id"] for each in await rows(connection, found)]
+
     async def payer_of(self, tenant: str, denial_id: str) -> str:
         """Whose denial it is; empty when it is not in the queue."""
         found = sa.select(denial_queue.c.payer_id).where(denial_queue.c.denial_id == denial_id)

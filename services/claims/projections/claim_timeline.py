@@ -53,8 +53,12 @@ from shared.events.denials import (
     AppealDrafted,
     AppealFiled,
     AppealLetterWritten,
+    ChecklistStepTicked,
+    ChecklistStepUnticked,
     DenialAssigned,
     DenialAssignmentUndone,
+    DenialEscalated,
+    DenialEscalationSet,
     DenialEvent,
     DenialNoted,
     DenialNoteUndone,
@@ -142,6 +146,10 @@ def _claim_id(event: ClaimEvent | DenialEvent) -> str:
             | AppealFiled()
             | AppealDecided()
             | AppealDeadlineMoved()
+            | ChecklistStepTicked()
+            | ChecklistStepUnticked()
+            | DenialEscalationSet()
+            | DenialEscalated()
             | DenialResolved()
         ):
             return event.denial_id.partition("-")[0]  # a denial's id begins with its claim's
@@ -274,6 +282,14 @@ def summary(event: ClaimEvent | DenialEvent) -> str:
             return f"Appeal of level {event.level} decided: {event.outcome}"
         case AppealDeadlineMoved():
             return f"Last day to appeal moved from {event.previous_on or 'none'} to {event.clock.last_on}"
+        case ChecklistStepTicked():
+            return f"Step done: {event.step_id}"
+        case ChecklistStepUnticked():
+            return f"Step not done after all: {event.step_id}"
+        case DenialEscalationSet():
+            return f"Goes up on {event.escalates_on} unless worked" if event.rule else "Goes up to nobody"
+        case DenialEscalated():
+            return f"Escalated to {event.supervisor} after {event.workdays} workdays without work"
         case DenialResolved():
             return f"Denial resolved: {event.outcome}, {_money(event.recovered_cents)} recovered"
 
@@ -307,7 +323,7 @@ def _adjudicated(event: ClaimAdjudicated) -> str:
 
 projection = Projection(
     name="claims.timeline",
-    version=3,
+    version=4,
     tables=(claim_timeline,),
     reads={"claims": (*get_args(ClaimEvent), *get_args(DenialEvent))},
     apply=apply,

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from services.claims.domain.denial.categories import category_named
+from services.claims.domain.denial.escalation import Touched
 from services.claims.domain.denial.next_steps import next_step
 from services.claims.projections import denial_work
 from shared.events.denials import (
@@ -25,8 +26,12 @@ from shared.events.denials import (
     AppealDrafted,
     AppealFiled,
     AppealLetterWritten,
+    ChecklistStepTicked,
+    ChecklistStepUnticked,
     DenialAssigned,
     DenialAssignmentUndone,
+    DenialEscalated,
+    DenialEscalationSet,
     DenialEvent,
     DenialNoted,
     DenialNoteUndone,
@@ -77,6 +82,9 @@ denial_queue = sa.Table(
     sa.Column("next_action", sa.Text, nullable=False, default=""),
     sa.Column("next_action_on", sa.Date),
     sa.Column("recovered_cents", sa.BigInteger, nullable=False, default=0),
+    sa.Column("escalates_on", sa.Date),  # unless somebody works on it
+    sa.Column("escalated_to", sa.Text, nullable=False, default=""),  # and nobody worked on it since
+    sa.Column("escalated_on", sa.Date),
     sa.Column("moved_at", sa.DateTime(timezone=True)),
     sa.Column("version", sa.Integer, nullable=False, default=0),  # of the denial's stream
     sa.Index("denial_queue_open", "tenant", "is_open", "expected_recovery_cents"),
@@ -93,6 +101,8 @@ def apply(recorded: Recorded[DenialEvent]) -> Iterator[Put]:
     values = _values(recorded) | {"moved_at": recorded.recorded_at, "version": recorded.version}
     if step := next_step(recorded.event):
         values |= {"next_action": step.action, "next_action_on": step.on}
+    if isinstance(recorded.event, Touched):
+        values |= {"escalates_on": recorded.event.escalates_on, "escalated_to": "", "escalated_on": None}
     yield Put(table=denial_queue.name, key=(recorded.event.denial_id,), values=values)
 
 
@@ -110,8 +120,12 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
             return {"write_off_requested_by": event.requested_by, "write_off_reason": event.reason}
         case DenialWriteOffApproved() | DenialWriteOffRefused():
             return {"write_off_requested_by": "", "write_off_reason": ""}
-        case AppealDrafted() | AppealLetterWritten():
+        case AppealDrafted() | AppealLetterWritten() | ChecklistStepTicked() | ChecklistStepUnticked():
             return {}
+        case DenialEscalationSet() as event:
+            return {"escalates_on": event.escalates_on}
+        case DenialEscalated() as event:
+            return {"escalates_on": None, "escalated_to": event.supervisor, "escalated_on": event.on}
         case AppealFiled() as event:
             return {"status": "appealed", "appeal_level": event.level} | _clock(None)
         case AppealDecided() as event:
@@ -123,6 +137,9 @@ def _values(recorded: Recorded[DenialEvent]) -> dict[str, Any]:
             return {
                 "status": event.outcome,
                 "is_open": False,
+                "escalates_on": None,
+                "escalated_to": "",
+                "escalated_on": None,
                 "recovered_cents": event.recovered_cents,
                 "write_off_requested_by": "",
                 "write_off_reason": "",
@@ -224,7 +241,7 @@ def ranked(on: date, *, cases_min: int) -> sa.Subquery:
 
 projection = Projection(
     name="claims.denials",
-    version=4,
+    version=5,
     tables=(denial_queue,),
     reads={"claims": get_args(DenialEvent)},
     apply=apply,

@@ -18,6 +18,8 @@ from shared.events.denials import (
     AppealFiled,
     AppealLetterWritten,
     AppealTemplateKept,
+    ChecklistStepTicked,
+    ChecklistStepUnticked,
     DenialNoted,
     DenialNoteUndone,
 )
@@ -93,6 +95,17 @@ appeal_decisions = sa.Table(  # a row a decision: what the counts are the sum of
     sa.Column("decided_on", sa.Date),
     sa.Index("appeal_decisions_by_kind", "tenant", "payer_id", "category", "level"),
 )
+denial_ticks = sa.Table(
+    "denial_ticks",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("denial_id", sa.Text, primary_key=True),
+    sa.Column("step_id", sa.Text, primary_key=True),
+    sa.Column("is_done", sa.Boolean, nullable=False, default=False),
+    sa.Column("done_by", sa.Text, nullable=False, default=""),
+    sa.Column("done_at", sa.DateTime(timezone=True)),
+    sa.Column("checklist_version", sa.Integer, nullable=False, default=0),  # that it was ticked in
+)
 appeal_templates = sa.Table(
     "appeal_templates",
     _METADATA,
@@ -125,6 +138,13 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
             yield Put(table=appeals.name, key=(event.denial_id, event.level), values=values)
             if event.payer_id:
                 yield from _counted(recorded, event)
+        case ChecklistStepTicked() as event:
+            values = {"is_done": True, "done_by": event.by, "done_at": recorded.occurred_at}
+            values |= {"checklist_version": event.checklist_version}
+            yield Put(table=denial_ticks.name, key=(event.denial_id, event.step_id), values=values)
+        case ChecklistStepUnticked() as event:
+            values = {"is_done": False, "done_by": "", "done_at": None}
+            yield Put(table=denial_ticks.name, key=(event.denial_id, event.step_id), values=values)
         case AppealTemplateKept() as event:
             values = {"title": event.title, "categories": event.categories, "text": event.text}
             yield Put(table=appeal_templates.name, key=(event.template_id,), values=values)
@@ -190,8 +210,8 @@ def _filed(recorded: Recorded[Any], event: AppealFiled) -> dict[str, Any]:
 
 projection = Projection(
     name="claims.denial-work",
-    version=2,
-    tables=(denial_contacts, appeals, overturn_counts, appeal_decisions, appeal_templates),
+    version=3,
+    tables=(denial_contacts, denial_ticks, appeals, overturn_counts, appeal_decisions, appeal_templates),
     reads={
         "claims": (
             DenialNoted,
@@ -201,6 +221,8 @@ projection = Projection(
             AppealFiled,
             AppealDecided,
             AppealTemplateKept,
+            ChecklistStepTicked,
+            ChecklistStepUnticked,
         )
     },
     apply=apply,
@@ -216,6 +238,11 @@ def contacts_of(denial_id: str) -> sa.Select[Any]:
 def appeals_of(denial_id: str) -> sa.Select[Any]:
     """A row a level, the first level first."""
     return sa.select(appeals).where(appeals.c.denial_id == denial_id).order_by(appeals.c.level)
+
+
+def ticks_of(denial_id: str) -> sa.Select[Any]:
+    """Steps that are done."""
+    return sa.select(denial_ticks).where(denial_ticks.c.denial_id == denial_id, denial_ticks.c.is_done)
 
 
 def kept_templates() -> sa.Select[Any]:

@@ -23,7 +23,9 @@ async def appeal(visit: Visit) -> Response:
     desk = await visit.get(f"{path}/appeal", template_id=visit.asked("template_id"), after=visit.asked("after"))
     row = await visit.get(path)
     levels = await visit.get(f"{path}/appeals")
-    return visit.show("appeals/appeal.html", desk=desk, row=row, levels=levels, names=await payer_names(visit))
+    checklist = await visit.get(f"{path}/checklist")
+    names = await payer_names(visit)
+    return visit.show("appeals/appeal.html", desk=desk, row=row, levels=levels, checklist=checklist, names=names)
 
 
 async def letter(visit: Visit) -> Response:

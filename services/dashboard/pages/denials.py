@@ -50,6 +50,7 @@ def _filters(visit: Visit) -> dict[str, str]:
         "assignee": {"me": visit.session.actor, "nobody": BLANK}.get(owner, ""),
         "is_open": "false" if visit.asked("closed") == "yes" else "true",
         "is_snoozed": "true" if visit.asked("put_off") == "yes" else "",
+        "is_escalated": "true" if visit.asked("escalated") == "yes" else "",
         "awaits_approval": "true" if visit.asked("to_approve") == "yes" else "",
     }
 
@@ -61,13 +62,14 @@ async def worklist(visit: Visit) -> Response:
     values: dict[str, Any] = {"found": found, "base": base, "names": await payer_names(visit)}
     if visit.is_fragment and cursor:
         return visit.show("denials/_rows.html", **values)
-    summary, mine, nobodys, every, put_off, to_approve, causes, fresh = await asyncio.gather(
+    summary, mine, nobodys, every, put_off, to_approve, escalated, causes, fresh = await asyncio.gather(
         visit.counted("/api/claims/denials/summary", **filters),
         visit.counted("/api/claims/denials/summary", assignee=visit.session.actor),
         visit.counted("/api/claims/denials/summary", assignee=BLANK),
         visit.counted("/api/claims/denials/summary"),
         visit.counted("/api/claims/denials/summary", is_snoozed=True),
         visit.counted("/api/claims/denials/summary", awaits_approval=True),
+        visit.counted("/api/claims/denials/summary", is_escalated=True),
         visit.counted("/api/claims/denials/causes", limit=500),
         visit.get_if("ops:read-freshness", "/api/claims/ops/freshness"),
     )
@@ -79,6 +81,7 @@ async def worklist(visit: Visit) -> Response:
             "nobody": nobodys["denials"],
             "put_off": put_off["denials"],
             "to_approve": to_approve["denials"],
+            "escalated": escalated["denials"],
         },
         "categories": sorted({cause["category"] for cause in causes}),
         "payers": sorted(
@@ -107,7 +110,7 @@ async def export(visit: Visit) -> Response:
 
 async def peek(visit: Visit) -> Response:
     row = await visit.get(f"/api/claims/denials/{visit.path('denial_id')}")
-    return visit.show("denials/_peek.html", row=row, names=await payer_names(visit), said="", undo=None)
+    return visit.show("denials/_peek.html", row=row, names=await payer_names(visit), said="", undo=None, after="")
 
 
 async def report(visit: Visit) -> Response:
@@ -163,6 +166,7 @@ async def _worked(
         names=await payer_names(visit),
         said=said,
         undo=undo,
+        after=done["after"],
         is_in_list=not leaves_list,
         base={},
     )
@@ -170,6 +174,18 @@ async def _worked(
 
 async def assign(visit: Visit) -> Response:
     return await _worked(visit, "assign", {}, "Assigned to you.", can_undo=True)
+
+
+async def checklist(visit: Visit) -> Response:
+    """What is to be gone through, with what is done."""
+    found = await visit.get(f"/api/claims/denials/{visit.path('denial_id')}/checklist", after=visit.asked("after"))
+    return visit.show("denials/_checklist.html", found=found)
+
+
+async def tick(visit: Visit) -> Response:
+    is_done = visit.form.get("is_done") == "yes"
+    said = "Done." if is_done else "Not done after all."
+    return await _worked(visit, f"checklist/{visit.path('step_id')}", {"is_done": is_done}, said)
 
 
 async def note(visit: Visit) -> Response:
@@ -239,6 +255,8 @@ PAGES = (
     Page(path="/denials/{denial_id}/origin", action="claims:read-denials", handler=origin),
     Page(path="/denials/export", action="claims:read-denials", handler=export),
     Page(path="/denials/{denial_id}/peek", action="claims:read-denials", handler=peek),
+    Page(path="/denials/{denial_id}/checklist", action="claims:read-denials", handler=checklist),
+    Page(path="/denials/{denial_id}/checklist/{step_id}", action="claims:work-denial", handler=tick, method="POST"),
     Page(path="/denials/{denial_id}/assign", action="claims:assign-denial", handler=assign, method="POST"),
     Page(path="/denials/{denial_id}/note", action="claims:work-denial", handler=note, method="POST"),
     Page(path="/denials/{denial_id}/snooze", action="claims:work-denial", handler=snooze, method="POST"),

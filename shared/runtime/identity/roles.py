@@ -76,6 +76,7 @@ _TABLE: Mapping[str, str] = {
     "claims:read-printed-claim": "coder biller denial-specialist poster manager",
     "claims:read-appeals": "denial-specialist biller manager",
     "claims:keep-appeal-template": "manager",
+    "claims:keep-denial-rules": "manager",
     "claims:file-appeal": "denial-specialist manager",
     "claims:decide-appeal": "denial-specialist manager",
     "claims:read-rules": "coder biller denial-specialist manager",

@@ -296,6 +296,8 @@ async def _found(system: System) -> dict[str, str]:
         "refund_id": "refund-1",
         "move_id": "move-1",
         "hold": "litigation",
+        "category": "authorization",
+        "step_id": "count-the-pages",
         "rule_id": "own-first",
         "period": "2026-05",
         "ordinal": "1",

@@ -62,6 +62,7 @@ class Planner:
         self._absent = {name: unlike(value) for name, value in system.objects.items()} | {
             "hold": "bankruptcy",
             "period": "2026-04",
+            "category": "coding",
             "rule_id": "own-second",
             "request_id": f"{unlike(system.objects['claim_id'])}-R1",
             "attachment_id": f"{unlike(system.objects['claim_id'])}A1",

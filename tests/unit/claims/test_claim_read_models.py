@@ -294,7 +294,7 @@ def test_what_is_undone_leaves_the_row_as_it_was(before: list[DenialCommand], wo
     row, version = _queued([_open(), *before])
     _, worked = _queued([_open(), *before, work])
     assume(worked > version)
-    undone, last = _queued([_open(), *before, work, UndoDenialWork(by="user:ann", version=worked)])
+    undone, last = _queued([_open(), *before, work, UndoDenialWork(by="user:ann", on=TODAY, version=worked)])
     assert (undone, last) == (row, worked + 1)
 
 
@@ -302,7 +302,7 @@ def test_a_write_off_that_waits_is_seen_in_the_queue_until_it_is_decided() -> No
     asked = WriteOffDenial(by="user:ann", on=TODAY, reason="past-the-limit", alone_cents_max=0)
     row, _ = _queued([_open(), asked])
     assert (row["write_off_requested_by"], row["write_off_reason"]) == ("user:ann", "past-the-limit")
-    refused, _ = _queued([_open(), asked, RefuseWriteOff(by="user:bob", reason="appeal-first")])
+    refused, _ = _queued([_open(), asked, RefuseWriteOff(by="user:bob", on=TODAY, reason="appeal-first")])
     assert "write_off_requested_by" not in refused and "write_off_reason" not in refused
 
 

@@ -167,33 +167,35 @@ def test_a_denial_is_put_off_to_a_day_that_is_still_to_come() -> None:
 
 def test_an_undone_assignment_goes_back_to_whose_it_was() -> None:
     over = replace(BOB, on=date(2026, 3, 28))  # Ann's days are over
-    undone = spec.when(OPEN, ANN, over, UndoDenialWork(by="user:bob", version=3)).only(DenialAssignmentUndone)
+    undone = spec.when(OPEN, ANN, over, UndoDenialWork(by="user:bob", on=TODAY, version=3)).only(DenialAssignmentUndone)
     assert (undone.undone_version, undone.assignee, undone.until_on) == (3, "user:ann", TODAY + timedelta(days=7))
-    first = spec.when(OPEN, ANN, UndoDenialWork(by="user:ann", version=2)).only(DenialAssignmentUndone)
+    first = spec.when(OPEN, ANN, UndoDenialWork(by="user:ann", on=TODAY, version=2)).only(DenialAssignmentUndone)
     assert (first.assignee, first.until_on) == ("", None)
 
 
 def test_an_undone_note_leaves_what_stood_there_before() -> None:
     second = replace(CALLED, outcome_code="payer-reprocesses", reference_number="R2", next_action_on=NEXT_WEEK)
-    undone = spec.when(OPEN, CALLED, second, UndoDenialWork(by="user:ann", version=3)).only(DenialNoteUndone)
+    undone = spec.when(OPEN, CALLED, second, UndoDenialWork(by="user:ann", on=TODAY, version=3)).only(DenialNoteUndone)
     assert (undone.outcome_code, undone.reference_number) == ("no-answer", "R1")
     assert (undone.next_action, undone.next_action_on) == ("follow up on the last contact", TODAY)
-    only = spec.when(OPEN, CALLED, UndoDenialWork(by="user:ann", version=2)).only(DenialNoteUndone)
+    only = spec.when(OPEN, CALLED, UndoDenialWork(by="user:ann", on=TODAY, version=2)).only(DenialNoteUndone)
     assert (only.outcome_code, only.next_action) == ("", "Ask for authorisation.")
 
 
 def test_an_undone_snooze_leaves_the_day_that_was_said_before() -> None:
     longer = replace(SNOOZE, until_on=date(2026, 6, 1))
-    undone = spec.when(OPEN, SNOOZE, longer, UndoDenialWork(by="user:ann", version=3)).only(DenialSnoozeUndone)
+    undone = spec.when(OPEN, SNOOZE, longer, UndoDenialWork(by="user:ann", on=TODAY, version=3)).only(
+        DenialSnoozeUndone
+    )
     assert undone.until_on == NEXT_WEEK
 
 
 @pytest.mark.parametrize(
     "undo",
     [
-        UndoDenialWork(by="user:bob", version=2),  # another did it
-        UndoDenialWork(by="user:ann", version=1),  # not the last
-        UndoDenialWork(by="user:ann", version=3),  # never happened
+        UndoDenialWork(by="user:bob", on=TODAY, version=2),  # another did it
+        UndoDenialWork(by="user:ann", on=TODAY, version=1),  # not the last
+        UndoDenialWork(by="user:ann", on=TODAY, version=3),  # never happened
     ],
 )
 def test_only_the_last_thing_is_undone_and_by_who_did_it(undo: UndoDenialWork) -> None:
@@ -201,8 +203,8 @@ def test_only_the_last_thing_is_undone_and_by_who_did_it(undo: UndoDenialWork) -
 
 
 def test_an_appeal_is_not_undone_and_nothing_is_undone_twice() -> None:
-    spec.when(OPEN, APPEAL, UndoDenialWork(by="user:ann", version=2)).then_refused("not-to-undo")
-    undo = UndoDenialWork(by="user:ann", version=2)
+    spec.when(OPEN, APPEAL, UndoDenialWork(by="user:ann", on=TODAY, version=2)).then_refused("not-to-undo")
+    undo = UndoDenialWork(by="user:ann", on=TODAY, version=2)
     spec.when(OPEN, SNOOZE, undo, undo).then_refused("not-to-undo")
     spec.when(OPEN, SNOOZE, undo, replace(undo, version=3)).then_refused("not-to-undo")
 
@@ -224,7 +226,9 @@ def test_a_cent_above_the_limit_waits_for_a_second_person() -> None:
 
 def test_who_asked_for_a_write_off_decides_nothing_about_it() -> None:
     spec.when(OPEN, WRITE_OFF, ApproveWriteOff(by="user:ann")).then_refused("write-off-needs-another")
-    spec.when(OPEN, WRITE_OFF, RefuseWriteOff(by="user:ann", reason="no")).then_refused("write-off-needs-another")
+    spec.when(OPEN, WRITE_OFF, RefuseWriteOff(by="user:ann", on=TODAY, reason="no")).then_refused(
+        "write-off-needs-another"
+    )
 
 
 def test_a_second_person_approves_and_the_denial_is_written_off() -> None:
@@ -234,7 +238,7 @@ def test_a_second_person_approves_and_the_denial_is_written_off() -> None:
 
 
 def test_a_refused_write_off_is_worked_on_and_may_be_asked_for_again() -> None:
-    refused = RefuseWriteOff(by="user:bob", reason="appeal-first")
+    refused = RefuseWriteOff(by="user:bob", on=TODAY, reason="appeal-first")
     again = spec.when(OPEN, WRITE_OFF, refused, replace(WRITE_OFF, reason="appeal-lost"))
     again.then_kinds(DenialOpened, DenialWriteOffRequested, DenialWriteOffRefused, DenialWriteOffRequested)
     spec.when(OPEN, WRITE_OFF, refused, ApproveWriteOff(by="user:bob")).then_refused("write-off-not-requested")
@@ -244,5 +248,7 @@ def test_a_refused_write_off_is_worked_on_and_may_be_asked_for_again() -> None:
 def test_a_denial_that_cannot_be_worked_says_why_and_until_when_and_the_reason_may_change() -> None:
     because = replace(SNOOZE, because="payer-system-down")
     spec.when(OPEN, SNOOZE, because, because).then_kinds(DenialOpened, DenialSnoozed, DenialSnoozed)
-    undone = spec.when(OPEN, because, replace(because, because="other"), UndoDenialWork(by="user:ann", version=3))
+    undone = spec.when(
+        OPEN, because, replace(because, because="other"), UndoDenialWork(by="user:ann", on=TODAY, version=3)
+    )
     assert undone.only(DenialSnoozeUndone).because == "payer-system-down"

@@ -57,11 +57,18 @@ PAGE = f"/denials/{ID}/appeal"
 FORM = {"level": "1", "template_id": "authorization", "text": "We ask\r\nyou.", "evidence": "e-1", "version": "4"}
 
 
+OPEN_STEP = {"step_id": "call", "text": "Call the payer", "is_done": False}
+
+
 def answers(**desk: Any) -> dict[str, Any]:
     return PAYERS | {
         f"GET {API}": ROW,
         f"GET {API}/appeal": DESK | desk,
         f"GET {API}/appeals": [PACKET],
+        f"GET {API}/checklist": {
+            "steps": [OPEN_STEP, OPEN_STEP | {"text": "Done already", "is_done": True}],
+            "open_steps": 1,
+        },
     }
 
 
@@ -74,6 +81,7 @@ async def test_the_page_has_level_and_last_day_with_its_rule_evidence_text_and_p
     assert "We ask &lt;you&gt;." in shown
     assert "F-77" in shown and "submission 1" in shown
     assert "Read the letter" not in shown
+    assert "Call the payer" in shown and "Done already" not in shown
 
 
 async def test_who_may_not_file_sees_the_packets_and_no_forms(world: World) -> None:

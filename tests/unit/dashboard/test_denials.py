@@ -35,6 +35,9 @@ ROW: dict[str, Any] = {
     "snoozed_until_on": None,
     "snoozed_because": "",
     "is_snoozed": False,
+    "escalates_on": None,
+    "escalated_to": "",
+    "escalated_on": None,
     "write_off_requested_by": "",
     "write_off_reason": "",
     "version": 4,
@@ -87,6 +90,66 @@ async def test_an_undo_names_the_version_that_it_takes_back(world: World) -> Non
     [command] = commands(world)
     assert json.loads(command.body) == {"version": 5}
     assert "ledgerline-expected-version" not in command.headers
+
+
+async def test_a_step_is_ticked_on_the_version_that_was_seen_and_the_panel_is_drawn_anew(world: World) -> None:
+    step = {"step_id": "call", "text": "Call the payer", "is_done": False, "done_by": "", "done_at": None}
+    done = {
+        "step_id": "read",
+        "text": "Read it",
+        "is_done": True,
+        "done_by": "user:ann",
+        "done_at": "2026-04-02T09:00:00Z",
+    }
+    found = {"denial_id": ID, "category": "authorization", "version": 2, "steps": [step, done], "open_steps": 1}
+    world.answers |= PAYERS | {
+        f"GET {API}/checklist": {**found, "denial_version": 4, "escalates_on": None},
+        f"POST {API}/checklist/call": DONE,
+        f"GET {API}": ROW,
+    }
+    await world.log_in("biller")
+    shown = (await world.browser.get(f"/denials/{ID}/checklist")).text
+    assert "1 of 2 steps are open" in shown and "by ann on 2026-04-02" in shown
+    answer = await post(world, "biller", f"/denials/{ID}/checklist/call", is_done="yes", version="4")
+    [command] = commands(world)
+    assert (json.loads(command.body), command.headers["ledgerline-expected-version"]) == ({"is_done": True}, "4")
+    assert "checklist?after=claims" in answer.text
+
+
+async def test_escalation_rules_are_added_and_removed_by_managers(world: World) -> None:
+    rule = {
+        "rule_id": "all",
+        "payer_id": "",
+        "category": "",
+        "denied_cents_min": 0,
+        "workdays": 5,
+        "supervisor": "user:sue",
+    }
+    steps = [{"step_id": "call", "text": "Call the payer"}]
+    world.answers |= PAYERS | {
+        "GET /api/claims/escalation-rules": {"version": 3, "rules": [rule], "by": "user:boss"},
+        "POST /api/claims/escalation-rules": DONE,
+        "GET /api/claims/denial-checklists": [{"category": "coding", "version": 0, "steps": steps, "by": ""}],
+        "POST /api/claims/denial-checklists/coding": DONE,
+    }
+    await world.log_in("biller")
+    seen = (await world.browser.get("/denials/rules")).text
+    assert "Call the payer" in seen and "Add the rule" not in seen
+    added = {
+        "rule_id": "large",
+        "denied_cents_min": "100000",
+        "workdays": "2",
+        "supervisor": "user:max",
+        "version": "3",
+    }
+    await post(world, "manager", "/denials/rules/escalation", **added)
+    await post(world, "manager", "/denials/rules/escalation/remove", rule_id="all", version="3")
+    await post(world, "manager", "/denials/rules/checklists/coding", steps="call: Call: twice\n\nask: Ask", version="0")
+    first, second, third = (json.loads(command.body) for command in commands(world))
+    large = {"rule_id": "large", "payer_id": "", "category": "", "denied_cents_min": 100000, "workdays": 2}
+    assert first == {"rules": [rule, {**large, "supervisor": "user:max"}]}
+    assert second == {"rules": []}
+    assert third == {"steps": [{"step_id": "call", "text": "Call: twice"}, {"step_id": "ask", "text": "Ask"}]}
 
 
 OTHER = ID.replace("0123456789AB", "BA9876543210")

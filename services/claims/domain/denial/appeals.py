@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, TypeAlias
 
-from services.claims.domain.filing import is_workday, on_workday
+from services.claims.domain.filing import on_workday, workdays_later
 from shared.events.denials import AppealClock
 from shared.events.eligibility import AppealLevel
 
@@ -89,18 +89,11 @@ def last_day(rule: AppealLevel, decided_on: date) -> date:
     """The last day on which an appeal against a decision of that date is in time."""
     received_on = decided_on + timedelta(days=rule.receipt_days if rule.counts_from == "receipt" else 0)
     last_on = (
-        _business_days_later(received_on, rule.days)
+        workdays_later(received_on, rule.days)
         if rule.counts == "business-days"
         else received_on + timedelta(days=rule.days)
     )
     return on_workday(last_on) if rule.moves_to_workday else last_on
-
-
-def _business_days_later(day: date, days: int) -> date:
-    while days > 0:
-        day += timedelta(days=1)
-        days -= is_workday(day)
-    return day
 
 
 def why_no_appeal(terms: AppealTerms, *, reason: str, remarks: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from services.claims.domain.denial.appeals import AppealTerms
 from shared.events.base import Sealed
-from shared.events.denials import AppealEvidence
+from shared.events.denials import AppealEvidence, DenialChecklistKept, EscalationRulesKept
 from shared.kernel.identifiers import account_of_claim
 
 AppealOutcome: TypeAlias = Literal["overturned", "upheld", "partly-overturned", "dismissed"]
@@ -84,6 +84,7 @@ class UndoDenialWork:
     """Take back the assignment, note or snooze that is this version of the stream."""
 
     by: str
+    on: date
     version: int
 
 
@@ -105,6 +106,7 @@ class ApproveWriteOff:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseWriteOff:
     by: str
+    on: date
     reason: str
 
 
@@ -161,6 +163,32 @@ class DeriveAppealDeadline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TickStep:
+    """A step of the checklist that holds for the category was done, or was not after all."""
+
+    by: str
+    on: date
+    step_id: str
+    is_done: bool
+    checklist: DenialChecklistKept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEscalation:
+    """The rules of the practice are these now."""
+
+    on: date
+    rules: EscalationRulesKept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalateDenial:
+    """The day is over on which something should have happened."""
+
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveDenial:
     by: str
     on: date
@@ -190,6 +218,9 @@ DenialCommand: TypeAlias = (
     | FileAppeal
     | DecideAppeal
     | DeriveAppealDeadline
+    | TickStep
+    | SetEscalation
+    | EscalateDenial
     | ResolveDenial
     | ReverseDenial
 )

@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import assert_never
 
+from msgspec import structs
+
 from services.claims.domain.claim.numbering import rank_of
 from services.claims.domain.denial.appeals import NO_APPEAL, clock_of, in_words, is_same_rule, why_no_appeal
 from services.claims.domain.denial.categories import category_of
@@ -21,6 +23,7 @@ from services.claims.domain.denial.commands import (
     DenialCommand,
     DeriveAppealDeadline,
     DraftAppeal,
+    EscalateDenial,
     FileAppeal,
     KeepLetter,
     NoteDenial,
@@ -28,15 +31,19 @@ from services.claims.domain.denial.commands import (
     RefuseWriteOff,
     ResolveDenial,
     ReverseDenial,
+    SetEscalation,
     SnoozeDenial,
+    TickStep,
     UndoDenialWork,
     WriteOffDenial,
 )
+from services.claims.domain.denial.escalation import Touched, rule_for
 from services.claims.domain.denial.state import Denial, evolve
 from services.claims.domain.errors import (
     AppealNotDrafted,
     AppealOutOfOrder,
     AppealPastItsDay,
+    ChecklistStepUnknown,
     DayStillAhead,
     DenialAlreadyResolved,
     DenialAssignedToAnother,
@@ -50,14 +57,19 @@ from services.claims.domain.errors import (
     WriteOffNeedsAnother,
     WriteOffNotRequested,
 )
+from services.claims.domain.filing import workdays_later
 from shared.events.denials import (
     AppealDeadlineMoved,
     AppealDecided,
     AppealDrafted,
     AppealFiled,
     AppealLetterWritten,
+    ChecklistStepTicked,
+    ChecklistStepUnticked,
     DenialAssigned,
     DenialAssignmentUndone,
+    DenialEscalated,
+    DenialEscalationSet,
     DenialEvent,
     DenialNoted,
     DenialNoteUndone,
@@ -68,6 +80,7 @@ from shared.events.denials import (
     DenialWriteOffApproved,
     DenialWriteOffRefused,
     DenialWriteOffRequested,
+    EscalationRule,
 )
 from shared.events.values import DocumentReference
 from shared.kernel.decider import Decider
@@ -76,6 +89,25 @@ BY_RULE = "rule:write-off-alone"
 
 
 def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
+    return [_waiting_again(command, denial, event) for event in _decide(command, denial)]
+
+
+def _waiting_again(command: DenialCommand, denial: Denial, event: DenialEvent) -> DenialEvent:
+    """What somebody did starts the days anew after which it goes up."""
+    rule, today = denial.escalation, getattr(command, "on", None)
+    if rule is None or today is None or not isinstance(event, Touched):
+        return event
+    return structs.replace(event, escalates_on=_escalates_on(rule, today, evolve(denial, event)))
+
+
+def _escalates_on(rule: EscalationRule, today: date, denial: Denial) -> date:
+    awaited = (denial.next_step.on, denial.snoozed_until_on)
+    return workdays_later(
+        max((day for day in awaited if day is not None and day > today), default=today), rule.workdays
+    )
+
+
+def _decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
     if isinstance(command, OpenDenial):
         return _open(command, denial)
     opened = denial.opened
@@ -84,7 +116,7 @@ def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
     if isinstance(command, ReverseDenial):
         return _reverse(command, denial, opened)
     if denial.is_resolved:
-        if isinstance(command, DeriveAppealDeadline):
+        if isinstance(command, DeriveAppealDeadline | SetEscalation | EscalateDenial):
             return []
         raise DenialAlreadyResolved("the denial is resolved", denial=opened.denial_id)
     match command:
@@ -112,6 +144,12 @@ def decide(command: DenialCommand, denial: Denial) -> list[DenialEvent]:
             return _decide_appeal(command, denial, opened)
         case DeriveAppealDeadline():
             return _derive_deadline(command, denial, opened)
+        case TickStep():
+            return _tick(command, denial, opened)
+        case SetEscalation():
+            return _set_escalation(command, denial, opened)
+        case EscalateDenial():
+            return _escalate(command, denial, opened)
         case ResolveDenial():
             return _resolve(command, denial, opened)
         case _:
@@ -405,6 +443,49 @@ def _derive_deadline(command: DeriveAppealDeadline, denial: Denial, opened: Deni
             previous_on=clock.last_on if clock else None,
             previous_rule_version=clock.rule_version if clock else 0,
             clock=derived,
+        )
+    ]
+
+
+def _tick(command: TickStep, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    _refuse_when_anothers(command.by, command.on, denial, opened)
+    if command.step_id not in {step.step_id for step in command.checklist.steps}:
+        raise ChecklistStepUnknown("no such step in the checklist of this denial", step=command.step_id)
+    if (command.step_id in denial.ticked) == command.is_done:
+        return []
+    denial_id, by = opened.denial_id, command.by
+    if not command.is_done:
+        return [ChecklistStepUnticked(denial_id=denial_id, step_id=command.step_id, by=by)]
+    version = command.checklist.version
+    return [ChecklistStepTicked(denial_id=denial_id, step_id=command.step_id, checklist_version=version, by=by)]
+
+
+def _set_escalation(command: SetEscalation, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    rule, version = rule_for(command.rules.rules, opened), command.rules.version
+    if version < denial.escalation_version or rule == denial.escalation:
+        return []
+    return [
+        DenialEscalationSet(
+            denial_id=opened.denial_id,
+            rules_version=version,
+            rule=rule,
+            escalates_on=_escalates_on(rule, command.on, denial) if rule else None,
+        )
+    ]
+
+
+def _escalate(command: EscalateDenial, denial: Denial, opened: DenialOpened) -> list[DenialEvent]:
+    rule = denial.escalation
+    if rule is None or denial.escalates_on is None or command.on < denial.escalates_on:
+        return []
+    return [
+        DenialEscalated(
+            denial_id=opened.denial_id,
+            supervisor=rule.supervisor,
+            rule_id=rule.rule_id,
+            rules_version=denial.escalation_version,
+            workdays=rule.workdays,
+            on=denial.escalates_on,
         )
     ]
 

@@ -47,4 +47,7 @@ def becomes(events: Sequence[DenialEvent]) -> Becomes:
     """Empty when nothing changes. The first event says it: a write-off is resolved by its second."""
     if not events:
         return ""
-    return next((word for kinds, word in _WORDS if isinstance(events[0], kinds)), "other")
+    for kinds, word in _WORDS:
+        if isinstance(events[0], kinds):
+            return word
+    return "other"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeAlias, assert_never
 
+from services.claims.domain.denial.escalation import escalates_on
 from services.claims.domain.denial.next_steps import NextStep, next_step
 from shared.events.denials import (
     AppealClock,
@@ -14,8 +15,12 @@ from shared.events.denials import (
     AppealDrafted,
     AppealFiled,
     AppealLetterWritten,
+    ChecklistStepTicked,
+    ChecklistStepUnticked,
     DenialAssigned,
     DenialAssignmentUndone,
+    DenialEscalated,
+    DenialEscalationSet,
     DenialEvent,
     DenialNoted,
     DenialNoteUndone,
@@ -26,6 +31,7 @@ from shared.events.denials import (
     DenialWriteOffApproved,
     DenialWriteOffRefused,
     DenialWriteOffRequested,
+    EscalationRule,
 )
 
 Undoable: TypeAlias = DenialAssigned | DenialNoted | DenialSnoozed
@@ -50,6 +56,10 @@ class Denial:
     filed: AppealFiled | None = None  # the last one
     notice_on: date | None = None  # of the decision that can be appealed next; None: of none
     write_off: DenialWriteOffRequested | None = None  # asked for and not decided
+    ticked: frozenset[str] = frozenset()  # steps of the checklist that are done
+    escalation: EscalationRule | None = None
+    escalation_version: int = 0  # of the practice's rules, as they were last told
+    escalates_on: date | None = None
     is_resolved: bool = False
     version: int = 0
     last_work: Undoable | None = None  # the last event, where it can be undone
@@ -61,6 +71,7 @@ def evolve(denial: Denial, event: DenialEvent) -> Denial:
     return replace(
         _changed(denial, event),
         next_step=next_step(event) or denial.next_step,
+        escalates_on=escalates_on(event, denial.escalates_on),
         version=denial.version + 1,
         last_work=work,
         before=replace(denial, last_work=None, before=None) if work else None,
@@ -92,6 +103,14 @@ def _changed(denial: Denial, event: DenialEvent) -> Denial:
             return _decided(denial, event)
         case AppealDeadlineMoved():
             return replace(denial, clock=event.clock)
+        case ChecklistStepTicked():
+            return replace(denial, ticked=denial.ticked | {event.step_id})
+        case ChecklistStepUnticked():
+            return replace(denial, ticked=denial.ticked - {event.step_id})
+        case DenialEscalationSet():
+            return replace(denial, escalation=event.rule, escalation_version=event.rules_version)
+        case DenialEscalated():
+            return denial
         case DenialResolved():
             return replace(denial, is_resolved=True, is_appeal_open=False, write_off=None, clock=None)
         case _:
