@@ -20,6 +20,7 @@ from services.claims.api import appeals as appeals_api
 from services.claims.api import bulk_denials as bulk_denials_api
 from services.claims.api import claim_rules as claim_rules_api
 from services.claims.api import claims as claims_api
+from services.claims.api import deadlines as deadlines_api
 from services.claims.api import denial_rules as denial_rules_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
@@ -183,6 +184,7 @@ def build(
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
             claim_rules_api.router(runtime.commands, claim, rule_book, rules),
             what_if_api.router(runtime.commands, runtime.reads, claim, rules),
+            deadlines_api.router(runtime.reads, runtime.clock),
             bulk_denials_api.router(runtime.commands, denial, requests),  # its paths come before those of one denial
             denials_api.router(
                 runtime.commands,

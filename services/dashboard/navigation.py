@@ -27,6 +27,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Claims", path="/claims", action="claims:read-claims", key="c"),
             Place(title="Denials", path="/denials", action="claims:read-denials", key="d"),
             Place(title="Claims on paper", path="/paper-claims", action="claims:read-batches"),
+            Place(title="Deadlines", path="/deadlines", action="claims:read-worklists"),
             Place(title="Claim rules", path="/claim-rules", action="claims:read-rules"),
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),

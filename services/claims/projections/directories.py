@@ -46,6 +46,19 @@ filing_limits = sa.Table(  # of every payer one row for each kind of claim
     sa.Column("counts_from", sa.Text, nullable=False, default="service-begin"),
     sa.Column("moves_to_workday", sa.Boolean, nullable=False, default=False),
 )
+filing_rules = sa.Table(  # the limits of every listing, so that what a changed one moved can be told
+    "filing_rules",
+    _METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("payer_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("listing_version", sa.Integer, primary_key=True),
+    sa.Column("days", sa.Integer, nullable=False, default=0),
+    sa.Column("months", sa.Integer, nullable=False, default=0),
+    sa.Column("counts_from", sa.Text, nullable=False, default="service-begin"),
+    sa.Column("moves_to_workday", sa.Boolean, nullable=False, default=False),
+    sa.Column("listed_at", sa.DateTime(timezone=True)),
+)
 trading_partners = sa.Table(
     "trading_partners",
     _METADATA,
@@ -80,7 +93,7 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
                     "listing_version": recorded.version,
                 },
             )
-            yield from _limits(event)
+            yield from _limits(recorded)
         case PartnerListed() as event:
             yield Put(
                 table=trading_partners.name,
@@ -101,27 +114,27 @@ def apply(recorded: Recorded[Any]) -> Iterator[Put]:
             return
 
 
-def _limits(event: PayerListed) -> Iterator[Put]:
+def _limits(recorded: Recorded[PayerListed]) -> Iterator[Put]:
     """A kind that the listing does not name has the payer's usual days."""
+    event = recorded.event
     named = {limit.kind: limit for limit in event.filing_limits}
     for kind in get_args(ClaimKind):
         limit = named.get(kind) or FilingLimit(kind=kind, days=event.timely_filing_days)
-        yield Put(
-            table=filing_limits.name,
-            key=(event.payer_id, kind),
-            values={
-                "days": limit.days,
-                "months": limit.months,
-                "counts_from": limit.counts_from,
-                "moves_to_workday": limit.moves_to_workday,
-            },
-        )
+        values = {
+            "days": limit.days,
+            "months": limit.months,
+            "counts_from": limit.counts_from,
+            "moves_to_workday": limit.moves_to_workday,
+        }
+        yield Put(table=filing_limits.name, key=(event.payer_id, kind), values=values)
+        listed = values | {"listed_at": recorded.recorded_at}
+        yield Put(table=filing_rules.name, key=(event.payer_id, kind, recorded.version), values=listed)
 
 
 projection = Projection(
     name="claims.directories",
-    version=3,
-    tables=(claim_payers, trading_partners, filing_limits),
+    version=4,
+    tables=(claim_payers, trading_partners, filing_limits, filing_rules),
     reads={"claims": (PartnerListed,), "eligibility": (PayerListed,)},
     apply=apply,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,19 +37,29 @@ def ends_on(
     return sa.cast(counts_on + sa.func.make_interval(0, months, 0, days), sa.Date)
 
 
-def _claims() -> sa.Subquery:
-    """Every claim, with the limit of its payer for its kind and the last day that follows. Workdays are left to `filing_of`, since
-    they do not change the order."""
-    claims, limits = claims_worklist, filing_limits
-    kind = sa.case((claims.c.frequency != "1", "corrected"), (claims.c.rank <= 1, "original"), else_="secondary")
-    counts_on = sa.case(
+def counts_on_of(limits: sa.FromClause) -> sa.Case[Any]:
+    """The day of a claim from which its limit counts."""
+    claims = claims_worklist
+    return sa.case(
         (limits.c.counts_from == "service-end", sa.func.coalesce(claims.c.service_to_on, claims.c.service_on)),
         (limits.c.counts_from == "primary-answer", sa.func.coalesce(claims.c.prior_answer_on, claims.c.service_on)),
         else_=claims.c.service_on,
     )
-    of_payer = sa.and_(
-        claims.c.tenant == limits.c.tenant, claims.c.payer_id == limits.c.payer_id, limits.c.kind == kind
-    )
+
+
+def is_of_payer(limits: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a limit is the one of a claim's payer for its kind."""
+    claims = claims_worklist
+    kind = sa.case((claims.c.frequency != "1", "corrected"), (claims.c.rank <= 1, "original"), else_="secondary")
+    return sa.and_(claims.c.tenant == limits.c.tenant, claims.c.payer_id == limits.c.payer_id, limits.c.kind == kind)
+
+
+def _claims() -> sa.Subquery:
+    """Every claim, with the limit of its payer for its kind and the last day that follows. Workdays are left to `filing_of`, since
+    they do not change the order."""
+    claims, limits = claims_worklist, filing_limits
+    counts_on = counts_on_of(limits)
+    of_payer = is_of_payer(limits)
     partners = trading_partners
     by_mail = sa.and_(
         claims.c.tenant == partners.c.tenant,

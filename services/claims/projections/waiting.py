@@ -12,7 +12,7 @@ from services.claims.projections.follow_up import information_requests
 TIMERS = "claims.watch-silence"
 KINDS = ("277CA", "835", "crossover", "call")
 
-_timers = sa.table(
+timers = sa.table(
     "timers",
     sa.column("tenant", sa.Text),
     sa.column("name", sa.Text),
@@ -26,12 +26,12 @@ def listed() -> sa.Select[Any]:
     """Every claim with its filing limit and `waits_until`: when silence about it is noticed next, null when no day is set."""
     keys = [sa.literal(f"{kind}/") + CLAIMS.c.claim_id for kind in KINDS]
     day = (
-        sa.select(sa.func.min(_timers.c.due_at))
+        sa.select(sa.func.min(timers.c.due_at))
         .where(
-            _timers.c.tenant == CLAIMS.c.tenant,
-            _timers.c.name == TIMERS,
-            _timers.c.key.in_(keys),
-            _timers.c.fired_at.is_(None),
+            timers.c.tenant == CLAIMS.c.tenant,
+            timers.c.name == TIMERS,
+            timers.c.key.in_(keys),
+            timers.c.fired_at.is_(None),
         )
         .scalar_subquery()
     )
