@@ -25,6 +25,7 @@ from services.claims.api import denial_rules as denial_rules_api
 from services.claims.api import denials as denials_api
 from services.claims.api import exchange as exchange_api
 from services.claims.api import follow_up as follow_up_api
+from services.claims.api import learned_rules as learned_rules_api
 from services.claims.api import mailing as mailing_api
 from services.claims.api import paper as paper_api
 from services.claims.api import what_if as what_if_api
@@ -39,7 +40,9 @@ from services.claims.domain.denial_checklist.decider import denial_checklist as 
 from services.claims.domain.escalation_rules.decider import KEY as ESCALATION_RULES
 from services.claims.domain.escalation_rules.decider import escalation_rules as escalation_rules_decider
 from services.claims.domain.held_message.decider import held_message as held_message_decider
+from services.claims.domain.learned_rule.decider import learned_rule as learned_rule_decider
 from services.claims.domain.partner.decider import partner as partner_decider
+from services.claims.domain.rule_book.decider import BOOK
 from services.claims.domain.rule_book.decider import rule_book as rule_book_decider
 from services.claims.invariants import ClaimsLeaveOnce, ControlNumbersAreUsedOnce, ReadyAccountsHaveClaims
 from services.claims.open_claims import OpenClaimsAreSomebodys
@@ -55,6 +58,7 @@ from services.claims.policies import (
     send_batches,
     settle_denials,
     take_acknowledgements,
+    watch_learned_rules,
     watch_silence,
 )
 from services.claims.policies.rules_in_force import RulesInForce
@@ -102,6 +106,7 @@ def build(
     escalation_rules = Aggregate(name="escalation-rules", decider=escalation_rules_decider)
     held_message = Aggregate(name="held-message", decider=held_message_decider)
     rule_book = Aggregate(name="rule-book", decider=rule_book_decider)
+    learned_rule = Aggregate(name="learned-rule", decider=learned_rule_decider)
     rules = RulesInForce(runtime.commands, rule_book)
     requests = DenialRequests(
         commands=runtime.commands,
@@ -156,6 +161,7 @@ def build(
             checklist,
             escalation_rules,
             rule_book,
+            learned_rule,
         ),
         projections=(
             claims_worklist.projection,
@@ -171,6 +177,7 @@ def build(
         ),
         policies=(
             *_policies(runtime, billing_case, claim, denial, rules, appeals),
+            *_learned_rule_policies(runtime, claim, rule_book, learned_rule, rules),
             *_escalation_policies(runtime, denial, escalation_rules, appeals),
             _ask_policy(questions),
         ),
@@ -184,6 +191,7 @@ def build(
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
             claim_rules_api.router(runtime.commands, claim, rule_book, rules),
             what_if_api.router(runtime.commands, runtime.reads, claim, rules),
+            learned_rules_api.router(runtime.commands, runtime.reads, claim, rule_book, learned_rule, rules),
             deadlines_api.router(runtime.reads, runtime.clock),
             bulk_denials_api.router(runtime.commands, denial, requests),  # its paths come before those of one denial
             denials_api.router(
@@ -293,6 +301,26 @@ def _policies(
         Policy(name="claims.record-answers", reads={"payments": record_answers.PAYMENTS}, react=record_payers_answers),
         Policy(name="claims.end-claims", reads={"claims": end_claims.CLAIMS}, react=end),
         Policy(name="claims.settle-denials", reads={"claims": settle_denials.CLAIMS}, react=settle),
+    )
+
+
+def _learned_rule_policies(
+    runtime: ServiceRuntime, claim: Aggregate, rule_book: Aggregate, learned_rule: Aggregate, rules: RulesInForce
+) -> tuple[Policy, ...]:
+    async def watch(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        book = await rules.book(recorded.tenant)
+        if not any(rule_id.startswith(watch_learned_rules.LEARNED) for rule_id in book.versions):
+            return ()
+        events = await runtime.commands.recorded_stream(recorded.tenant, claim.stream(recorded.event.claim_id))
+        return _all_to(learned_rule, [(each.rule_id, each) for each in watch_learned_rules.outcomes(recorded, events)])
+
+    async def soften(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        command = watch_learned_rules.softened(await rules.book(recorded.tenant), recorded.event.rule_id)
+        return _all_to(rule_book, [(BOOK, command)] if command else [])
+
+    return (
+        Policy(name="claims.watch-learned-rules", reads={"claims": watch_learned_rules.ANSWERS}, react=watch),
+        Policy(name="claims.soften-learned-rules", reads={"claims": watch_learned_rules.FALLS}, react=soften),
     )
 
 

@@ -29,6 +29,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Claims on paper", path="/paper-claims", action="claims:read-batches"),
             Place(title="Deadlines", path="/deadlines", action="claims:read-worklists"),
             Place(title="Claim rules", path="/claim-rules", action="claims:read-rules"),
+            Place(title="Learned rules", path="/learned-rules", action="claims:read-rules"),
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),
             Place(title="Contracts", path="/contracts", action="payments:read-contracts"),

@@ -79,4 +79,51 @@ class ClaimRuleDisabled(Event, frozen=True, kw_only=True):
     by: str
 
 
+class BackTest(Struct, frozen=True, kw_only=True):
+    """What a learned rule would have done to claims that were answered after its training."""
+
+    from_on: date  # claims made from then on were looked at
+    cut_off_on: date  # training ends before it
+    until: str  # the position of the log up to which answers were seen
+    caught: int
+    wrongly_held: int
+    missed: int
+    caught_cents: int
+    wrongly_held_cents: int
+
+
+class ClaimRuleLearned(Event, frozen=True, kw_only=True):
+    """A rule that past denials proposed was taken into the book by a person. Stream: `learned-rule/{rule_id}`."""
+
+    rule_id: str
+    rule_hash: str  # of the rule as it was proposed
+    payer_id: str
+    reason: str  # CARC
+    action: Literal["hold", "warn"]
+    floor_percent: int  # below this live precision it only warns
+    back_test: BackTest
+    by: str
+
+
+class LearnedRuleProved(Event, frozen=True, kw_only=True):
+    """What became of a claim on which the rule spoke."""
+
+    rule_id: str
+    claim_id: str
+    is_right: bool
+    how: Literal["denied", "mended", "paid", "said"]  # said: a person says that it was held wrongly
+    cents: int = 0
+    by: str = ""
+
+
+class LearnedRuleFell(Event, frozen=True, kw_only=True):
+    """Its live precision is below the floor: it warns from now on, and holds nothing."""
+
+    rule_id: str
+    right: int
+    cases: int
+    floor_percent: int
+
+
+LearnedRuleEvent: TypeAlias = ClaimRuleLearned | LearnedRuleProved | LearnedRuleFell
 RuleBookEvent: TypeAlias = ClaimRuleProposed | ClaimRuleChanged | ClaimRuleEnabled | ClaimRuleDisabled

@@ -22,6 +22,7 @@ from shared.events.batches import (
 )
 from shared.events.claim_kinds import ClaimKind, DentalCase, HospitalCoding, HospitalStay
 from shared.events.claim_rules import (
+    LearnedRuleEvent,
     RuleBookEvent,
     RuleChange,
     RuleUsed,
@@ -562,4 +563,5 @@ ClaimsEvent: TypeAlias = (
     | DenialChecklistKept
     | EscalationRulesKept
     | RuleBookEvent
+    | LearnedRuleEvent
 )

@@ -245,6 +245,18 @@ class EscalationRulesMalformed(DomainError):
     code = "escalation-rules-malformed"
 
 
+class LearnedRuleUnknown(NotFound):
+    """There is no rule of this name that was learned from denials."""
+
+    code = "learned-rule-unknown"
+
+
+class NotProposedAnyMore(DomainError):
+    """These claims, read up to this position, propose no such rule."""
+
+    code = "not-proposed"
+
+
 class DenialAlreadyResolved(DomainError):
     """The denial is finished: an outcome is recorded."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
-from shared.events.claim_rules import RuleStep
+from msgspec import structs
+
+from shared.events.claim_rules import ClaimRule, RuleStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,13 @@ class WriteRule:
     from_on: date | None = None
     to_on: date | None = None
     by: str
+
+
+def written(rule: ClaimRule, *, action: Literal["hold", "warn"], by: str) -> WriteRule:
+    """The rule as it stands, to speak from now on as this."""
+    said: dict[str, Any] = {field.name: getattr(rule, field.name) for field in structs.fields(rule)}
+    changes: dict[str, Any] = {"when": json.loads(rule.when), "action": action, "by": by}
+    return WriteRule(**{name: value for name, value in said.items() if name != "version"} | changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

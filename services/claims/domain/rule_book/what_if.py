@@ -41,7 +41,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
+class Sent:
     content: ClaimCreated
     on: date
     is_rejected: bool = False
@@ -60,7 +60,7 @@ def replayed(events: Iterable[Recorded[Any]], rules: RuleSet, *, until: Position
     if not known:
         return None
     claim_id = known[0].stream_key
-    sent = _sent(known)
+    sent = sendings(known)
     if not sent:
         return Replayed(claim_id=claim_id, verdict="never-sent", cents=0)
     answered = _answered(known)
@@ -98,17 +98,17 @@ def _verdict(answered: _Answered, charged_cents: int, *, is_held: bool, is_retur
     return "undecided", charged_cents
 
 
-def _sent(known: Iterable[Recorded[Any]]) -> list[_Sent]:
+def sendings(known: Iterable[Recorded[Any]]) -> list[Sent]:
     """The claim as it was each time that it was sent."""
     claim, checked_on = Claim(), None
-    sent: list[_Sent] = []
+    sent: list[Sent] = []
     for recorded in known:
         claim = evolve(claim, recorded.event)
         match recorded.event:
             case ClaimScrubbed() as event:
                 checked_on = event.scrubbed_on or recorded.recorded_at.date()
             case ClaimSubmitted() if claim.content is not None:
-                sent.append(_Sent(content=claim.content, on=checked_on or recorded.recorded_at.date()))
+                sent.append(Sent(content=claim.content, on=checked_on or recorded.recorded_at.date()))
             case ClaimRejected() if sent:
                 sent[-1] = replace(sent[-1], is_rejected=True)
             case _:
