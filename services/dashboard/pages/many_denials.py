@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
-from services.dashboard.client import Refused
 from services.dashboard.denial_deeds import DEEDS, Deed
 from services.dashboard.pages.denials import number
 from services.dashboard.visits import Page, Visit
@@ -17,15 +17,13 @@ _API = "/api/claims/denials/bulk"
 _MANY_MAX = 500
 
 
-async def ask(visit: Visit) -> Response:
+async def ask(visit: Visit, *, name: str, deed: Deed) -> Response:
     """The form of a deed for the rows that are selected."""
-    name, deed = _deed(visit)
     return visit.show("denials/_many_ask.html", deed_name=name, deed=deed, ids=visit.form.get("ids", ""))
 
 
-async def look(visit: Visit) -> Response:
+async def look(visit: Visit, *, name: str, deed: Deed) -> Response:
     """What would become of each, and the way on with those that would be done."""
-    name, deed = _deed(visit)
     told = await visit.services.post(
         f"{_API}/{deed.path}",
         {"denials": _meant(visit), "is_preview": True, **_body(visit, deed)},
@@ -36,9 +34,8 @@ async def look(visit: Visit) -> Response:
     return visit.show("denials/_many_look.html", deed_name=name, deed=deed, told=told, seen=seen, form=visit.form)
 
 
-async def do(visit: Visit) -> Response:
+async def do(visit: Visit, *, deed: Deed) -> Response:
     """What was looked at: a denial to which something happened since is refused, and no other."""
-    _, deed = _deed(visit)
     return await _done(visit, deed, _body(visit, deed))
 
 
@@ -69,17 +66,6 @@ async def _told(visit: Visit, told: Mapping[str, Any], what: str, *, can_undo: b
     )
 
 
-def _deed(visit: Visit) -> tuple[str, Deed]:
-    """Raises Refused where there is no such deed, or it is not theirs to do."""
-    name = visit.path("deed")
-    deed = DEEDS.get(name)
-    if deed is None:
-        raise Refused(404, {"code": "not-found", "detail": "there is no such work on many denials"})
-    if not visit.may(deed.action):
-        raise Refused(403, {"code": "forbidden", "facts": {"action": deed.action}})
-    return name, deed
-
-
 def _body(visit: Visit, deed: Deed) -> dict[str, str]:
     """What was filled in; an empty field is not said."""
     return {name: visit.form[name] for name in deed.fields if visit.form.get(name)} | dict(deed.fixed)
@@ -93,10 +79,18 @@ def _meant(visit: Visit) -> Sequence[Mapping[str, Any]]:
     return [{"denial_id": each} for each in visit.form.get("ids", "").split(",") if each][:_MANY_MAX]
 
 
+def _pages_of(name: str, deed: Deed) -> tuple[Page, ...]:
+    path = f"/denials/bulk/{name}"
+    handlers = {
+        path: partial(ask, name=name, deed=deed),
+        f"{path}/look": partial(look, name=name, deed=deed),
+        f"{path}/do": partial(do, deed=deed),
+    }
+    return tuple(Page(path=at, action=deed.action, handler=each, method="POST") for at, each in handlers.items())
+
+
 PAGES = (
     Page(path="/denials/assign", action="claims:assign-denial", handler=assign_to_me, method="POST"),
     Page(path="/denials/undo", action="claims:work-denial", handler=undo, method="POST"),
-    Page(path="/denials/bulk/{deed}", action="claims:work-denial", handler=ask, method="POST"),
-    Page(path="/denials/bulk/{deed}/look", action="claims:work-denial", handler=look, method="POST"),
-    Page(path="/denials/bulk/{deed}/do", action="claims:work-denial", handler=do, method="POST"),
+    *(page for name, deed in DEEDS.items() for page in _pages_of(name, deed)),
 )

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from deploy.schemas.openapi import edge
+from services.dashboard.denial_deeds import DEEDS
 from services.dashboard.main import PAGES
 from services.dashboard.visits import Page
 from shared.events.registry import SERVICES
@@ -41,11 +42,13 @@ KNOWN = {
         "coverages": [{"patient_id": "1", "coverage_id": "1", "is_recorded_active": True}]
     },
     "GET /api/claims/claim-rules/properties": [],
+    "GET /api/claims/escalation-rules": {"version": 0, "rules": []},
     "GET /api/charges/encounters/1": {"encounter": {"chosen": []}},
     "GET /api/claims/batches/1": {"batch": {"document_id": "1"}},
 }
 # Draw a form, or add up what is typed into one: what they ask for at most is what may be chosen.
-FORMS = {"/remittances/paper", "/remittances/paper/more", "/remittances/paper/totals", "/what-if"}
+DEEDS_ON_MANY = {f"/denials/bulk/{name}" for name in DEEDS}
+FORMS = DEEDS_ON_MANY | {"/remittances/paper", "/remittances/paper/more", "/remittances/paper/totals", "/what-if"}
 
 
 @cache
