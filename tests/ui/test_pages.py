@@ -37,6 +37,10 @@ def paths(system: System) -> dict[str, str]:
         "denials": "/denials",
         "denials-to-approve": "/denials?to_approve=yes",
         "denials-report": "/denials/report",
+        "denials-rules": "/denials/rules",
+        "deadlines": "/deadlines",
+        "deadlines-moved": "/deadlines/moved",
+        "learned-rules": "/learned-rules",
         "denials-decisions": "/denials/decisions",
         "appeal": f"/denials/{denial['denial_id']}/appeal",
         "claim-rules": "/claim-rules",
@@ -79,7 +83,7 @@ def paths(system: System) -> dict[str, str]:
 
 # What a GET answers with that is no page: files, streams, and parts of pages.
 PARTS = re.compile(
-    r"/(export|by-payer|roll-forward|trial-balance|postings|rates|peek|origin|state|readiness|tail|live)\Z|/$"
+    r"/(export|by-payer|roll-forward|trial-balance|postings|rates|checklist|peek|origin|state|readiness|tail|live)\Z|/$"
 )
 DOCUMENTS = re.compile(
     r"/(letters|appeal-letters|statements|verify|expected-amounts)/\{\w+\}\Z|\}/(paper|printed|pages)\Z"
