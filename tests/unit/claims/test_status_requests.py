@@ -257,6 +257,16 @@ def test_a_277_for_a_claim_that_was_never_sent_is_refused() -> None:
     spec.given(*CREATED).when(status("P1")).then_refused(ClaimNotSubmitted.code)
 
 
+def test_a_payer_that_names_another_day_by_itself_is_not_asked_again() -> None:
+    silence = ClaimStatusUnanswered(claim_id=PRIMARY_CLAIM, trace_number=TRACE, attempt=1, asks_again=True)
+    again = AskStatusAgain(after_trace_number=TRACE)
+    late = spec.given(*SENT, asked(), silence).when(status("P1"))
+    assert late.only(ClaimStatusReported).wait_until_on == TODAY + timedelta(days=14)
+    spec.given(*SENT, asked(), silence, *late.events).when(again).then_nothing()
+    no_277ca = asked(waiting_for="277CA")  # the day for the 835 stands from the sending
+    spec.given(*SENT, no_277ca, silence, *late.events).when(again).then_kinds(ClaimStatusRequested)
+
+
 def test_an_acceptance_does_not_end_what_a_person_was_asked_to_do_about_the_835() -> None:
     due = FollowUpDue(claim_id=PRIMARY_CLAIM, waiting_for="835", since_on=TODAY, next_action="call")
     taken = RecordAcceptance(by="PAYER", stage="payer", codes=("A2:20",), accepted_on=TODAY, source=SOURCE)

@@ -119,8 +119,8 @@ def ask_again(command: AskStatusAgain, claim: Claim, content: ClaimCreated) -> l
     before = claim.asked.question
     if before is None or claim.asked.is_open or before.trace_number != command.after_trace_number:
         return []
-    if not _still_waits(before, claim):
-        return []
+    if not _still_waits(before, claim) or (before.waiting_for == "835" and claim.asked.is_day_set):
+        return []  # It came meanwhile, or the payer named another day by itself.
     return [
         ClaimStatusRequested(
             claim_id=content.claim_id,
