@@ -35,17 +35,10 @@ def router(commands: Commands, claim: Aggregate, paper: PaperClaims, clock: Cloc
             raise ClaimNotOnThisForm("the claim has no payer", rank=state.content.rank)
         return state.content
 
-    @routes.get("/claims/{claim_id}/cms-1500", response_class=Response, responses={200: {"content": {_PDF: {}}}})
-    async def print_claim(claim_id: ClaimId, who: Reader, purpose: Purpose = "billing") -> Response:
-        """What is filled in on a CMS-1500 (02/12), as a PDF for the preprinted form. That it was opened, by whom and why, is recorded."""
-        content = await claim_of(claim_id, who)
-        if content.services.kind != "professional":
-            raise ClaimNotOnThisForm("a CMS-1500 is for professional claims", kind=content.services.kind)
-        return _file(await paper.cms_1500(who.tenant, content, Opener(actor=who.actor, purpose=purpose)), content)
-
     @routes.get("/claims/{claim_id}/printed", response_class=Response, responses={200: {"content": {_PDF: {}}}})
     async def print_on_its_form(claim_id: ClaimId, who: Reader, purpose: Purpose = "billing") -> Response:
-        """The claim on the form of its kind, a CMS-1500 or a UB-04 (CMS-1450), as above."""
+        """What is filled in on the form of the claim's kind, a CMS-1500 (02/12) or a UB-04 (CMS-1450), as a PDF for the preprinted form. That
+        it was opened, by whom and why, is recorded."""
         content, opener = await claim_of(claim_id, who), Opener(actor=who.actor, purpose=purpose)
         match content.services.kind:
             case "professional":

@@ -226,14 +226,12 @@ async def test_a_released_visit_leaves_as_a_claim_and_its_answers_come_back(exch
 async def test_a_claim_is_printed_and_that_is_on_record(exchange: Exchange) -> None:
     claim_id = await release(exchange, 20)
     await exchange.claim_with(claim_id, "submitted")
-    printed = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/cms-1500?purpose=appeal")
+    printed = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/printed?purpose=appeal")
     assert (printed.status_code, printed.headers["content-type"]) == (200, "application/pdf"), printed.text
     assert printed.content.startswith(b"%PDF")
     openings = await exchange.running.platform.vault.openings("clinic")
     assert "appeal" in {opening["purpose"] for opening in openings}
-    same = await exchange.running.http.get(f"/api/claims/claims/{claim_id}/printed")
-    assert (same.status_code, same.content) == (200, printed.content)
-    absent = await exchange.running.http.get(f"/api/claims/claims/{claim_of(21)}/cms-1500")
+    absent = await exchange.running.http.get(f"/api/claims/claims/{claim_of(21)}/printed")
     assert (absent.status_code, absent.json()["code"]) == (404, "claim-unknown")
 
 
