@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from services.dashboard.amounts import cents_or_text
 from services.dashboard.conflicts import do_or_tell
 from services.dashboard.pages.denials import number, payer_names
 from services.dashboard.visits import Page, Visit
@@ -43,7 +44,7 @@ async def add_rule(visit: Visit) -> Response:
         "rule_id": form.get("rule_id", ""),
         "payer_id": form.get("payer_id", ""),
         "category": form.get("category", ""),
-        "denied_cents_min": number(form.get("denied_cents_min", "") or "0"),
+        "denied_cents_min": cents_or_text(form.get("denied_from", "") or "0"),
         "workdays": number(form.get("workdays", "")),
         "supervisor": form.get("supervisor", ""),
     }

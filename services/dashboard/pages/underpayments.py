@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from services.dashboard.amounts import cents_or_text
 from services.dashboard.conflicts import do_or_tell
 from services.dashboard.exports import table_file
 from services.dashboard.rendering import dollars
@@ -17,7 +18,7 @@ from services.dashboard.visits import Page, Visit
 _ROWS = 50
 KINDS = (("underpayment", "Underpaid"), ("overpayment", "Overpaid"))
 STATES = ("open", "disputed", "resolved", "withdrawn")
-_FILTERS = ("kind", "state", "payer_id", "reference", "variance_cents_min")
+_FILTERS = ("kind", "state", "payer_id", "reference", "at_least")
 _COLUMNS = {
     name: name
     for name in (
@@ -69,17 +70,24 @@ def _filters(visit: Visit) -> dict[str, str]:
     return {name: value for name in _FILTERS if (value := visit.asked(name))}
 
 
+def _asked_for(wanted: Mapping[str, str]) -> dict[str, str]:
+    """As payments takes it: dollars are typed, cents are asked for."""
+    asked = {"kind": "underpayment"} | dict(wanted)
+    if at_least := asked.pop("at_least", ""):
+        asked["variance_cents_min"] = str(cents_or_text(at_least))
+    return asked
+
+
 def _of_payers(wanted: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in wanted.items() if name not in ("state", "reference")}
+    return {name: value for name, value in _asked_for(wanted).items() if name not in ("state", "reference")}
 
 
 async def worklist(visit: Visit) -> Response:
     """Payers with their sums, and the items behind a payer or a state."""
     wanted, cursor = _filters(visit), visit.asked("cursor")
-    kind = wanted.get("kind") or "underpayment"
     groups, found, disputes, fresh = await asyncio.gather(
-        visit.get("/api/payments/variances/by-payer", **{**_of_payers(wanted), "kind": kind}, limit=200),
-        visit.get("/api/payments/variances", **{**wanted, "kind": kind}, limit=_ROWS, cursor=cursor),
+        visit.get("/api/payments/variances/by-payer", **_of_payers(wanted), limit=200),
+        visit.get("/api/payments/variances", **_asked_for(wanted), limit=_ROWS, cursor=cursor),
         visit.get("/api/payments/variances/disputes", payer_id=wanted.get("payer_id"), limit=_ROWS),
         visit.get_if("ops:read-freshness", "/api/payments/ops/freshness"),
     )
@@ -89,7 +97,7 @@ async def worklist(visit: Visit) -> Response:
         found=found,
         disputes=disputes["items"],
         base=wanted,
-        kind=kind,
+        kind=wanted.get("kind") or "underpayment",
         kinds=KINDS,
         states=STATES,
         behind=(fresh or {}).get("behind", {}).get("payments.variances", 0),
@@ -97,12 +105,12 @@ async def worklist(visit: Visit) -> Response:
 
 
 async def export(visit: Visit) -> Response:
-    wanted = {"kind": "underpayment"} | _filters(visit)
+    wanted = _asked_for(_filters(visit))
     return await table_file(visit, "underpayments", "/api/payments/variances", wanted, _COLUMNS)
 
 
 async def export_by_payer(visit: Visit) -> Response:
-    wanted = _of_payers({"kind": "underpayment"} | _filters(visit))
+    wanted = _of_payers(_filters(visit))
     return await table_file(visit, "underpayments-by-payer", "/api/payments/variances/by-payer", wanted, _BY_PAYER)
 
 

@@ -137,7 +137,7 @@ async def test_escalation_rules_are_added_and_removed_by_managers(world: World) 
     assert "Call the payer" in seen and "Add the rule" not in seen
     added = {
         "rule_id": "large",
-        "denied_cents_min": "100000",
+        "denied_from": "1,000.00",
         "workdays": "2",
         "supervisor": "user:max",
         "version": "3",

@@ -139,7 +139,7 @@ def commands(world: World) -> list[Any]:
 
 
 async def test_payers_are_listed_with_their_sums_and_open_into_their_items(world: World) -> None:
-    page = await opened(world, "manager", "/underpayments?payer_id=aetna&state=open&variance_cents_min=100")
+    page = await opened(world, "manager", "/underpayments?payer_id=aetna&state=open&at_least=1.00")
     assert "50.66" in page and "payer_id=aetna" in page
     assert f'href="/underpayments/{ID}"' in page and 'href="/claims/0123456789ABCDEF1"' in page
     asked = {each.path: each.query for each in world.asked if each.path.startswith("/api/payments/variances")}
