@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.claims.projections.claims_worklist import claims_worklist
-from services.claims.projections.directories import filing_limits
+from services.claims.projections.directories import filing_limits, trading_partners
 from services.claims.projections.filing import CLAIMS, ends_on, filing_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -49,7 +49,7 @@ async def test_a_claim_has_the_limit_of_its_kind_from_the_day_that_it_counts_fro
     engine = create_async_engine(database.replace("postgresql://", "postgresql+asyncpg://"))
     try:
         async with engine.connect() as connection:
-            for table in (claims_worklist, filing_limits):
+            for table in (claims_worklist, filing_limits, trading_partners):
                 await connection.execute(sa.schema.CreateTable(table))
             for kind, counts_from in limits:
                 row = {"tenant": "t", "payer_id": "p", "kind": kind, "days": 60, "counts_from": counts_from}
