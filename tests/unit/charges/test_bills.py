@@ -99,6 +99,16 @@ def test_a_late_charge_leaves_the_bills_that_were_sent_as_they_are() -> None:
     assert [(each.bill, each.release, len(each.lines)) for each in released] == [(1, 1, 50), (2, 2, 10), (2, 3, 11)]
 
 
+def test_a_bill_that_a_biller_chose_keeps_its_number_when_the_others_need_one_more() -> None:
+    sent = (post(*many(60)), review(), choose(apart(1, to=("workers-compensation",))), review())
+    before = bills(*sent)
+    [number] = [each.bill for each in before.values() if numbers_of(each) == [1]]
+    after = bills(*sent, post(*many(45, start=61)), review())
+    assert numbers_of(after[number]) == [1]
+    assert after[number] == before[number]
+    assert sorted(each for bill in after.values() for each in numbers_of(bill)) == list(range(1, 106))
+
+
 def test_a_credit_moves_no_charge_to_another_bill() -> None:
     credit = Credit(source_key="EHR|C1", charge_id="charge-1")
     last = bills(post(*many(60)), review(), post(credits=(credit,)), review())

@@ -2,9 +2,9 @@
 
 Each bill is an account of its own and becomes one claim; together they hold each charge once. What a biller chose stands apart, and what
 fits on no claim of its kind (lines, diagnoses) goes on a further one. A charge stays on the bill on which it was released, as long as it
-may and has room there, so that a late charge does not change a claim that was sent; a new choice lays all of them out again. An add-on code is done by the same provider on the
-same day as its primary procedure (CPT), so charges of one day and provider stay together where they fit on one claim.
-A hospital's stay is one statement: only a biller divides it.
+may and has room there, so that a late charge does not change a claim that was sent; a new choice lays all of them out again.
+An add-on code is done by the same provider on the same day as its primary procedure (CPT), so charges of one day and provider stay
+together where they fit on one claim. A hospital's stay is one statement: only a biller divides it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class _Layout:
         self.bills: list[Bill] = []
         self._encounter = encounter
         self._codes = all_diagnoses(encounter)
-        self._free = (number for number in count(1) if all(bill.number != number for bill in self.bills))
+        released = frozenset(encounter.bill_of.values())  # a number that a later bill comes back to is nobody else's
+        self._free = (number for number in count(1) if number not in released)
 
     def take(self, coverage_ids: tuple[str, ...], charges: Sequence[CapturedCharge]) -> None:
         """Bills for charges that may share one."""
