@@ -111,7 +111,7 @@ class LearnedRuleProved(Event, frozen=True, kw_only=True):
     rule_id: str
     claim_id: str
     is_right: bool
-    how: Literal["denied", "mended", "paid", "said"]  # said: a person says that it was held wrongly
+    how: Literal["denied", "denied-otherwise", "mended", "paid", "said"]  # said: a person says that it was held wrongly
     cents: int = 0
     by: str = ""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from services.claims.domain.learned_rule.decider import SeeOutcome
+from services.claims.domain.learned_rule.decider import SeeAnswer, SeeOutcome
 from services.claims.domain.rule_book.commands import WriteRule, written
 from services.claims.domain.rule_book.state import RuleBook
 from shared.events.claim_rules import LearnedRuleFell
-from shared.events.claims import ClaimAdjudicated, ClaimScrubbed, ClaimSubmitted
+from shared.events.claims import ClaimAdjudicated, ClaimScrubbed, ClaimSubmitted, PriorAdjudication
 from shared.events.envelope import Recorded
 
 ANSWERS = (ClaimAdjudicated,)
@@ -22,7 +22,7 @@ LEARNED = "own-learned-"
 ACTOR = "policy:claims.soften-learned-rules"
 
 
-def outcomes(answer: Recorded[ClaimAdjudicated], events: Iterable[Recorded[Any]]) -> list[SeeOutcome]:
+def outcomes(answer: Recorded[ClaimAdjudicated], events: Iterable[Recorded[Any]]) -> list[SeeAnswer | SeeOutcome]:
     """What the answer says about each learned rule that spoke on the claim; `events` are the claim's, in order."""
     event = answer.event
     if event.is_reversal:
@@ -42,14 +42,13 @@ def outcomes(answer: Recorded[ClaimAdjudicated], events: Iterable[Recorded[Any]]
                 sent_with, spoke_before_sending = set(last), set(spoke)
             case _:
                 pass
-    is_denied = event.denied_cents > 0
     told = [
-        SeeOutcome(
+        SeeAnswer(
             rule_id=rule_id,
             claim_id=event.claim_id,
-            is_right=is_denied,
-            how="denied" if is_denied else "paid",
-            cents=event.denied_cents if is_denied else event.paid_cents,
+            denied_cents=event.denied_cents,
+            paid_cents=event.paid_cents,
+            reasons=_reasons(event.answer),
         )
         for rule_id in sorted(sent_with)
     ]
@@ -58,6 +57,13 @@ def outcomes(answer: Recorded[ClaimAdjudicated], events: Iterable[Recorded[Any]]
         *told,
         *(SeeOutcome(rule_id=rule_id, claim_id=event.claim_id, is_right=True, how="mended") for rule_id in mended),
     ]
+
+
+def _reasons(answer: PriorAdjudication | None) -> frozenset[str]:
+    if answer is None:
+        return frozenset()
+    of_lines = (adjustment for line in answer.lines for adjustment in line.adjustments)
+    return frozenset(adjustment.reason for adjustment in (*answer.adjustments, *of_lines))
 
 
 def softened(book: RuleBook, rule_id: str) -> WriteRule | None:

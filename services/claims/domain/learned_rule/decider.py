@@ -1,8 +1,8 @@
 """Is a rule that was learned from denials still right? A person takes it in with a floor; what becomes of the claims on which it speaks is
 counted, and below the floor it holds nothing any more.
 
-Right: the claim was denied all the same (it only warned), or a person mended what it held. Wrong: the claim was sent as it was and
-paid, or a person says that it was held wrongly. A claim counts once, by what is said of it last, and a fall is final until a person
+Right: the claim was denied for the rule's reason all the same (it only warned), or a person mended what it held. Wrong: the claim was sent
+as it was and answered without that reason, as in the back-test, or a person says that it was held wrongly. A claim counts once, by what is said of it last, and a fall is final until a person
 takes the rule in anew.
 """
 
@@ -38,12 +38,22 @@ class SeeOutcome:
     rule_id: str
     claim_id: str
     is_right: bool
-    how: Literal["denied", "mended", "paid", "said"]
-    cents: int = 0
+    how: Literal["mended", "said"]
     by: str = ""
 
 
-LearnedRuleCommand: TypeAlias = TakeInRule | SeeOutcome
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeeAnswer:
+    """The payer's answer to a claim that was sent although the rule spoke."""
+
+    rule_id: str
+    claim_id: str
+    denied_cents: int
+    paid_cents: int
+    reasons: frozenset[str]  # CARCs of its adjustments
+
+
+LearnedRuleCommand: TypeAlias = TakeInRule | SeeOutcome | SeeAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +79,7 @@ def decide(command: LearnedRuleCommand, rule: LearnedRule) -> Sequence[LearnedRu
     match command:
         case TakeInRule():
             return _take_in(command, rule)
-        case SeeOutcome():
+        case SeeOutcome() | SeeAnswer():
             return _see(command, rule)
         case _:
             assert_never(command)
@@ -89,22 +99,15 @@ def _take_in(command: TakeInRule, rule: LearnedRule) -> list[LearnedRuleEvent]:
     return [] if learned == rule.learned and not rule.has_fallen else [learned]
 
 
-def _see(command: SeeOutcome, rule: LearnedRule) -> list[LearnedRuleEvent]:
+def _see(command: SeeOutcome | SeeAnswer, rule: LearnedRule) -> list[LearnedRuleEvent]:
     learned = rule.learned
     if learned is None:
-        if command.how == "said":
+        if isinstance(command, SeeOutcome) and command.how == "said":
             raise LearnedRuleUnknown("there is no such learned rule", rule=command.rule_id)
         return []  # a rule that a person wrote
-    if rule.outcomes.get(command.claim_id) == command.is_right:
+    proved = _answered(command, learned) if isinstance(command, SeeAnswer) else _said(command)
+    if rule.outcomes.get(command.claim_id) == proved.is_right:
         return []
-    proved = LearnedRuleProved(
-        rule_id=command.rule_id,
-        claim_id=command.claim_id,
-        is_right=command.is_right,
-        how=command.how,
-        cents=command.cents,
-        by=command.by,
-    )
     after = evolve(rule, proved)
     if rule.has_fallen or not _is_below(after, learned.floor_percent):
         return [proved]
@@ -112,6 +115,28 @@ def _see(command: SeeOutcome, rule: LearnedRule) -> list[LearnedRuleEvent]:
         rule_id=command.rule_id, right=after.right, cases=after.cases, floor_percent=learned.floor_percent
     )
     return [proved, fell]
+
+
+def _answered(command: SeeAnswer, learned: ClaimRuleLearned) -> LearnedRuleProved:
+    is_denied = command.denied_cents > 0
+    is_right = is_denied and learned.reason in command.reasons
+    return LearnedRuleProved(
+        rule_id=command.rule_id,
+        claim_id=command.claim_id,
+        is_right=is_right,
+        how="denied" if is_right else "denied-otherwise" if is_denied else "paid",
+        cents=command.denied_cents if is_denied else command.paid_cents,
+    )
+
+
+def _said(command: SeeOutcome) -> LearnedRuleProved:
+    return LearnedRuleProved(
+        rule_id=command.rule_id,
+        claim_id=command.claim_id,
+        is_right=command.is_right,
+        how=command.how,
+        by=command.by,
+    )
 
 
 def _is_below(rule: LearnedRule, floor_percent: int) -> bool:
