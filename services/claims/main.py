@@ -30,6 +30,7 @@ from services.claims.api import mailing as mailing_api
 from services.claims.api import paper as paper_api
 from services.claims.api import what_if as what_if_api
 from services.claims.api.denial_requests import DenialRequests
+from services.claims.api.past_claims import PastClaims
 from services.claims.domain.appeal_template.decider import appeal_template as appeal_template_decider
 from services.claims.domain.batch.decider import batch as batch_decider
 from services.claims.domain.billing_case.decider import billing_case as billing_case_decider
@@ -149,6 +150,7 @@ def build(
         streams=send_batches.Streams(claim=claim, partner=partner, batch=batch),
         new_id=new_id,
     )
+    past = PastClaims(runtime.commands, runtime.reads, claim)
     return ServiceParts(
         aggregates=(
             billing_case,
@@ -190,8 +192,8 @@ def build(
         routers=lambda: (
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
             claim_rules_api.router(runtime.commands, claim, rule_book, rules),
-            what_if_api.router(runtime.commands, runtime.reads, claim, rules),
-            learned_rules_api.router(runtime.commands, runtime.reads, claim, rule_book, learned_rule, rules),
+            what_if_api.router(runtime.reads, past, rules),
+            learned_rules_api.router(runtime.commands, runtime.reads, past, rule_book, learned_rule, rules),
             deadlines_api.router(runtime.reads, runtime.clock),
             bulk_denials_api.router(runtime.commands, denial, requests),  # its paths come before those of one denial
             denials_api.router(

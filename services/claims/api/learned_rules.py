@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from services.claims.api.bodies import Answer, Body, ClaimId
+from services.claims.api.past_claims import PastClaims
 from services.claims.api.rule_bodies import RuleId, RuleVersionRow
 from services.claims.domain.errors import NotProposedAnyMore
 from services.claims.domain.learned_rule.decider import LearnedRule, SeeOutcome, TakeInRule
@@ -24,7 +25,7 @@ from services.claims.policies.rules_in_force import RulesInForce
 from services.claims.policies.watch_learned_rules import LEARNED
 from services.claims.projections import claims_worklist
 from shared.events.claim_rules import BackTest
-from shared.events.envelope import START, Position
+from shared.events.envelope import Position
 from shared.kernel.errors import Malformed
 from shared.kernel.identifiers import derived_id
 from shared.runtime.command import Aggregate, Cause, Commands
@@ -32,8 +33,6 @@ from shared.runtime.queries import ReadDatabase, rows
 from shared.runtime.web import Caller, Done, caller, cause_of, done
 
 CLAIMS_MAX = 20_000
-_AT_ONCE = 8  # claims that are read at the same time
-_WORKLIST = claims_worklist.projection.name
 
 Reader = Annotated[Caller, Depends(caller("claims:read-rules"))]
 Trier = Annotated[Caller, Depends(caller("claims:try-rules"))]
@@ -140,7 +139,7 @@ class LearnedRuleRow(Answer):
 def router(
     commands: Commands,
     reads: ReadDatabase,
-    claim: Aggregate,
+    past: PastClaims,
     rule_book: Aggregate,
     learned_rule: Aggregate,
     in_force: RulesInForce,
@@ -228,32 +227,24 @@ def router(
                 found=str(body.cut_off_on),
                 rule="from from_on to to_on",
             )
-        claim_ids, until = await _chosen(body, tenant)
+        until = await past.known_until(tenant, body.until)
         training: list[Lesson] = []
         later: list[Lesson] = []
-        for at in range(0, len(claim_ids), _AT_ONCE):
-            part = claim_ids[at : at + _AT_ONCE]
-            streams = await asyncio.gather(
-                *(commands.recorded_stream(tenant, claim.stream(claim_id)) for claim_id in part)
-            )
-            before, after = parted(streams, cut_off_on=body.cut_off_on, until=until)
+        async for stream in past.streams(tenant, await _chosen(body, tenant)):
+            before, after = parted([stream], cut_off_on=body.cut_off_on, until=until)
             training += before
             later += after
         return await asyncio.to_thread(learn, training, later), until
 
-    async def _chosen(body: RangeBody, tenant: str) -> tuple[Sequence[str], Position]:
-        """The claims of the range, and up to where the log is known for all of them."""
-        if body.until:
-            await reads.wait_for(_WORKLIST, f"claims:{body.until}")
+    async def _chosen(body: RangeBody, tenant: str) -> Sequence[str]:
+        """The claims of the range."""
         table = claims_worklist.claims_worklist
         made = sa.select(table.c.claim_id).where(table.c.created_on.between(body.from_on, body.to_on))
         async with reads.read(tenant) as connection:
-            reached = [reach.position for reach in await reads.reaches(connection, _WORKLIST)]
             found = await rows(connection, made.order_by(table.c.created_on, table.c.claim_id).limit(CLAIMS_MAX + 1))
         if len(found) > CLAIMS_MAX:
             raise Malformed("more claims than one answer can look at: choose fewer days", claims_max=CLAIMS_MAX)
-        until = Position.parse(body.until) if body.until else min(reached, default=START)
-        return [each["claim_id"] for each in found], until
+        return [each["claim_id"] for each in found]
 
     return routes
 

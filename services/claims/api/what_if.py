@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Annotated, Any
@@ -12,21 +11,19 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from services.claims.api.bodies import Answer, Body
+from services.claims.api.past_claims import PastClaims
 from services.claims.api.rule_bodies import RuleBody, RuleId
 from services.claims.domain.rule_book.decider import drafted
 from services.claims.domain.rule_book.running import RuleSet, hash_of, in_order
 from services.claims.domain.rule_book.what_if import Replayed, Verdict, examples_of, replayed
 from services.claims.policies.rules_in_force import RulesInForce
 from services.claims.projections import claims_worklist
-from shared.events.envelope import START, Position
+from shared.events.envelope import Position
 from shared.kernel.errors import Malformed
-from shared.runtime.command import Aggregate, Commands
 from shared.runtime.queries import ReadDatabase, asc, page
 from shared.runtime.web import Caller, caller
 
 CLAIMS_MAX = 2_000
-_AT_ONCE = 8  # claims that are read at the same time
-_WORKLIST = claims_worklist.projection.name
 
 
 class DraftBody(RuleBody):
@@ -82,7 +79,7 @@ class WhatIfAnswer(Answer):
     next: str | None = Field(description="Give it as `cursor`, and `until` with it, to go on; null at the end.")
 
 
-def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, in_force: RulesInForce) -> APIRouter:
+def router(reads: ReadDatabase, past: PastClaims, in_force: RulesInForce) -> APIRouter:
     routes = APIRouter(tags=["claim rules"])
 
     @routes.post("/what-if/claim-rules")
@@ -93,15 +90,10 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, in_force: 
                 "to_on: not before from_on", place="to_on", found=str(body.to_on), rule="not before from_on"
             )
         rules = await _rules(body, who.tenant)
-        claim_ids, until, following = await _chosen(body, who.tenant)
-        told: list[Replayed] = []
-        for at in range(0, len(claim_ids), _AT_ONCE):
-            part = claim_ids[at : at + _AT_ONCE]
-            streams = await asyncio.gather(
-                *(commands.recorded_stream(who.tenant, claim.stream(claim_id)) for claim_id in part)
-            )
-            found = (replayed(stream, rules, until=until) for stream in streams)
-            told += [each for each in found if each is not None]
+        until = await past.known_until(who.tenant, body.until)
+        claim_ids, following = await _chosen(body, who.tenant)
+        streams = past.streams(who.tenant, claim_ids)
+        told = [each async for stream in streams if (each := replayed(stream, rules, until=until)) is not None]
         return _answer(body, rules, told, until=until, following=following)
 
     async def _rules(body: WhatIfBody, tenant: str) -> RuleSet:
@@ -110,19 +102,15 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, in_force: 
         drafts = [drafted(draft.asked(draft.rule_id, ""), version=1) for draft in body.rules]
         return RuleSet(rules=in_order(drafts))
 
-    async def _chosen(body: WhatIfBody, tenant: str) -> tuple[Sequence[str], Position, str | None]:
-        """The claims of this page, and up to where the log is known for all of them."""
-        if body.until:
-            await reads.wait_for(_WORKLIST, f"claims:{body.until}")
+    async def _chosen(body: WhatIfBody, tenant: str) -> tuple[Sequence[str], str | None]:
+        """The claims of this page."""
         table = claims_worklist.claims_worklist
         made = sa.select(table.c.created_on, table.c.claim_id).subquery("made")
         found = sa.select(made).where(made.c.created_on.between(body.from_on, body.to_on))
         async with reads.read(tenant) as connection:
-            reached = [reach.position for reach in await reads.reaches(connection, _WORKLIST)]
             order = (asc(made.c.created_on), asc(made.c.claim_id))
             part = await page(connection, found, order=order, limit=body.claims_max, cursor=body.cursor or None)
-        until = Position.parse(body.until) if body.until else min(reached, default=START)
-        return [row["claim_id"] for row in part.rows], until, part.next
+        return [row["claim_id"] for row in part.rows], part.next
 
     return routes
 
