@@ -63,6 +63,23 @@ From = Annotated[date, Query(description="First day of service.")]
 To = Annotated[date | None, Query(description="Last day of service; absent: until the next version begins.")]
 
 
+def _announced(schedule_id: Id, name: Name, effective_from: From, effective_to: To = None) -> Announced:
+    return Announced(schedule_id=schedule_id, name=name, effective_from=effective_from, effective_to=effective_to)
+
+
+def _factors(conversion_factor: Factor, work_gpci: Factor, expense_gpci: Factor, malpractice_gpci: Factor) -> Factors:
+    return Factors(
+        conversion_factor=conversion_factor,
+        work_gpci=work_gpci,
+        expense_gpci=expense_gpci,
+        malpractice_gpci=malpractice_gpci,
+    )
+
+
+AnnouncedList = Annotated[Announced, Depends(_announced)]
+OfLocality = Annotated[Factors, Depends(_factors)]
+
+
 class TermBody(Body):
     """`schedule`: as the schedule says. `percent-of-schedule`: so much of it. `percent-of-charge`: so much of what was charged."""
 
@@ -378,68 +395,27 @@ def router(
     # --- fee schedules ---
 
     @routes.post("/fee-schedules/{schedule_id}/amounts", status_code=201, openapi_extra=_LIST)
-    async def load_amounts(
-        schedule_id: Id, name: Name, effective_from: From, prices: PriceList, cause: Load, effective_to: To = None
-    ) -> ScheduleLoaded:
+    async def load_amounts(announced: AnnouncedList, prices: PriceList, cause: Load) -> ScheduleLoaded:
         """Take in a list of amounts (CSV: procedure_code, amount, and modifiers and place if there are any).
 
         A list in which anything is wrong is kept, and nothing of it is used (`fee-schedule-refused`): every wrong line is named.
         """
-        announced = Announced(
-            schedule_id=schedule_id, name=name, effective_from=effective_from, effective_to=effective_to
-        )
         return ScheduleLoaded.of(await files.receive_amounts(prices, announced, cause))
 
     @routes.post("/fee-schedules/{schedule_id}/relative-values", status_code=201, openapi_extra=_LIST)
     async def load_relative_values(
-        schedule_id: Id,
-        name: Name,
-        effective_from: From,
-        conversion_factor: Factor,
-        work_gpci: Factor,
-        expense_gpci: Factor,
-        malpractice_gpci: Factor,
-        prices: PriceList,
-        cause: Load,
-        effective_to: To = None,
+        announced: AnnouncedList, factors: OfLocality, prices: PriceList, cause: Load
     ) -> ScheduleLoaded:
         """Take in relative values with the indices of a locality and the conversion factor (CSV: procedure_code, work_rvu,
         non_facility_pe_rvu, facility_pe_rvu, mp_rvu, and modifiers, multiple and bilateral if there are any)."""
-        announced = Announced(
-            schedule_id=schedule_id, name=name, effective_from=effective_from, effective_to=effective_to
-        )
-        factors = Factors(
-            conversion_factor=conversion_factor,
-            work_gpci=work_gpci,
-            expense_gpci=expense_gpci,
-            malpractice_gpci=malpractice_gpci,
-        )
         return ScheduleLoaded.of(await files.receive_relative_values(prices, announced, factors, cause))
 
     @routes.post("/fee-schedules/{schedule_id}/medicare-file", status_code=201, openapi_extra=_LIST)
     async def load_medicare_file(
-        schedule_id: Id,
-        name: Name,
-        effective_from: From,
-        conversion_factor: Factor,
-        work_gpci: Factor,
-        expense_gpci: Factor,
-        malpractice_gpci: Factor,
-        prices: MedicareFile,
-        cause: Load,
-        effective_to: To = None,
+        announced: AnnouncedList, factors: OfLocality, prices: MedicareFile, cause: Load
     ) -> ScheduleLoaded:
         """Take in Medicare's own relative value file (PPRRVU, CSV). Its columns are found by what stands above them; a file whose columns
         moved is refused. Descriptions, which are licensed, are taken out before it is kept."""
-        announced = Announced(
-            schedule_id=schedule_id, name=name, effective_from=effective_from, effective_to=effective_to
-        )
-        factors = Factors(
-            conversion_factor=conversion_factor,
-            work_gpci=work_gpci,
-            expense_gpci=expense_gpci,
-            malpractice_gpci=malpractice_gpci,
-        )
         return ScheduleLoaded.of(await files.receive_medicare_file(prices, announced, factors, cause))
 
     @routes.post("/fee-schedules/{schedule_id}/versions/{number}/withdraw")

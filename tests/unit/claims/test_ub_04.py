@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 
 import pytest
@@ -166,21 +167,22 @@ def full() -> ClaimCreated:
 
 
 def test_nothing_on_the_sheet_runs_into_its_neighbour() -> None:
-    sheet = sheet_of(only_page(full()))
-    assert len(sheet) > 300
-    taken: dict[tuple[int, int], str] = {}
-    for printed in sheet:
-        assert 1 <= printed.line <= 66
-        for column in range(printed.column, printed.column + len(printed.text)):
-            assert 1 <= column <= 84
-            assert (printed.line, column) not in taken, (printed, taken.get((printed.line, column)))
-            taken[printed.line, column] = printed.text
+    page = only_page(full())
+    assert len(page) > 300
+    spilt = {
+        locator: printed.text
+        for locator, printed in zip(page, sheet_of(page), strict=True)
+        if len(printed.text) > BOXES[locator].width
+    }
+    assert spilt == {}
 
 
 def test_no_two_boxes_share_a_place() -> None:
     cells = [(box.line, column) for box in BOXES.values() for column in range(box.column, box.column + box.width)]
-    assert len(set(cells)) == len(cells)
-    assert all(line <= 66 and column <= 84 for line, column in cells)
+    assert [cell for cell, times in Counter(cells).items() if times > 1] == []
+    lines, columns = zip(*cells, strict=True)
+    assert (min(lines), max(lines) <= 66) == (1, True)
+    assert (min(columns), max(columns) <= 84) == (1, True)
 
 
 def test_amounts_end_at_the_right_of_their_box_and_names_are_cut_at_theirs() -> None:
