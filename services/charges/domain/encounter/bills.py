@@ -77,8 +77,9 @@ class _Layout:
         self.bills: list[Bill] = []
         self._encounter = encounter
         self._codes = all_diagnoses(encounter)
-        released = frozenset(encounter.bill_of.values())  # a number that a later bill comes back to is nobody else's
-        self._free = (number for number in count(1) if number not in released)
+        charges = encounter.charges.items()
+        kept = {encounter.bill_of.get(charge_id) for charge_id, charge in charges if charge.units_left > 0}
+        self._free = (number for number in count(1) if number not in kept)  # a bill that has charges keeps its number
 
     def take(self, coverage_ids: tuple[str, ...], charges: Sequence[CapturedCharge]) -> None:
         """Bills for charges that may share one."""
