@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -380,7 +381,7 @@ async def open_front(platform: Platform, hosts: Sequence[Host]) -> AsyncIterator
             pages = await stack.enter_async_context(_pages(platform, door))
             if shared := shared_paths(pages, edge):
                 raise ValueError(f"a page would hide what the front door has at {', '.join(sorted(shared))}")
-            door = WithPages(door, pages)
+            door = WithPages(door, pages, own=dashboard_service.first_segments(edge) | {"api"})
         yield Front(door, gateway, works)
 
 
@@ -398,16 +399,29 @@ def shared_paths(pages: Starlette, edge: Starlette) -> frozenset[str]:
 
 
 class WithPages:
-    """Shows pages at the paths of the dashboard, and leaves every other path to the front door."""
+    """Shows pages at the paths of the dashboard. Every other path is left to the front door, but for one that it does not have either
+    and that a browser opens: there a person is told so on a page."""
 
-    def __init__(self, door: ASGIApp, pages: Starlette) -> None:
+    def __init__(self, door: ASGIApp, pages: Starlette, *, own: frozenset[str]) -> None:
         self.door = door
         self._pages = pages
         self._segments = dashboard_service.first_segments(pages)
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["type"] == "http" and scope["path"].strip("/").split("/")[0] in self._segments
-        await (self._pages if is_page else self.door)(scope, receive, send)
+        await (self._pages if self._is_page(scope) else self.door)(scope, receive, send)
+
+    def _is_page(self, scope: Scope) -> bool:
+        if scope["type"] != "http":
+            return False
+        segment = scope["path"].strip("/").split("/")[0]
+        return segment in self._segments or (segment not in self._own and _is_opened_by_browser(scope))
+
+
+def _is_opened_by_browser(scope: Scope) -> bool:
+    """Whether somebody goes to an address: a client of the API takes what comes, or JSON, and never asks for HTML."""
+    accepted = Headers(scope=scope).get("accept", "")
+    return scope["method"] in ("GET", "HEAD") and "text/html" in accepted
 
 
 async def _is_ready(client: httpx.AsyncClient, service: str) -> bool:

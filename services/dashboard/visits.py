@@ -165,11 +165,11 @@ def route_of(page: Page, desk: Desk) -> Route:
         if session.is_locked:
             return locked(request, session, desk)
         if request.method in _WRITES and not await is_ours(request, session):
-            return _told(request, desk, session, "not-ours", HTTPStatus.FORBIDDEN)
+            return told(request, desk, session, "not-ours", HTTPStatus.FORBIDDEN)
         if not page.is_background and "x-background" not in request.headers:
             desk.sessions.note_activity(session)
         if not session.may(page.action):
-            return _told(request, desk, session, "no-right", HTTPStatus.FORBIDDEN, action=page.action)
+            return told(request, desk, session, "no-right", HTTPStatus.FORBIDDEN, action=page.action)
         return await _answered(page, request, session, desk)
 
     return Route(page.path, answer, methods=[page.method], name=f"{page.method} {page.path}")
@@ -188,12 +188,12 @@ async def _answered(page: Page, request: Request, session: Session, desk: Desk) 
         desk.sessions.close(request.cookies.get(COOKIE))
         return to_login(request)
     except Silent as silent:
-        return _told(request, desk, session, "silent", HTTPStatus.SERVICE_UNAVAILABLE, service=silent.service)
+        return told(request, desk, session, "silent", HTTPStatus.SERVICE_UNAVAILABLE, service=silent.service)
     except Refused as refused:
         if refused.status == HTTPStatus.UNAUTHORIZED:
             return to_login(request)
         kind = {403: "no-right", 404: "not-found"}.get(refused.status, "refused")
-        return _told(request, desk, session, kind, refused.status, refused=refused, action=refused.action)
+        return told(request, desk, session, kind, refused.status, refused=refused, action=refused.action)
 
 
 def plain(form: FormData) -> dict[str, str]:
@@ -209,11 +209,11 @@ async def is_ours(request: Request, session: Session) -> bool:
     """Whether a write comes from a page of ours: same origin, and the session's token in a header or a field."""
     if not is_same_origin(request):
         return False
-    told = request.headers.get("x-csrf-token", "")
-    if not told:
+    token = request.headers.get("x-csrf-token", "")
+    if not token:
         form = await request.form()
-        told = str(form.get("csrf", ""))
-    return session.is_csrf(told)
+        token = str(form.get("csrf", ""))
+    return session.is_csrf(token)
 
 
 def is_same_origin(request: Request) -> bool:
@@ -241,7 +241,7 @@ def locked(request: Request, session: Session, desk: Desk) -> Response:
     return HTMLResponse(desk.templates.render("locked.html", session=session, message=""), HTTPStatus.LOCKED)
 
 
-def _told(request: Request, desk: Desk, session: Session, kind: str, status: int, **values: Any) -> Response:
+def told(request: Request, desk: Desk, session: Session, kind: str, status: int, **values: Any) -> Response:
     """Why not: as a page of its own, or as a message over the page that asked, which keeps what it shows."""
     action = values.get("action") or ""
     values["grants"] = ", ".join(sorted(role.value for role in ROLES_OF.get(action, frozenset({Role.ADMIN}))))

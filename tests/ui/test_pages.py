@@ -104,6 +104,7 @@ def test_a_door_a_dead_end_and_a_lock_have_no_finding_of_axe(system: System, peo
     page, wrong = person.page, {}
     for name, path, status in (
         ("nowhere", "/claims/X/nothing", 404),
+        ("nowhere-at-all", "/nothing-here", 404),
         ("no-right", "/system", 403),
         ("gone", "/claims/00000000000000000", 404),
     ):
@@ -118,6 +119,8 @@ def test_a_door_a_dead_end_and_a_lock_have_no_finding_of_axe(system: System, peo
     wrong["search"] = findings(page)
     picture(page, f"search-1440-{theme}")
     page.context.clear_cookies()
+    page.goto(f"{system.url}/nothing-here")
+    expect(page).to_have_url(f"{system.url}/login?next=%2Fnothing-here")
     person.go("/login")
     wrong["login"] = findings(page)
     picture(page, f"login-1440-{theme}")

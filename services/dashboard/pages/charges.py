@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
@@ -12,11 +12,35 @@ from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
-_QUEUES: Mapping[str, tuple[str, str]] = {
-    "": ("Held", "/api/charges/queues/review"),
-    "coding": ("To code", "/api/charges/queues/coding"),
-    "missing": ("No charge yet", "/api/charges/queues/missing"),
-    "late": ("Late charges", "/api/charges/queues/late"),
+
+
+class Queue(NamedTuple):
+    title: str
+    path: str
+    empty: str  # what would stand here, and what brings it
+
+
+_QUEUES: Mapping[str, Queue] = {
+    "": Queue(
+        "Held",
+        "/api/charges/queues/review",
+        "No charges are held. Those whose edits fail stand here until the visit is mended or somebody lets the edit pass.",
+    ),
+    "coding": Queue(
+        "To code",
+        "/api/charges/queues/coding",
+        "No visit waits to be coded. One stands here whose charges a coder must complete before they are released.",
+    ),
+    "missing": Queue(
+        "No charge yet",
+        "/api/charges/queues/missing",
+        "No visit lacks its charges. One stands here to which none came some days after it took place.",
+    ),
+    "late": Queue(
+        "Late charges",
+        "/api/charges/queues/late",
+        "No charge came late. Those stand here that came when the others of their visit were released already.",
+    ),
 }
 _COLUMNS = {
     "encounter": "encounter_id",
@@ -46,7 +70,7 @@ def _view(visit: Visit) -> str:
 async def worklist(visit: Visit) -> Response:
     view = _view(visit)
     found, fresh = await asyncio.gather(
-        visit.get(_QUEUES[view][1], limit=_ROWS, cursor=visit.asked("cursor")),
+        visit.get(_QUEUES[view].path, limit=_ROWS, cursor=visit.asked("cursor")),
         visit.get_if("ops:read-freshness", "/api/charges/ops/freshness"),
     )
     return visit.show(
@@ -61,7 +85,7 @@ async def worklist(visit: Visit) -> Response:
 
 async def export(visit: Visit) -> Response:
     view = _view(visit)
-    return await table_file(visit, f"charges-{view or 'held'}", _QUEUES[view][1], {}, _COLUMNS)
+    return await table_file(visit, f"charges-{view or 'held'}", _QUEUES[view].path, {}, _COLUMNS)
 
 
 async def encounter(visit: Visit) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from services.dashboard.navigation import home_of
@@ -22,7 +22,9 @@ from services.dashboard.visits import (
     next_page,
     plain,
     to_login,
+    told,
 )
+from shared.runtime.web.edge import IDENTITY
 
 _WRONG = "That name and password do not go together."
 _TOO_OFTEN = "Too many tries: wait a few minutes."
@@ -101,11 +103,18 @@ def doors(desk: Desk) -> list[Route]:
 
 
 def nowhere(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """The answer to a path that no page has."""
+    """The answer to a path that no page has: to somebody who is not logged in it looks like any other."""
 
     async def answer(request: Request, _error: Exception) -> Response:
-        text = desk.templates.render("nowhere.html")
-        return HTMLResponse(text, HTTPStatus.NOT_FOUND)
+        if request.url.path.startswith("/static/"):
+            return PlainTextResponse("there is no such file", HTTPStatus.NOT_FOUND)
+        session = desk.sessions.find(request.cookies.get(COOKIE))
+        if session is None:
+            return to_login(request)
+        request.scope[IDENTITY] = session.identity
+        if session.is_locked:
+            return locked(request, session, desk)
+        return told(request, desk, session, "nowhere", HTTPStatus.NOT_FOUND)
 
     return answer
 

@@ -176,3 +176,31 @@ async def test_the_log_tells_templates_and_never_what_was_asked(world: World, ca
 )
 async def test_a_login_leads_back_to_a_page_of_ours_only(asked: str, leads_to: str) -> None:
     assert next_page(asked, "/") == leads_to
+
+
+async def test_a_path_that_no_page_has_leads_a_stranger_to_the_login_and_tells_a_person_on_a_page(world: World) -> None:
+    for path in ("/nothing-here", "/claims/X/nothing"):
+        answer = await world.browser.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/login?next=")
+    await world.log_in("biller")
+    for path in ("/nothing-here", "/claims/X/nothing"):
+        answer = await world.browser.get(path)
+        assert answer.status_code == 404
+        assert "There is no such page" in answer.text
+        assert 'href="/claims"' in answer.text  # the navigation
+    assert world.asked == []
+
+
+async def test_a_path_that_no_page_has_does_not_open_a_lock(world: World) -> None:
+    await world.log_in("biller")
+    await world.browser.post("/lock", headers={**ORIGIN, "X-CSRF-Token": await world.csrf()})
+    answer = await world.browser.get("/nothing-here")
+    assert answer.status_code == 423
+    assert "There is no such page" not in answer.text
+
+
+async def test_a_file_that_is_not_there_is_no_page(world: World) -> None:
+    answer = await world.browser.get("/static/nothing.css")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/plain")
