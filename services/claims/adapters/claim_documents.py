@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.claims.adapters.x12_claims import OpenedClaim, professional_claim, professional_facts
+from services.claims.adapters.opened_claims import OpenedClaim
+from services.claims.adapters.x12_claims import professional_claim, professional_facts
 from services.claims.adapters.x12_dental import dental_claim, dental_facts
 from services.claims.adapters.x12_institutional import institutional_claim, institutional_facts
 from shared.codecs.x12.claim_837d import DentalBatch, read_837d, write_837d

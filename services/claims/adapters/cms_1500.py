@@ -21,7 +21,8 @@ from services.claims.adapters.form_text import (
     street,
     zip_code,
 )
-from services.claims.adapters.x12_claims import SELF, OpenedClaim
+from services.claims.adapters.opened_claims import OpenedClaim
+from services.claims.adapters.x12_claims import SELF
 from services.claims.domain.claim.scrubbing import billed_coverage
 from shared.events.values import Address, ChargeLine, CoverageSnapshot, Person
 

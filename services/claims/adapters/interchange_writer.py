@@ -1,8 +1,8 @@
 """How does a batch of claims become the bytes of an interchange?
 
 Personal values are opened here and nowhere else in claims, once a batch, on the record. Each claim is written alone, checked as a
-receiver would, read back and compared before it joins the others: what is faulty or does not come back the same never leaves. A set holds claims of one organisation, whose
-contact is the submitter's. Source: ASC X12N 005010X222A1, X223A2 and X224A2, X12.5 envelopes.
+receiver would, read back and compared before it joins the others: what is faulty or does not come back the same never leaves. A set holds
+claims of one organisation, whose contact is the submitter's. Source: ASC X12N 005010X222A1, X223A2 and X224A2, X12.5 envelopes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 from msgspec import structs
 
 from services.claims.adapters.claim_documents import DOCUMENTS, ClaimDocument
-from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage, unfit
+from services.claims.adapters.opened_claims import ERASED, OpenedClaim, open_claims
+from services.claims.adapters.x12_claims import unfit
 from services.claims.domain.batch.interchange import WrittenInterchange
 from shared.codecs.x12.check import check
 from shared.codecs.x12.claim_parts import Batch, Claim
@@ -26,12 +27,10 @@ from shared.codecs.x12.envelope import Envelope
 from shared.codecs.x12.hierarchy import Beginning
 from shared.codecs.x12.tokenizer import Segment
 from shared.codecs.x12.writer import SegmentWriter
-from shared.events.base import Sealed
 from shared.events.batches import BatchedClaim, ClaimSet, PartnerListed
 from shared.events.claim_kinds import ClaimKind
 from shared.events.claims import AttachmentAdded, ClaimCreated
-from shared.events.values import Finding, Person, ProviderIdentity
-from shared.kernel.errors import NotFound
+from shared.events.values import Finding, ProviderIdentity
 from shared.runtime.vault import Opener, Vault
 
 _OPENER = Opener(actor="task:claims.send-batches", purpose="clearinghouse")
@@ -62,10 +61,10 @@ class X12InterchangeWriter:
         refused: dict[str, tuple[Finding, ...]] = {}
         written: list[_Written] = []
         envelope = _envelope(partner, control_number, written_at)
-        opened = await self._opened(tenant, [claim for _, claim in claims])
+        opened = await open_claims(self._vault, tenant, [claim for _, claim in claims], _OPENER)
         for (place, claim), values in zip(claims, opened, strict=True):
             named = attachments.get(claim.claim_id, ())
-            result = erased() if values is None else _written(values, named, document, partner, envelope)
+            result = (ERASED,) if values is None else _written(values, named, document, partner, envelope)
             await asyncio.sleep(0)  # a large batch must not keep the others in this process waiting
             if isinstance(result, Claim):
                 written.append((place, claim, result))
@@ -78,72 +77,6 @@ class X12InterchangeWriter:
             sets=tuple(claim_set for claim_set, _ in sets),
             refused=refused,
         )
-
-    async def _opened(self, tenant: str, claims: Sequence[ClaimCreated]) -> list[OpenedClaim | None]:
-        """All in two round trips; one by one only when somebody among them was erased."""
-        wanted = [_sealed_values(claim) for claim in claims]
-        flat = [pair for pairs in wanted for pair in pairs]
-        try:
-            values = iter(await self._open(tenant, flat))
-        except NotFound:
-            return [await self._opened_alone(tenant, claim) for claim in claims]
-        return [
-            _opened_claim(claim, [next(values) for _ in pairs]) for claim, pairs in zip(claims, wanted, strict=True)
-        ]
-
-    async def _opened_alone(self, tenant: str, claim: ClaimCreated) -> OpenedClaim | None:
-        try:
-            return _opened_claim(claim, await self._open(tenant, _sealed_values(claim)))
-        except NotFound:
-            return None
-
-    async def _open(self, tenant: str, pairs: Sequence[tuple[Sealed[Any], Any]]) -> list[Any]:
-        return await self._vault.open_many(tenant, [one for one, _ in pairs], [kind for _, kind in pairs], _OPENER)
-
-
-async def opened_claim(vault: Vault, tenant: str, claim: ClaimCreated, opener: Opener) -> OpenedClaim:
-    """One claim with its personal values, on the record. Raises NotFound when its person was erased."""
-    pairs = _sealed_values(claim)
-    values = await vault.open_many(tenant, [one for one, _ in pairs], [kind for _, kind in pairs], opener)
-    return _opened_claim(claim, values)
-
-
-def _sealed_values(claim: ClaimCreated) -> list[tuple[Sealed[Any], Any]]:
-    """Every personal value of a claim, in an order that `_opened_claim` knows."""
-    pairs: list[tuple[Sealed[Any], Any]] = [(claim.patient, Person)]
-    for coverage in claim.coverages:
-        pairs.append((coverage.member_number, str))
-        if coverage.group_number is not None:
-            pairs.append((coverage.group_number, str))
-        if coverage.subscriber is not None:
-            pairs.append((coverage.subscriber, Person))
-    return pairs
-
-
-def _opened_claim(claim: ClaimCreated, values: Sequence[Any]) -> OpenedClaim:
-    following = iter(values)
-    patient = next(following)
-    coverages = {
-        coverage.rank: OpenedCoverage(
-            member_number=next(following),
-            group_number=next(following) if coverage.group_number is not None else "",
-            subscriber=next(following) if coverage.subscriber is not None else None,
-        )
-        for coverage in claim.coverages
-    }
-    return OpenedClaim(claim=claim, patient=patient, coverages=coverages)
-
-
-def erased() -> tuple[Finding, ...]:
-    """What keeps a claim of a person back whose values are gone."""
-    return (
-        Finding(
-            rule="person-erased",
-            place="patient",
-            message="the personal data of this claim was erased",
-            fix="Void the claim.",
-        ),
-    )
 
 
 def _document(claims: Sequence[tuple[BatchedClaim, ClaimCreated]]) -> ClaimDocument:

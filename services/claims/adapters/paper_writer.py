@@ -12,14 +12,13 @@ from types import MappingProxyType
 
 from services.claims.adapters import cms_1500, ub_04
 from services.claims.adapters.cms_1500_pdf import cms_1500_pdf
-from services.claims.adapters.interchange_writer import erased, opened_claim
+from services.claims.adapters.opened_claims import ERASED, OpenedClaim, open_claims
 from services.claims.adapters.ub_04_pdf import ub_04_pdf
-from services.claims.adapters.x12_claims import OpenedClaim, unfit
+from services.claims.adapters.x12_claims import unfit
 from services.claims.domain.batch.interchange import WrittenInterchange
 from shared.events.batches import BatchedClaim, ClaimSet, PartnerListed
 from shared.events.claims import AttachmentAdded, ClaimCreated
 from shared.events.values import Finding
-from shared.kernel.errors import NotFound
 from shared.runtime.vault import Opener, Vault
 
 _OPENER = Opener(actor="task:claims.print-batches", purpose="paper")
@@ -46,8 +45,8 @@ class PaperWriter:
         refused: dict[str, tuple[Finding, ...]] = {}
         printed: list[BatchedClaim] = []
         pages: list[Mapping[str, str]] = []
-        for place, claim in claims:
-            opened = await self._opened(tenant, claim)
+        opened_claims = await open_claims(self._vault, tenant, [claim for _, claim in claims], _OPENER)
+        for (place, claim), opened in zip(claims, opened_claims, strict=True):
             if findings := _unfit(claim, opened):
                 refused[claim.claim_id] = findings
             elif opened is not None:
@@ -61,16 +60,10 @@ class PaperWriter:
             refused=refused,
         )
 
-    async def _opened(self, tenant: str, claim: ClaimCreated) -> OpenedClaim | None:
-        try:
-            return await opened_claim(self._vault, tenant, claim, _OPENER)
-        except NotFound:
-            return None
-
 
 def _unfit(claim: ClaimCreated, opened: OpenedClaim | None) -> tuple[Finding, ...]:
     if opened is None:
-        return erased()
+        return (ERASED,)
     if claim.services.kind == "dental":
         return (_finding("no-paper-form", "kind", "there is no paper form for dental claims here"),)
     if claim.services.kind == "institutional" and (missing := ub_04.without_room(claim)):

@@ -22,7 +22,7 @@ from services.claims.adapters.form_text import (
     street,
     zip_code,
 )
-from services.claims.adapters.x12_claims import OpenedClaim
+from services.claims.adapters.opened_claims import OpenedClaim
 from services.claims.domain.claim.scrubbing import billed_coverage
 from shared.events.claim_kinds import HospitalCoding, HospitalStay
 from shared.events.claims import ClaimCreated, ServicesBilled

@@ -1,19 +1,19 @@
 """How does one claim become the 837P claim that says exactly the same? And what do claims of every kind have in common?
 
-Pure: the personal values come in already opened. The institutional and the dental claim are in modules of their own. What cannot be written (an empty member number, a name that does not fit) is a
-finding that refuses this claim. Coordination of benefits goes out as the earlier payers' 835s said it, at the level at which
-they said it. Source: ASC X12N 005010X222A1 and its limits.
+Pure: the personal values come in already opened. The institutional and the dental claim are in modules of their own. What cannot be
+written (an empty member number, a name that does not fit) is a finding that refuses this claim. Coordination of benefits goes out as the
+earlier payers' 835s said it, at the level at which they said it. Source: ASC X12N 005010X222A1 and its limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from msgspec import structs
 
+from services.claims.adapters.opened_claims import OpenedClaim
 from services.claims.domain.claim.scrubbing import billed_coverage
 from shared.codecs.x12 import claim_parts as codec
 from shared.codecs.x12.claim_837p import (
@@ -46,27 +46,6 @@ _LENGTHS_MAX = {"last": 60, "first": 35, "line_1": 55, "line_2": 55, "city": 30}
 _MEMBER_NUMBER_LENGTH_MAX = 80  # NM109
 _ROLES_WITH_TAXONOMY = ("82", "71")  # PRV*PE, PRV*AT
 _HOME_COUNTRY = frozenset(("", "US", "USA"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedCoverage:
-    """The personal side of one coverage."""
-
-    member_number: str
-    group_number: str = ""
-    subscriber: Person | None = None  # absent: the patient
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedClaim:
-    """A claim with its personal values in clear: it lives as long as the interchange is being written."""
-
-    claim: ClaimCreated
-    patient: Person
-    coverages: dict[int, OpenedCoverage]  # by rank
-
-    def __repr__(self) -> str:
-        return f"OpenedClaim({self.claim.claim_id})"  # never the values
 
 
 def unfit(opened: OpenedClaim) -> tuple[Finding, ...]:

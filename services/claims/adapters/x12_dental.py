@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from services.claims.adapters.opened_claims import OpenedClaim
 from services.claims.adapters.x12_claims import (
-    OpenedClaim,
     common_facts,
     facility_party,
     heading,

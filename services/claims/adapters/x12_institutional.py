@@ -5,8 +5,8 @@ Pure, as the 837P. The type of bill ends with the claim's frequency. Source: ASC
 
 from __future__ import annotations
 
+from services.claims.adapters.opened_claims import OpenedClaim
 from services.claims.adapters.x12_claims import (
-    OpenedClaim,
     common_facts,
     drug,
     facility_party,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from msgspec import structs
 
 from services.claims.domain.claim.decider import claim
@@ -27,6 +29,7 @@ from shared.testing.infrastructure import PostgresServer
 from tests.integration.claims.test_status_questions import NOON
 from tests.unit.claims.examples import SENT, SERVICES, VISIT, created
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SPOKEN = Aggregate(
     name="claim", decider=Decider(decide=lambda event, _: [event], evolve=claim.evolve, initial=claim.initial)
 )
@@ -87,59 +90,75 @@ async def weeks(commands: Commands, first: int) -> None:
         await happened(commands, claim_of(number, procedure=procedure, is_denied=is_pattern))
 
 
-@pytest.mark.asyncio
-async def test_a_rule_is_proposed_scored_taken_in_and_falls(postgres_server: PostgresServer, tmp_path: Path) -> None:
+@dataclass(slots=True, kw_only=True)
+class Practice:
+    """Two months of visits with one pattern in their denials, of which the first teaches and the second is held against it."""
+
+    running: Hosted
+    commands: Commands
+    asked: dict[str, Any]
+
+    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        return await self.running.ask(method, f"/api/claims{path}", body, **options)
+
+    async def told(self) -> Any:
+        return await self.ask("POST", "/what-if/learned-rules", self.asked)
+
+    def take_in(self, told: Any, **changes: Any) -> dict[str, Any]:
+        [proposal] = told["proposals"]
+        named = {"until": told["until"], "rule_hash": proposal["rule_hash"]}
+        return self.asked | named | {"action": "hold", "floor_percent": 60} | changes
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def practice(postgres_server: PostgresServer, tmp_path: Path) -> AsyncIterator[Practice]:
     clock = FileClock(tmp_path / "clock", start=NOON)
     heard: list[Commands] = []
     async with hosted(postgres_server, {"claims": listening(heard)}, tmp_path, clock="driven") as running:
-        await _proposed_taken_in_and_fallen(running, heard[0], clock)
+        await weeks(heard[0], 100)
+        clock.advance_to(NOON + timedelta(days=30))
+        await weeks(heard[0], 200)
+        await running.settle()
+        days = {"from_on": 0, "cut_off_on": 10, "to_on": 60}
+        asked = {name: (NOON + timedelta(days=after)).date().isoformat() for name, after in days.items()}
+        yield Practice(running=running, commands=heard[0], asked=asked)
 
 
-async def _proposed_taken_in_and_fallen(running: Hosted, commands: Commands, clock: FileClock) -> None:
-    async def ask(method: str, path: str, body: Any = None, **options: Any) -> Any:
-        return await running.ask(method, f"/api/claims{path}", body, **options)
-
-    await weeks(commands, 100)
-    clock.advance_to(NOON + timedelta(days=30))
-    await weeks(commands, 200)
-    await running.settle()
-    cut_off_on = (NOON + timedelta(days=10)).date().isoformat()
-    to_on = (NOON + timedelta(days=60)).date().isoformat()
-    asked = {"from_on": NOON.date().isoformat(), "to_on": to_on, "cut_off_on": cut_off_on}
-    told = await ask("POST", "/what-if/learned-rules", asked)
+async def test_a_pattern_in_denials_is_proposed_and_scored_on_what_came_later(practice: Practice) -> None:
+    told = await practice.told()
     assert (told["training_claims"], told["later_claims"]) == (40, 40)
     [proposal] = told["proposals"]
-    assert (proposal["reason"], proposal["later"]["precision_percent"], proposal["later"]["recall_percent"]) == (
-        "4",
-        100,
-        100,
-    )
-    assert proposal["later"]["caught_cents"] == proposal["later"]["caught"] * 100_00
+    later = proposal["later"]
+    assert (proposal["reason"], later["precision_percent"], later["recall_percent"]) == ("4", 100, 100)
+    assert later["caught_cents"] == later["caught"] * 100_00
     assert len(proposal["examples"]) == 20 and proposal["examples"][0]["outcome"] == "caught"
 
-    take_in = {
-        **asked,
-        "until": told["until"],
-        "rule_hash": proposal["rule_hash"],
-        "action": "hold",
-        "floor_percent": 60,
-    }
-    other = await ask("POST", "/learned-rules", {**take_in, "rule_hash": "0" * 64}, status=409)
-    assert other["code"] == "not-proposed"
-    await ask("POST", "/learned-rules", take_in)
+
+async def test_a_rule_is_taken_in_as_it_was_proposed_and_falls_below_its_floor(practice: Practice) -> None:
+    told = await practice.told()
+    [proposal] = told["proposals"]
+    await practice.ask("POST", "/learned-rules", practice.take_in(told))
     rule_id = proposal["rule"]["rule_id"]
-    [rule] = await ask("GET", "/learned-rules")
+    [rule] = await practice.ask("GET", "/learned-rules")
     assert (rule["rule"]["rule_id"], rule["rule"]["action"], rule["is_enabled"]) == (rule_id, "hold", True)
     assert (rule["back_test"]["caught"], rule["live_precision_percent"]) == (proposal["later"]["caught"], None)
 
     for number in range(300, 300 + CASES_MIN):
-        await happened(commands, claim_of(number, procedure="99214", is_denied=False, finding=rule_id))
-    await running.settle()
-    [rule] = await ask("GET", "/learned-rules")
+        await happened(practice.commands, claim_of(number, procedure="99214", is_denied=False, finding=rule_id))
+    await practice.running.settle()
+    [rule] = await practice.ask("GET", "/learned-rules")
     assert (rule["has_fallen"], rule["live_cases"], rule["live_precision_percent"]) == (True, CASES_MIN, 0)
     assert (rule["rule"]["action"], rule["is_enabled"], rule["rule"]["version"]) == ("warn", True, 2)
-    again = await ask("POST", "/what-if/learned-rules", {**asked, "until": told["until"]})
-    again["proposals"][0]["is_taken_in"] = False
-    assert again == told
-    unknown = await ask("POST", "/learned-rules/own-learned-x/wrong", {"claim_id": "0" * 17}, status=404)
+
+    again = await practice.ask("POST", "/what-if/learned-rules", practice.asked | {"until": told["until"]})
+    assert again["proposals"] == [{**proposal, "is_taken_in": True}]
+    assert {**again, "proposals": told["proposals"]} == told
+
+
+async def test_a_rule_that_was_not_proposed_is_not_taken_in_nor_found(practice: Practice) -> None:
+    told = await practice.told()
+    body = practice.take_in(told, rule_hash="0" * 64)
+    refused = await practice.ask("POST", "/learned-rules", body, status=409)
+    assert refused["code"] == "not-proposed"
+    unknown = await practice.ask("POST", "/learned-rules/own-learned-x/wrong", {"claim_id": "0" * 17}, status=404)
     assert unknown["code"] == "learned-rule-unknown"

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from services.claims.adapters.cms_1500 import Items, pages_of
 from services.claims.adapters.cms_1500_pdf import cms_1500_html, cms_1500_pdf, place_of
-from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage
+from services.claims.adapters.opened_claims import OpenedClaim, OpenedCoverage
 from shared.events.claims import ClaimCreated
 from shared.events.values import Address, Person, PersonName
 from tests.unit.claims.examples import (

@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 from msgspec import structs
 
+from services.claims.adapters.opened_claims import OpenedClaim, OpenedCoverage
 from services.claims.adapters.ub_04 import Locators, pages_of, without_room
 from services.claims.adapters.ub_04_pdf import BOXES, sheet_of, ub_04_html, ub_04_pdf
-from services.claims.adapters.x12_claims import OpenedClaim, OpenedCoverage
 from shared.events.claim_kinds import HospitalCoding, HospitalProcedure, Occurrence, OccurrenceSpan, ValueAmount
 from shared.events.claims import ClaimCreated
 from shared.events.values import Address, Person, PersonName
