@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -101,7 +102,6 @@ def test_a_late_answer_counts() -> None:
 @pytest.mark.parametrize(
     ("told", "follows"),
     [
-        (PAID, [ClaimClosed]),
         (TO_NEXT, [SecondaryClaimDue, ClaimClosed]),
         (replace(TO_NEXT, next_rank=3), [FollowUpDue]),
         (replace(PAID, is_forwarded=True), [CrossoverAwaited]),
@@ -114,6 +114,15 @@ def test_an_answer_that_was_set_aside_has_its_consequences_then(
     before = spec.given(*SENT, accepted("PCN1")).when(CORRECT, told)
     after = spec.given(*SENT, accepted("PCN1")).when(CORRECT, told, WITHDRAW)
     assert [type(event) for event in after.events[len(before.events) :]] == [ReplacementWithdrawn, *follows]
+
+
+@pytest.mark.parametrize("came", [(PAID, CORRECT), (CORRECT, PAID)], ids=["answered-first", "replaced-first"])
+def test_the_last_payers_answer_ends_a_claim_whether_it_was_replaced_before_or_after(came: tuple[Any, ...]) -> None:
+    decided = spec.given(*SENT, accepted("PCN1")).when(*came)
+    assert (decided.state.stage, decided.state.next_claim_id) == (Stage.CLOSED, SECOND)
+    assert decided.only(ClaimClosed).reason == "paid"
+    withdrawn = spec.given(*SENT, accepted("PCN1")).when(*came, WITHDRAW)
+    assert (withdrawn.state.stage, withdrawn.state.next_claim_id) == (Stage.CLOSED, "")
 
 
 def test_what_followed_from_an_answer_before_the_correction_does_not_follow_twice() -> None:

@@ -71,7 +71,8 @@ def record_adjudication(command: RecordAdjudication, claim: Claim, content: Clai
     known = known_number(answer.payer_control_number, claim, content)
     after = evolve(claim, adjudicated)
     noted = after.answers[-1]
-    return [adjudicated, *known, *([] if noted.is_set_aside else consequences(noted, after, content))]
+    follows = _ends(noted, after, content) if noted.is_set_aside else consequences(noted, after, content)
+    return [adjudicated, *known, *follows]
 
 
 def _with_payer(answer: PriorAdjudication, content: ClaimCreated) -> PriorAdjudication:
@@ -94,7 +95,13 @@ def consequences(answer: Answer, claim: Claim, content: ClaimCreated) -> list[Cl
         return [CrossoverAwaited(claim_id=content.claim_id, next_rank=max(next_rank, rank + 1))]
     if next_rank > rank:
         return _to_next_payer(next_rank, answer, claim, content)
-    return [] if answer.denied_cents else [closed(content, _paid_or_patient(claim))]
+    return _ends(answer, claim, content)
+
+
+def _ends(answer: Answer, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
+    """The last payer owes nothing more: whether the claim was replaced before this answer or after it makes no difference."""
+    is_last = not answer.is_forwarded and (answer.next_rank or 0) <= answer.adjudication.rank
+    return [closed(content, _paid_or_patient(claim))] if is_last and not answer.denied_cents else []
 
 
 def _to_next_payer(next_rank: int, answer: Answer, claim: Claim, content: ClaimCreated) -> list[ClaimEvent]:
