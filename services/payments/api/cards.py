@@ -166,9 +166,8 @@ def router(
         numbers as always: nothing that it says itself is believed, and nothing is lost when it does not come, or comes twice."""
         if not cards.reaches(who.tenant):
             raise NoCardProcessor("no processor of cards is set up")
-        refuse_unsigned(
-            who.tenant, await request.body(), card_signature
-        )  # as it came: another JSON of it is not signed
+        body = await request.body()  # as it came: another JSON of it is not signed
+        refuse_unsigned(who.tenant, body, card_signature)
         return WebhookTaken(were_news=await cards.read_news(who.tenant))
 
     @routes.get("/card-news")

