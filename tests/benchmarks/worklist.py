@@ -29,10 +29,10 @@ FILL = """
 insert into claims_worklist (tenant, claim_id, account_id, patient_id, encounter_id, payer_id, payer_name, rank, frequency, status,
                              is_open, charged_cents, paid_cents, patient_responsibility_cents, denied_cents, service_on, version,
                              partner_id, batch_id, payer_control_number, last_answer, hold_reason, next_action, owner,
-                             waiting_for, next_claim_id, close_reason, moved_at)
+                             waiting_for, next_claim_id, close_reason, moved_at, rendering_id, facility_id, error_count)
 select $1, 'BENCH' || lpad(n::text, 8, '0'), 'account-' || n, 'patient-' || n / 3, 'encounter-' || n, 'payer-' || n % 40,
        'Payer ' || n % 40, 1, '1', (array['held', 'submitted', 'accepted', 'denied'])[1 + n % 4], true, 10000 + n % 5000, 0, 0, 0,
-       date '2026-01-01' + (n % 200)::integer, 3, 'house', 'batch-' || n / 500, '', '', '', 'wait', 'ledgerline', '', '', '', now()
+       date '2026-01-01' + (n % 200)::integer, 3, 'house', 'batch-' || n / 500, '', '', '', 'wait', 'ledgerline', '', '', '', now(), 'provider-' || n % 60, 'facility-' || n % 7, (n % 50 = 0)::integer
   from generate_series(1, $2::bigint) n"""
 
 

@@ -242,13 +242,29 @@ class ClaimRow(Answer):
     kind: str = Field(default="professional", description="professional, institutional or dental")
     status: str
     is_open: bool
+    rendering_id: str
+    rendering_name: str
+    organization_id: str = Field(description="Who bills.")
+    organization_name: str
+    facility_id: str
+    facility_name: str
     charged_cents: int
     paid_cents: int
     patient_responsibility_cents: int
     denied_cents: int
     service_on: date
+    days_since_service: int
     file_by_on: date | None = Field(
         default=None, description="Last day of timely filing; null when the payer is unknown."
+    )
+    filing_days_left: int | None = Field(
+        default=None, description="Of what was not sent yet; negative when the last day is past."
+    )
+    error_rules: list[str] = Field(default=[], description="The edits that found an error.")
+    coverage_check: str | None = Field(
+        default=None,
+        description="What the payer answered last about coverage on the first day of service: active, inactive, unknown,"
+        " or rejected when it could not look it up; null when it did not answer.",
     )
     version: int
     partner_id: str

@@ -30,6 +30,7 @@ from services.claims.api.bodies import (
     TimelineRow,
     VoidBody,
 )
+from services.claims.api.claim_filters import ClaimFilters
 from services.claims.domain.claim.commands import (
     ClaimCommand,
     CloseClaim,
@@ -45,7 +46,7 @@ from services.claims.domain.claim.state import Claim, Stage
 from services.claims.domain.errors import ClaimUnknown
 from services.claims.policies.rules_in_force import RulesInForce
 from services.claims.projections import claim_timeline, claims_worklist, follow_up
-from services.claims.projections.filing import CLAIMS, Filing, filing_of
+from services.claims.projections.filing import CLAIMS, UNSENT, Filing, counted, filing_of
 from services.claims.projections.waiting import listed as every_claim
 from services.claims.projections.waiting import with_requests
 from shared.events.claims import ClaimCreated, ServicesBilled
@@ -63,7 +64,7 @@ Edit = Annotated[Cause, Depends(versioned_cause_of("claims:edit-claim"))]
 Void = Annotated[Cause, Depends(versioned_cause_of("claims:void-claim"))]
 Close = Annotated[Cause, Depends(versioned_cause_of("claims:close-claim"))]
 Submit = Annotated[Cause, Depends(cause_of("claims:submit-claims"))]
-Filter = Annotated[str | None, Query(max_length=80)]
+Filters = Annotated[ClaimFilters, Depends()]
 
 _UNSENT = (str(Stage.HELD), str(Stage.RELEASED), str(Stage.REJECTED))
 
@@ -78,7 +79,8 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
         async with reads.read(who.tenant) as connection:
             part = await page(connection, found, order=order, limit=limit, cursor=cursor)
             positions = await reads.positions(connection, worklist)
-        return Page[ClaimRow](items=[_row(each) for each in part.rows], next=part.next, positions=positions)
+        today = clock.now().date()
+        return Page[ClaimRow](items=[_row(each, today) for each in part.rows], next=part.next, positions=positions)
 
     async def handle(claim_id: str, command: ClaimCommand, cause: Cause) -> Done:
         command = await rules.given(cause.tenant, command)
@@ -86,34 +88,11 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
 
     @routes.get("/claims")
     async def list_claims(
-        who: Reader,
-        status: Filter = None,
-        payer_id: Filter = None,
-        account_id: Filter = None,
-        patient_id: Filter = None,
-        partner_id: Filter = None,
-        hold_reason: Filter = None,
-        tag: Annotated[str | None, Query(max_length=40, description="Put on by a rule of your own.")] = None,
-        is_open: bool | None = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-        after: After = None,
+        who: Reader, filters: Filters, limit: Limit = 50, cursor: Cursor = None, after: After = None
     ) -> Page[ClaimRow]:
         """Claims, oldest service first."""
         await reads.wait_for(worklist, after)
-        wanted = {
-            "status": status,
-            "payer_id": payer_id,
-            "account_id": account_id,
-            "patient_id": patient_id,
-            "partner_id": partner_id,
-            "hold_reason": hold_reason,
-            "is_open": is_open,
-        }
-        found = every_claim().where(
-            *(CLAIMS.c[name] == value for name, value in wanted.items() if value is not None),
-            *([CLAIMS.c.tags.contains([tag])] if tag is not None else []),
-        )
+        found = every_claim().where(*filters.conditions(clock.now().date()))
         return await listed(who, found, (asc(CLAIMS.c.service_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/follow-up")
@@ -139,11 +118,11 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
         return await listed(who, found, (asc(CLAIMS.c.filing_ends_on), asc(CLAIMS.c.claim_id)), limit, cursor)
 
     @routes.get("/claims/summary")
-    async def summarise_claims(who: Reader, after: After = None) -> ClaimsSummary:
-        """How many claims, and how much, by status and payer: what the list holds, counted."""
+    async def summarise_claims(who: Reader, filters: Filters, after: After = None) -> ClaimsSummary:
+        """How many claims, and how much, by status and payer: what the list of the same filters holds, counted."""
         await reads.wait_for(worklist, after)
         async with reads.read(who.tenant) as connection:
-            counts = await rows(connection, claims_worklist.counted())
+            counts = await rows(connection, counted(filters.conditions(clock.now().date())))
             positions = await reads.positions(connection, worklist)
         return ClaimsSummary(items=[ClaimCount.model_validate(dict(each)) for each in counts], positions=positions)
 
@@ -158,7 +137,7 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
             raise ClaimUnknown("there is no such claim")
         content = await _content(commands, claim, who.tenant, claim_id)
         return ClaimDetail(
-            claim=_row(found),
+            claim=_row(found, clock.now().date()),
             findings=[FindingRow.model_validate(finding) for finding in found["findings"] or []],
             tags=found["tags"] or [],
             diagnoses=list(content.services.diagnoses),
@@ -247,11 +226,21 @@ def router(commands: Commands, reads: ReadDatabase, claim: Aggregate, rules: Rul
     return routes
 
 
-def _row(found: sa.RowMapping) -> ClaimRow:
+def _row(found: sa.RowMapping, today: date) -> ClaimRow:
     filing = filing_of(found)
     due_on = found["request_due_on"]
     wanted = {"next_action": f"send the payer what it wants by {due_on}", "owner": "payer follow-up"} if due_on else {}
-    return ClaimRow.model_validate({**found, "file_by_on": filing.last_on if filing else None, **wanted})
+    is_unsent = found["is_open"] and found["status"] in UNSENT
+    return ClaimRow.model_validate(
+        {
+            **found,
+            "file_by_on": filing.last_on if filing else None,
+            "filing_days_left": (filing.last_on - today).days if filing and is_unsent else None,
+            "days_since_service": (today - found["service_on"]).days,
+            "error_rules": found["error_rules"] or [],
+            **wanted,
+        }
+    )
 
 
 def _filing(filing: Filing | None, proof: Proof) -> FilingAnswer:

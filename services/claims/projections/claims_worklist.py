@@ -51,6 +51,7 @@ from shared.events.claims import (
     ServicesBilled,
 )
 from shared.events.envelope import Recorded
+from shared.events.values import CoverageSnapshot, Finding, ProviderIdentity
 from shared.runtime.projection import Projection, Put
 
 claims_worklist = sa.Table(
@@ -63,6 +64,13 @@ claims_worklist = sa.Table(
     sa.Column("encounter_id", sa.Text, nullable=False, default=""),
     sa.Column("payer_id", sa.Text, nullable=False, default=""),
     sa.Column("payer_name", sa.Text, nullable=False, default=""),
+    sa.Column("coverage_ids", JSONB),  # by rank
+    sa.Column("rendering_id", sa.Text, nullable=False, default=""),
+    sa.Column("rendering_name", sa.Text, nullable=False, default=""),
+    sa.Column("organization_id", sa.Text, nullable=False, default=""),  # who bills
+    sa.Column("organization_name", sa.Text, nullable=False, default=""),
+    sa.Column("facility_id", sa.Text, nullable=False, default=""),
+    sa.Column("facility_name", sa.Text, nullable=False, default=""),
     sa.Column("rank", sa.Integer, nullable=False, default=0),
     sa.Column("frequency", sa.Text, nullable=False, default="1"),
     sa.Column("kind", sa.Text, nullable=False, default="professional"),
@@ -85,6 +93,8 @@ claims_worklist = sa.Table(
     sa.Column("last_answer_at", sa.DateTime(timezone=True)),
     sa.Column("hold_reason", sa.Text, nullable=False, default=""),
     sa.Column("findings", JSONB),
+    sa.Column("error_rules", JSONB),  # those that found an error
+    sa.Column("error_count", sa.Integer, nullable=False, default=0),  # of these rules
     sa.Column("tags", JSONB),  # of the customer's own rules
     sa.Column("created_on", sa.Date),
     sa.Column("next_action", sa.Text, nullable=False, default=""),
@@ -96,6 +106,13 @@ claims_worklist = sa.Table(
     sa.Column("moved_at", sa.DateTime(timezone=True)),
     sa.Index("claims_worklist_in_order", "tenant", "service_on", "claim_id"),
     sa.Index("claims_worklist_by_status", "tenant", "status", "service_on", "claim_id"),
+    sa.Index("claims_worklist_by_payer", "tenant", "payer_id", "service_on", "claim_id"),
+    sa.Index("claims_worklist_by_rendering", "tenant", "rendering_id", "service_on", "claim_id"),
+    sa.Index("claims_worklist_by_facility", "tenant", "facility_id", "service_on", "claim_id"),
+    sa.Index("claims_worklist_by_owner", "tenant", "owner", "service_on", "claim_id"),
+    sa.Index(
+        "claims_worklist_of_errors", "tenant", "service_on", "claim_id", postgresql_where=sa.text("error_count > 0")
+    ),
     sa.Index("claims_worklist_by_account", "tenant", "account_id"),
     sa.Index("claims_worklist_by_patient", "tenant", "patient_id"),
     sa.Index("claims_worklist_by_day", "tenant", "created_on", "claim_id"),
@@ -121,15 +138,15 @@ def _values(recorded: Recorded[ClaimEvent]) -> dict[str, Any]:
         case ClaimCreated() as event:
             return {**_created(event), "created_on": recorded.recorded_at.date()}
         case ClaimScrubbed() as event:
-            return {"findings": event.findings, "tags": event.tags}
-        case ClaimRepaired() | ClaimEditedByRules():
-            return {}
+            return {**_found(event.findings), "tags": event.tags}
+        case ClaimRepaired() | ClaimEditedByRules() as event:
+            return {**_of_services(event.services), **_of_coverages(event.coverages)}
         case ClaimHeld() as event:
             return {
                 "status": str(Stage.HELD),
                 "is_open": True,
                 "hold_reason": event.reason,
-                "findings": event.findings,
+                **_found(event.findings),
                 **_todo(_after_hold(event), _BILLING),
             }
         case ClaimReleased() as event:
@@ -237,15 +254,41 @@ def _created(event: ClaimCreated) -> dict[str, Any]:
         "partner_id": coverage.partner_id if coverage else "",
         "rank": event.rank,
         "frequency": event.frequency,
-        "charged_cents": event.services.charged_cents,
         **_of_services(event.services),
+        **_of_coverages(event.coverages),
         "prior_answer_on": _last_answer_on(event.prior),
         **_todo("is being checked", _MACHINE),
     }
 
 
-def _of_services(services: ServicesBilled) -> dict[str, Any]:
-    return {"service_on": services.service_on, "service_to_on": services.service_to_on, "kind": services.kind}
+def _found(findings: Sequence[Finding]) -> dict[str, Any]:
+    rules = sorted({finding.rule for finding in findings if finding.severity == "error"})
+    return {"findings": findings, "error_rules": rules, "error_count": len(rules)}
+
+
+def _of_services(services: ServicesBilled | None) -> dict[str, Any]:
+    if services is None:
+        return {}
+    return {
+        "charged_cents": services.charged_cents,
+        "service_on": services.service_on,
+        "service_to_on": services.service_to_on,
+        "kind": services.kind,
+        "rendering_id": services.rendering.provider_id,
+        "rendering_name": _name_of(services.rendering),
+        "organization_id": services.organization.provider_id,
+        "organization_name": _name_of(services.organization),
+        "facility_id": services.facility.facility_id,
+        "facility_name": services.facility.name,
+    }
+
+
+def _of_coverages(coverages: Sequence[CoverageSnapshot] | None) -> dict[str, Any]:
+    return {} if coverages is None else {"coverage_ids": {str(each.rank): each.coverage_id for each in coverages}}
+
+
+def _name_of(provider: ProviderIdentity) -> str:
+    return ", ".join(part for part in (provider.last_or_organisation, provider.first) if part)
 
 
 def _last_answer_on(prior: Sequence[PriorAdjudication]) -> date | None:
@@ -254,8 +297,7 @@ def _last_answer_on(prior: Sequence[PriorAdjudication]) -> date | None:
 
 def _corrected(event: ClaimCorrected) -> dict[str, Any]:
     changed: dict[str, Any] = {"status": str(Stage.HELD), "is_open": True, "close_reason": "", **_ANSWERED}
-    if event.services is not None:
-        changed |= {"charged_cents": event.services.charged_cents, **_of_services(event.services)}
+    changed |= _of_services(event.services) | _of_coverages(event.coverages)
     if event.prior is not None:
         changed["prior_answer_on"] = _last_answer_on(event.prior)
     if event.frequency is not None:
@@ -341,17 +383,9 @@ def _after_status(event: ClaimStatusReported) -> dict[str, Any]:
             return _ANSWERED
 
 
-def counted() -> sa.Select[*tuple[Any, ...]]:
-    """`status`, `payer_id`, `payer_name`, `is_open`, `claims`, `charged_cents`: the whole list, counted."""
-    table = claims_worklist
-    whose = (table.c.status, table.c.payer_id, table.c.payer_name, table.c.is_open)
-    charged = sa.cast(sa.func.sum(table.c.charged_cents), sa.BigInteger).label("charged_cents")
-    return sa.select(*whose, sa.func.count().label("claims"), charged).group_by(*whose).order_by(*whose)
-
-
 projection = Projection(
     name="claims.worklist",
-    version=3,
+    version=4,
     tables=(claims_worklist,),
     reads={
         "claims": (

@@ -6,12 +6,14 @@ A rule that changes holds for every claim at once, since nothing of it is stored
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
+from services.claims.domain.claim.state import Stage
 from services.claims.domain.filing import ClaimKind, on_workday
 from services.claims.projections.claims_worklist import claims_worklist
 from services.claims.projections.directories import filing_limits, trading_partners
@@ -75,6 +77,7 @@ def _claims() -> sa.Subquery:
             *(column for column in claims.c if column.name not in ("next_action", "owner")),
             sa.case((partners.c.partner_id.is_(None), claims.c.next_action), else_=to_print).label("next_action"),
             sa.case((partners.c.partner_id.is_(None), claims.c.owner), else_="billing").label("owner"),
+            claims.c.owner.label("owner_of_row"),
             counts_on.label("filing_counts_on"),
             ends_on(counts_on, limits.c.months, limits.c.days).label("filing_ends_on"),
             limits.c.kind.label("limit_kind"),
@@ -90,6 +93,15 @@ def _claims() -> sa.Subquery:
 
 
 CLAIMS = _claims()
+UNSENT = tuple(str(stage) for stage in (Stage.HELD, Stage.RELEASED, Stage.REJECTED, Stage.BATCHED))
+
+
+def counted(wanted: Sequence[sa.ColumnElement[bool]]) -> sa.Select[*tuple[Any, ...]]:
+    """`status`, `payer_id`, `payer_name`, `is_open`, `claims`, `charged_cents`: the rows of `CLAIMS` that are wanted, counted."""
+    whose = (CLAIMS.c.status, CLAIMS.c.payer_id, CLAIMS.c.payer_name, CLAIMS.c.is_open)
+    charged = sa.cast(sa.func.sum(CLAIMS.c.charged_cents), sa.BigInteger).label("charged_cents")
+    found = sa.select(*whose, sa.func.count().label("claims"), charged).where(*wanted)
+    return found.group_by(*whose).order_by(*whose)
 
 
 def filing_of(claim: sa.RowMapping) -> Filing | None:

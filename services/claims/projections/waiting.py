@@ -1,4 +1,5 @@
-"""For whom does each claim wait, and until when? The worklist beside the days on which silence is noticed, and beside open requests."""
+"""For whom does each claim wait, until when, and did its payer say that the patient is covered? The worklist beside the days on which
+silence is noticed, beside open requests, and beside what payers answered about coverage."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import sqlalchemy as sa
 
 from services.claims.projections.filing import CLAIMS
 from services.claims.projections.follow_up import information_requests
+from services.claims.projections.origins import origin_facts
+from shared.events.eligibility import EligibilityAnswered, EligibilityRejected
 
 TIMERS = "claims.watch-silence"
 KINDS = ("277CA", "835", "crossover", "call")
@@ -23,7 +26,8 @@ timers = sa.table(
 
 
 def listed() -> sa.Select[Any]:
-    """Every claim with its filing limit and `waits_until`: when silence about it is noticed next, null when no day is set."""
+    """Every claim with its filing limit, `waits_until`: when silence about it is noticed next, null when no day is set, and
+    `coverage_check`: what its payer answered last about the first day of service, null when it was not asked."""
     keys = [sa.literal(f"{kind}/") + CLAIMS.c.claim_id for kind in KINDS]
     day = (
         sa.select(sa.func.min(timers.c.due_at))
@@ -35,7 +39,28 @@ def listed() -> sa.Select[Any]:
         )
         .scalar_subquery()
     )
-    return sa.select(CLAIMS, day.label("waits_until"), _of_requests(_due_on), _of_requests(_is_overdue))
+    waits_until = day.label("waits_until")
+    return sa.select(CLAIMS, waits_until, _of_requests(_due_on), _of_requests(_is_overdue), _coverage_check())
+
+
+def _coverage_check() -> sa.Label[Any]:
+    """`active`, `inactive`, `unknown`; `rejected` where the payer could not look it up."""
+    facts = origin_facts
+    said = sa.case((facts.c.event == EligibilityAnswered.__name__, facts.c.outcome), else_="rejected")
+    return (
+        sa.select(said)
+        .where(
+            facts.c.tenant == CLAIMS.c.tenant,
+            facts.c.patient_id == CLAIMS.c.patient_id,
+            facts.c.event.in_((EligibilityAnswered.__name__, EligibilityRejected.__name__)),
+            facts.c.coverage_id == CLAIMS.c.coverage_ids[sa.cast(CLAIMS.c.rank, sa.Text)].astext,
+            facts.c.service_on == CLAIMS.c.service_on,
+        )
+        .order_by(facts.c.recorded_at.desc(), facts.c.event_id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("coverage_check")
+    )
 
 
 def _open() -> sa.ColumnElement[bool]:

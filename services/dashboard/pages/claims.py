@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from starlette.responses import Response
 
+from services.dashboard.client import Refused, Silent
 from services.dashboard.conflicts import do_or_tell
 from services.dashboard.exports import document, table_file
 from services.dashboard.segments import segments_at
@@ -17,8 +19,21 @@ from services.dashboard.timeline import Step, money_of, steps_of, total_of
 from services.dashboard.visits import Page, Visit
 
 _STATUSES = ("held", "rejected", "released", "batched", "submitted", "accepted", "adjudicated", "closed", "voided")
-_UNSENT = ("held", "rejected", "released", "batched")
-_FILTERS = ("status", "payer_id", "account_id", "patient_id", "hold_reason", "is_open")
+_OWNERS = tuple((desk, desk.capitalize()) for desk in ("billing", "payer follow-up", "denials", "ledgerline"))
+_NARROWING = (
+    "payer_id",
+    "account_id",
+    "patient_id",
+    "hold_reason",
+    "provider_id",
+    "organization_id",
+    "facility_id",
+    "service_from_on",
+    "service_to_on",
+    "error_rule",
+    "file_within_days",
+    "owner",
+)
 _VIEWS = {
     "silent": "/api/claims/follow-up",
     "requests": "/api/claims/requests",
@@ -29,16 +44,25 @@ _ROWS = 50
 _COLUMNS = {
     "claim": "claim_id",
     "account": "account_id",
-    "status": "status",
-    "payer": "payer_name",
+    "patient": "patient_id",
     "service_on": "service_on",
+    "days_since_service": "days_since_service",
+    "payer": "payer_name",
+    "rendering": "rendering_name",
+    "billing": "organization_name",
+    "facility": "facility_name",
     "charged_cents": "charged_cents",
+    "status": "status",
+    "errors": "error_rules",
+    "coverage": "coverage_check",
+    "file_by_on": "file_by_on",
+    "filing_days_left": "filing_days_left",
+    "owner": "owner",
+    "next_action": "next_action",
+    "hold_reason": "hold_reason",
     "paid_cents": "paid_cents",
     "denied_cents": "denied_cents",
     "patient_responsibility_cents": "patient_responsibility_cents",
-    "file_by_on": "file_by_on",
-    "hold_reason": "hold_reason",
-    "next_action": "next_action",
     "last_answer": "last_answer",
 }
 
@@ -48,7 +72,7 @@ def _asked(visit: Visit) -> tuple[str, dict[str, str]]:
     view = visit.asked("view")
     if view in _VIEWS:
         return _VIEWS[view], {"is_overdue": "true"} if view == "overdue" else {}
-    filters = {name: visit.asked(name) for name in _FILTERS}
+    filters = {name: visit.asked(name) for name in ("status", "is_open", *_NARROWING)}
     if not any(filters.values()) and view != "all":
         filters["is_open"] = "true"
     return "/api/claims/claims", filters
@@ -65,8 +89,6 @@ async def worklist(visit: Visit) -> Response:
         "found": found,
         "base": base,
         "filters": filters,
-        "today": datetime.now(UTC).date(),
-        "unsent": _UNSENT,
     }
     if visit.is_fragment and cursor:
         return visit.show("claims/_rows.html", **values)
@@ -76,11 +98,15 @@ async def worklist(visit: Visit) -> Response:
 
 async def _around(visit: Visit, filters: Mapping[str, str]) -> dict[str, Any]:
     """Counts and freshness: not asked again for every further page."""
-    summary, fresh = await asyncio.gather(
-        visit.counted("/api/claims/claims/summary"), visit.get_if("ops:read-freshness", "/api/claims/ops/freshness")
+    narrowed = {name: filters[name] for name in _NARROWING if filters.get(name)}
+    every, summary, fresh, directory, rules = await asyncio.gather(
+        visit.counted("/api/claims/claims/summary"),
+        visit.counted("/api/claims/claims/summary", **narrowed),
+        visit.get_if("ops:read-freshness", "/api/claims/ops/freshness"),
+        _directory(visit),
+        _rules(visit),
     )
-    payer = filters.get("payer_id")
-    mine = [each for each in summary["items"] if not payer or each["payer_id"] == payer]
+    mine = summary["items"]
     counts = {status: sum(each["claims"] for each in mine if each["status"] == status) for status in _STATUSES}
     wanted = [
         each
@@ -96,12 +122,45 @@ async def _around(visit: Visit, filters: Mapping[str, str]) -> dict[str, Any]:
             "claims": sum(each["claims"] for each in wanted),
             "charged_cents": sum(each["charged_cents"] for each in wanted),
         },
-        "payers": sorted({(each["payer_id"], each["payer_name"]) for each in summary["items"] if each["payer_id"]}),
+        "payers": sorted({(each["payer_id"], each["payer_name"]) for each in every["items"] if each["payer_id"]}),
+        "narrowed": narrowed,
+        "owners": _OWNERS,
+        "rules": rules,
+        **directory,
         "behind": (fresh or {}).get("behind", {}).get("claims.worklist", 0),
         "view": visit.asked("view"),
         "can_follow": visit.may("claims:read-worklists"),
-        "is_counted": not any(filters.get(name) for name in ("account_id", "patient_id", "hold_reason")),
     }
+
+
+async def _rules(visit: Visit) -> list[str]:
+    """Edits by whose errors the list can be narrowed down."""
+    return [each["id"] for each in await _choices(visit, "claims:read-rules", "/api/claims/rules") or ()]
+
+
+async def _directory(visit: Visit) -> dict[str, list[tuple[str, str]]]:
+    """Who renders, who bills and where, by id and name."""
+
+    async def listed(kind: str) -> list[tuple[str, str]]:
+        found = await _choices(visit, "charges:read-practice", "/api/charges/directory", kind=kind)
+        items = found["items"] if found else ()
+        return sorted(((each["item_id"], _listed_name(each["item"][kind])) for each in items), key=itemgetter(1))
+
+    providers, organizations, facilities = await asyncio.gather(*map(listed, ("provider", "organization", "facility")))
+    return {"providers": providers, "organizations": organizations, "facilities": facilities}
+
+
+async def _choices(visit: Visit, action: str, path: str, **query: str) -> Any:
+    """What a filter offers. That another service does not answer is no reason to show no list."""
+    if visit.may(action):
+        with contextlib.suppress(Refused, Silent):
+            return await visit.counted(path, **query)
+    return None
+
+
+def _listed_name(item: Mapping[str, Any]) -> str:
+    parts = (item.get("name") or item.get("last_or_organisation"), item.get("first"))
+    return ", ".join(part for part in parts if part)
 
 
 async def export(visit: Visit) -> Response:
