@@ -17,6 +17,7 @@ from services.claims.adapters.realtime import RealtimePartners
 from services.claims.adapters.x12_acknowledgements import read_acknowledgements
 from services.claims.adapters.x12_status_question import write_question
 from services.claims.api import appeals as appeals_api
+from services.claims.api import bulk_claims as bulk_claims_api
 from services.claims.api import bulk_denials as bulk_denials_api
 from services.claims.api import claim_rules as claim_rules_api
 from services.claims.api import claims as claims_api
@@ -190,12 +191,14 @@ def build(
         ),
         tasks=(Task(name="claims.send-batches", step=batcher.step, every_seconds=settings.send_every_seconds),),
         routers=lambda: (
+            # Paths of many come before those of one.
+            bulk_claims_api.router(runtime.commands, claim, rules, runtime.clock),
             claims_api.router(runtime.commands, runtime.reads, claim, rules, runtime.clock),
             claim_rules_api.router(runtime.commands, claim, rule_book, rules),
             what_if_api.router(runtime.reads, past, rules),
             learned_rules_api.router(runtime.commands, runtime.reads, past, rule_book, learned_rule, rules),
             deadlines_api.router(runtime.reads, runtime.clock),
-            bulk_denials_api.router(runtime.commands, denial, requests),  # its paths come before those of one denial
+            bulk_denials_api.router(runtime.commands, denial, requests),
             denials_api.router(
                 runtime.commands,
                 runtime.reads,

@@ -1,16 +1,9 @@
-"""Many denials at once over HTTP: what would become of each, and each by itself. No rule lives here.
-
-Every denial is a command of its own with an id of its own, so one that is refused keeps none of the others from being done, and a
-request that comes again after a crash does what is missing and nothing twice.
-"""
+"""Many denials at once over HTTP: what would become of each, and each by itself. No rule lives here."""
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
-import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
@@ -18,7 +11,6 @@ from services.claims.api.bulk_bodies import (
     AssignMany,
     ManyAnswer,
     ManyItem,
-    Meant,
     NoteMany,
     OfMany,
     ResolveMany,
@@ -27,30 +19,33 @@ from services.claims.api.bulk_bodies import (
     WriteOffMany,
 )
 from services.claims.api.denial_requests import DenialRequests
-from services.claims.domain.denial.commands import DenialCommand
+from services.claims.api.many import Asked, Became, Kind, Many, counted
+from services.claims.domain.denial.commands import UndoDenialWork
 from services.claims.domain.denial.foresight import becomes
 from services.claims.domain.denial.state import Denial
-from shared.events.envelope import Position
-from shared.kernel.errors import DomainError
-from shared.kernel.identifiers import derived_id
-from shared.runtime.command import Aggregate, Cause, ChangedMeanwhile, Commands
+from shared.runtime.command import Aggregate, Cause, Commands
 from shared.runtime.web import cause_of
-
-AT_A_TIME = 16
 
 Assign = Annotated[Cause, Depends(cause_of("claims:assign-denial"))]
 Work = Annotated[Cause, Depends(cause_of("claims:work-denial"))]
 Approve = Annotated[Cause, Depends(cause_of("claims:approve-write-off"))]
-Asked: TypeAlias = Callable[[str], Awaitable[DenialCommand]]
 
 
 def router(commands: Commands, denial: Aggregate, requests: DenialRequests) -> APIRouter:
     routes = APIRouter(prefix="/denials/bulk", tags=["denials"])
 
+    kind: Kind[Denial] = Kind(aggregate=denial, becomes=becomes, version_of=lambda state: state.version)
+
+    async def each_of(seen: Mapping[str, int | None], cause: Cause, asked: Asked, *, is_preview: bool) -> ManyAnswer:
+        many = Many(commands=commands, kind=kind, cause=cause, is_preview=is_preview)
+        became = await many.each(seen, asked)
+        items = [_item(each) for each in became]
+        done_cents = sum(item.denied_cents for item in items if item.result == "done")
+        return ManyAnswer(is_preview=is_preview, done_cents=done_cents, items=items, **counted(became))
+
     async def all_of(body: OfMany, cause: Cause, asked: Asked) -> ManyAnswer:
-        return await _Many(commands=commands, denial=denial, cause=cause, is_preview=body.is_preview).each(
-            body.denials, asked
-        )
+        seen = {each.denial_id: each.version for each in body.denials}  # one that is named twice is meant once
+        return await each_of(seen, cause, asked, is_preview=body.is_preview)
 
     @routes.post("/assign")
     async def assign_denials(body: AssignMany, cause: Assign) -> ManyAnswer:
@@ -91,81 +86,26 @@ def router(commands: Commands, denial: Aggregate, requests: DenialRequests) -> A
     async def undo_many(body: UndoMany, cause: Work) -> ManyAnswer:
         """Take one's own last assignments, notes or snoozes back, of those to which nothing happened since."""
         versions = {each.denial_id: each.version for each in body.denials}
-        meant = [Meant(denial_id=each) for each in versions]
-        many = _Many(commands=commands, denial=denial, cause=cause, is_preview=body.is_preview)
-        return await many.each(meant, lambda denial_id: requests.undo(denial_id, versions[denial_id], cause))
+
+        async def asked(denial_id: str) -> UndoDenialWork:
+            return await requests.undo(denial_id, versions[denial_id], cause)
+
+        # The command itself names what it takes back, and says why not when something happened since.
+        return await each_of(dict.fromkeys(versions), cause, asked, is_preview=body.is_preview)
 
     return routes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Many:
-    """One request about many denials."""
-
-    commands: Commands
-    denial: Aggregate
-    cause: Cause
-    is_preview: bool
-
-    async def each(self, meant: Sequence[Meant], asked: Asked) -> ManyAnswer:
-        """A denial that is named twice is meant once."""
-        turns = asyncio.Semaphore(AT_A_TIME)
-        once = {each.denial_id: each for each in meant}
-
-        async def one(each: Meant) -> tuple[ManyItem, Position | None]:
-            async with turns:
-                return await self._one(each, asked)
-
-        told = await asyncio.gather(*(one(each) for each in once.values()))
-        items = [item for item, _ in told]
-        counted = Counter(item.result for item in items)
-        last = max((position for _, position in told if position is not None), default=None)
-        return ManyAnswer(
-            is_preview=self.is_preview,
-            done=counted["done"],
-            unchanged=counted["unchanged"],
-            refused=counted["refused"],
-            done_cents=sum(item.denied_cents for item in items if item.result == "done"),
-            items=items,
-            after=None if last is None else f"claims:{last}",
-        )
-
-    async def _one(self, meant: Meant, asked: Asked) -> tuple[ManyItem, Position | None]:
-        try:
-            command = await asked(meant.denial_id)
-            return await (self._foresee(meant, command) if self.is_preview else self._do(meant, command))
-        except DomainError as refusal:
-            state = await self._state(meant.denial_id)
-            refused = _item(meant, state, "", version=state.version)
-            return refused.model_copy(update={"result": "refused", "code": refusal.code, "detail": str(refusal)}), None
-
-    async def _foresee(self, meant: Meant, command: DenialCommand) -> tuple[ManyItem, None]:
-        state = await self._state(meant.denial_id)
-        if state.opened is not None and meant.version not in (None, state.version):
-            raise ChangedMeanwhile("something happened here since: look again")
-        events = self.denial.decider.decide(command, state)
-        return _item(meant, state, becomes(events), version=state.version), None
-
-    async def _do(self, meant: Meant, command: DenialCommand) -> tuple[ManyItem, Position | None]:
-        own = replace(
-            self.cause,
-            command_id=derived_id(self.cause.command_id, "denial", meant.denial_id),
-            expected_version=meant.version,
-        )
-        outcome = await self.commands.handle(self.denial, meant.denial_id, command, own)
-        what = becomes([recorded.event for recorded in outcome.events])
-        return _item(meant, await self._state(meant.denial_id), what, version=outcome.version), outcome.position
-
-    async def _state(self, denial_id: str) -> Denial:
-        state: Denial = await self.commands.state(self.denial, self.cause.tenant, denial_id)
-        return state
-
-
-def _item(meant: Meant, state: Denial, what: Any, *, version: int) -> ManyItem:
-    return ManyItem(
-        denial_id=meant.denial_id,
-        result="done" if what else "unchanged",
-        becomes=what,
-        denied_cents=state.opened.denied_cents if state.opened else 0,
-        version=version,
+def _item(became: Became[Denial]) -> ManyItem:
+    opened = became.state.opened
+    return ManyItem.model_validate(
+        {
+            "denial_id": became.key,
+            "result": became.result,
+            "becomes": became.becomes,
+            "denied_cents": opened.denied_cents if opened else 0,
+            "version": became.version,
+            "code": became.code,
+            "detail": became.detail,
+        }
     )

@@ -125,6 +125,12 @@ class ClaimHasErrors(DomainError):
     code = "claim-has-errors"
 
 
+class NoTradingPartner(DomainError):
+    """The claim stays held: nobody takes files for its payer."""
+
+    code = "no-trading-partner"
+
+
 class ClaimSuperseded(DomainError):
     """Another claim already replaces this one; go on with that."""
 

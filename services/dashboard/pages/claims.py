@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from services.dashboard.client import Refused, Silent
 from services.dashboard.conflicts import do_or_tell
+from services.dashboard.deeds import CLAIMS
 from services.dashboard.exports import document, table_file
 from services.dashboard.segments import segments_at
 from services.dashboard.timeline import Step, money_of, steps_of, total_of
@@ -89,6 +90,7 @@ async def worklist(visit: Visit) -> Response:
         "found": found,
         "base": base,
         "filters": filters,
+        "can_pick": any(visit.may(deed.action) for deed in CLAIMS.deeds.values()),
     }
     if visit.is_fragment and cursor:
         return visit.show("claims/_rows.html", **values)
@@ -124,6 +126,7 @@ async def _around(visit: Visit, filters: Mapping[str, str]) -> dict[str, Any]:
         },
         "payers": sorted({(each["payer_id"], each["payer_name"]) for each in every["items"] if each["payer_id"]}),
         "narrowed": narrowed,
+        "deeds": CLAIMS.deeds,
         "owners": _OWNERS,
         "rules": rules,
         **directory,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.dashboard.client import BLANK, Refused, Silent
 from services.dashboard.conflicts import do_or_tell
-from services.dashboard.denial_deeds import DEEDS
+from services.dashboard.deeds import DENIALS
 from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
@@ -87,7 +87,7 @@ async def worklist(visit: Visit) -> Response:
         "payers": sorted(
             {(cause["payer_id"], values["names"].get(cause["payer_id"], cause["payer_id"])) for cause in causes}
         ),
-        "deeds": DEEDS,
+        "deeds": DENIALS.deeds,
         "behind": (fresh or {}).get("behind", {}).get("claims.denials", 0),
     }
     return visit.show("denials/_list.html" if visit.is_fragment else "denials/list.html", **values)

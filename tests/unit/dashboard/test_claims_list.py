@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
-from tests.unit.dashboard.conftest import World
+from tests.unit.dashboard.conftest import ORIGIN, World
 from tests.unit.dashboard.test_follow_up import ROW
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -112,3 +113,58 @@ async def test_filters_of_the_address_narrow_the_list_its_counts_and_its_export_
     head, row = exported.text.splitlines()[:2]
     assert "rendering,billing,facility" in head and "coverage,file_by_on,filing_days_left,owner" in head
     assert '"Shah, Meera",Elm Street Practice,Elm Street' in row
+
+
+CLAIM, OTHER = "PNY0HP5K2ZF9VE0Y2", "PNY0HP5K2ZF9VE0Y1"
+
+
+def _told(*items: dict[str, Any]) -> dict[str, Any]:
+    results = [each["result"] for each in items]
+    counted = {name: results.count(name) for name in ("done", "unchanged", "refused")}
+    return {**counted, "is_preview": False, "done_cents": 100_00, "items": list(items), "after": None}
+
+
+async def test_what_becomes_of_many_claims_is_looked_at_and_then_done_to_what_was_seen(world: World) -> None:
+    clean = {
+        "claim_id": CLAIM,
+        "result": "done",
+        "becomes": "released",
+        "charged_cents": 100_00,
+        "version": 6,
+        "code": "",
+    }
+    wrong = {**clean, "claim_id": OTHER, "result": "refused", "becomes": "", "code": "claim-has-errors"}
+    wrong["detail"] = "mend these first: npi-missing"
+    world.answers["POST /api/claims/claims/bulk/release"] = _told({**clean, "detail": ""}, wrong)
+    await world.log_in("biller")
+    headers = {**ORIGIN, "X-CSRF-Token": await world.csrf(), "HX-Request": "true"}
+
+    async def post(path: str, **form: str) -> str:
+        answer = await world.browser.post(path, data={"key": "k", **form}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    form = await post("/claims/bulk/release", ids=f"{CLAIM},{OTHER}")
+    assert "2 claims" in form and 'hx-post="/claims/bulk/release/look"' in form
+    looked = await post("/claims/bulk/release/look", ids=f"{CLAIM},{OTHER}")
+    assert "mend these first: npi-missing" in looked and "$100.00 charged" in looked
+    assert f'name="seen" value="{CLAIM}:6"' in looked and 'hx-post="/claims/bulk/release/do"' in looked
+    done = await post("/claims/bulk/release/do", seen=f"{CLAIM}:6")
+    assert "1 of 2 released: they go out with the next batch." in done and "claim-has-errors" in done
+    assert "Undo" not in done
+    asked = [json.loads(each.body) for each in world.asked if each.method == "POST" and "bulk" in each.path]
+    assert asked == [
+        {"claims": [{"claim_id": CLAIM}, {"claim_id": OTHER}], "is_preview": True},
+        {"claims": [{"claim_id": CLAIM, "version": 6}]},
+    ]
+    hold = await post("/claims/bulk/hold", ids=CLAIM)
+    assert 'name="reason"' in hold and "waiting-for-the-chart" in hold
+
+
+async def test_only_who_may_hold_or_release_selects_claims(world: World) -> None:
+    _listing(world, {})
+    for role, may in (("biller", True), ("poster", False)):
+        await world.log_in(role)
+        text = (await world.browser.get("/claims")).text
+        assert ('name="pick"' in text) is may
+        assert ('data-key="s"' in text) is may

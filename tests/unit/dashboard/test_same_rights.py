@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from deploy.schemas.openapi import edge
-from services.dashboard.denial_deeds import DEEDS
+from services.dashboard.deeds import KINDS
 from services.dashboard.main import PAGES
 from services.dashboard.visits import Page
 from shared.events.registry import SERVICES
@@ -47,7 +47,7 @@ KNOWN = {
     "GET /api/claims/batches/1": {"batch": {"document_id": "1"}},
 }
 # Draw a form, or add up what is typed into one: what they ask for at most is what may be chosen.
-DEEDS_ON_MANY = {f"/denials/bulk/{name}" for name in DEEDS}
+DEEDS_ON_MANY = {f"{kind.path}/bulk/{name}" for kind in KINDS for name in kind.deeds}
 FORMS = DEEDS_ON_MANY | {"/remittances/paper", "/remittances/paper/more", "/remittances/paper/totals", "/what-if"}
 
 

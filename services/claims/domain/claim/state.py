@@ -129,9 +129,14 @@ class Claim:
     attachments: tuple[AttachmentAdded, ...] = ()
     attachments_made: int = 0
     attachments_sent: Mapping[str, AttachmentSent] = field(default_factory=dict)
+    stream_version: int = 0
 
 
 def evolve(claim: Claim, event: ClaimEvent) -> Claim:
+    return replace(_changed(claim, event), stream_version=claim.stream_version + 1)
+
+
+def _changed(claim: Claim, event: ClaimEvent) -> Claim:
     match event:
         case ClaimCreated():
             return replace(claim, content=event, told=event, stage=Stage.HELD)

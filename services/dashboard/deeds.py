@@ -1,4 +1,4 @@
-"""What can be done to many denials at once?"""
+"""What can be done to many denials, or to many claims, at once?"""
 
 from __future__ import annotations
 
@@ -17,9 +17,24 @@ class Deed:
     fields: tuple[str, ...] = ()
     fixed: tuple[tuple[str, str], ...] = ()
     can_undo: bool = False
+    key: str = ""  # that presses its button
 
 
-DEEDS: Mapping[str, Deed] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is worked on: where its pages and its API are, and how the API speaks of it."""
+
+    plural: str
+    path: str  # of its pages; below /bulk are those about many
+    api: str
+    item_id: str
+    cents: str
+    money: str  # what these cents are
+    undo_action: str = ""  # of taking back what was done to many; empty: it is not taken back so
+    deeds: Mapping[str, Deed]
+
+
+_DENIALS: Mapping[str, Deed] = {
     "assign": Deed(
         title="Assign to somebody",
         said="assigned",
@@ -73,3 +88,41 @@ DEEDS: Mapping[str, Deed] = {
         fields=("reason",),
     ),
 }
+
+_CLAIMS: Mapping[str, Deed] = {
+    "release": Deed(
+        title="Release to the next batch",
+        said="released: they go out with the next batch",
+        path="release",
+        action="claims:release-claim",
+        key="s",
+    ),
+    "hold": Deed(
+        title="Hold",
+        said="held",
+        path="hold",
+        action="claims:hold-claim",
+        fields=("reason",),
+        key="h",
+    ),
+}
+DENIALS = Kind(
+    plural="denials",
+    path="/denials",
+    api="/api/claims/denials",
+    item_id="denial_id",
+    cents="denied_cents",
+    money="denied",
+    undo_action="claims:work-denial",
+    deeds=_DENIALS,
+)
+CLAIMS = Kind(
+    plural="claims",
+    path="/claims",
+    api="/api/claims/claims",
+    item_id="claim_id",
+    cents="charged_cents",
+    money="charged",
+    deeds=_CLAIMS,
+)
+KINDS = (DENIALS, CLAIMS)
