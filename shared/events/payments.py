@@ -216,6 +216,8 @@ class RemittanceHeld(Event, frozen=True, kw_only=True):
     document: DocumentReference
     entered_by: str = ""  # as of a `RemittanceReceived`
     image: DocumentReference | None = None
+    claims_cents: int | None = None  # as of a `RemittanceReceived`; absent where they were not kept
+    provider_adjustments_cents: int | None = None
 
 
 class RemittanceDismissed(Event, frozen=True, kw_only=True):

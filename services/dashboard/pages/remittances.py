@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -16,44 +15,41 @@ from services.dashboard.visits import Page, Visit
 _ROWS = 50
 _STATUSES = ("received", "posted", "held", "dismissed")
 _QUEUES = {"held-claims": "/api/payments/queues/held", "unmatched": "/api/payments/queues/unmatched"}
+_REVIEW = ("held", "unapplied")  # outcomes that wait for a person
 _COLUMNS = {
     "remittance": "remittance_id",
     "payer": "payer_name",
     "trace_number": "trace_number",
     "payment_on": "payment_on",
+    "deposited_on": "deposited_on",
     "method": "method",
     "claims": "claims",
     "payment_cents": "payment_cents",
     "claims_cents": "claims_cents",
     "provider_adjustments_cents": "provider_adjustments_cents",
+    "difference_cents": "difference_cents",
+    "auto_posted_claims": "auto_posted_claims",
+    "review_claims": "review_claims",
     "status": "status",
     "received_at": "received_at",
 }
 
 
-def difference_cents(remittance: Mapping[str, Any]) -> int | None:
-    """What the payment is short of its own claims: sum of CLP04 - sum of PLB - payment (BPR02). Zero when the 835 balances.
-
-    None for one that was held: nothing of it was taken in, so its claims have no sum here; its findings say what is wrong.
-    """
-    if remittance["status"] in ("held", "dismissed"):
-        return None
-    told: int = remittance["claims_cents"] - remittance["provider_adjustments_cents"] - remittance["payment_cents"]
-    return told
-
-
 def _filters(visit: Visit) -> dict[str, str]:
-    return {name: visit.asked(name) for name in ("status", "payer", "paid_from_on", "paid_to_on")}
+    return {name: visit.asked(name) for name in ("status", "payer", "paid_from_on", "paid_to_on", "is_off")}
 
 
 async def worklist(visit: Visit) -> Response:
     view, filters, cursor = visit.asked("view"), _filters(visit), visit.asked("cursor")
     base = {name: value for name, value in visit.request.query_params.items() if name != "cursor" and value}
     if view in _QUEUES and visit.may("payments:read-worklists"):
-        found = await visit.get(_QUEUES[view], limit=_ROWS, cursor=cursor)
+        found, sums = await visit.get(_QUEUES[view], limit=_ROWS, cursor=cursor), None
         template = "remittances/queue.html"
     else:
-        found = await visit.get("/api/payments/remittances", **filters, limit=_ROWS, cursor=cursor)
+        found, sums = await asyncio.gather(
+            visit.get("/api/payments/remittances", **filters, limit=_ROWS, cursor=cursor),
+            visit.counted("/api/payments/remittances/summary", **filters),
+        )
         template = "remittances/list.html"
     fresh = await visit.get_if("ops:read-freshness", "/api/payments/ops/freshness")
     return visit.show(
@@ -63,7 +59,7 @@ async def worklist(visit: Visit) -> Response:
         view=view,
         filters=filters,
         statuses=_STATUSES,
-        difference_cents=difference_cents,
+        sums=sums,
         behind=(fresh or {}).get("behind", {}).get("payments.remittances", 0),
     )
 
@@ -79,7 +75,8 @@ async def remittance(visit: Visit) -> Response:
         visit.get_if("payments:read-deposits", "/api/payments/deposits", remittance_id=remittance_id),
     )
     outcome = visit.asked("outcome")
-    claims = [claim for claim in detail["claims"] if not outcome or claim["outcome"] == outcome]
+    wanted = _REVIEW if outcome == "review" else (outcome,)
+    claims = [claim for claim in detail["claims"] if not outcome or claim["outcome"] in wanted]
     outcomes = sorted({claim["outcome"] for claim in detail["claims"]})
     return visit.show(
         "remittances/remittance.html",
@@ -87,7 +84,6 @@ async def remittance(visit: Visit) -> Response:
         claims=claims,
         outcome=outcome,
         outcomes=[(name, sum(1 for claim in detail["claims"] if claim["outcome"] == name)) for name in outcomes],
-        difference=difference_cents(detail["remittance"]),
         deposit=next(iter((deposits or {}).get("items", [])), None),
     )
 

@@ -88,6 +88,15 @@ class RemittanceRow(BaseModel):
     payment_cents: int
     claims_cents: int
     provider_adjustments_cents: int
+    difference_cents: int | None = Field(
+        default=None,
+        description="Claims less provider adjustments less payment; null where a held one was taken in before this was kept.",
+    )
+    deposited_on: date | None = Field(default=None, description="When the bank showed the payment.")
+    auto_posted_claims: int = Field(default=0, description="Claims that were answered for without a person.")
+    review_claims: int = Field(
+        default=0, description="Claims that wait for a person: held, or cash without an account."
+    )
     findings: list[FindingRow] | None = None
     first_remittance_id: str = ""
     document_id: str
@@ -95,6 +104,18 @@ class RemittanceRow(BaseModel):
     entered_by: str = Field(default="", description="Who typed it in from paper; empty: it came as a file.")
     image_id: str | None = Field(default=None, description="Document of the paper.")
     received_at: datetime
+
+
+class RemittancesSummary(BaseModel):
+    """What the list of the same filters comes to."""
+
+    remittances: int
+    claims: int
+    payment_cents: int
+    difference_cents: int
+    auto_posted_claims: int
+    review_claims: int
+    positions: dict[str, str]
 
 
 class RemittanceClaimRow(BaseModel):

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -22,10 +22,12 @@ from services.payments.api.bodies import (
     RemittanceClaimRow,
     RemittanceDetail,
     RemittanceRow,
+    RemittancesSummary,
     Unposted,
 )
 from services.payments.domain.claim_account.commands import RematchAnswer, RetryHeldAnswer, ReverseClaimPayment
 from services.payments.domain.remittance.commands import DismissRemittance
+from services.payments.projections import deposits
 from services.payments.projections import remittances as read_model
 from shared.events.values import DocumentReference
 from shared.kernel.errors import NotFound
@@ -37,6 +39,7 @@ from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller,
 
 SERVICE = "payments"
 READER = read_model.projection.name
+BANK = deposits.projection.name
 
 ReceiveIt = Annotated[Cause, Depends(cause_of("payments:receive-remittance"))]
 Release = Annotated[Cause, Depends(cause_of("payments:release-remittance"))]
@@ -44,6 +47,28 @@ TakeBack = Annotated[Cause, Depends(cause_of("payments:reverse-remittance"))]
 Reader = Annotated[Caller, Depends(caller("payments:read-remittances"))]
 Worker = Annotated[Caller, Depends(caller("payments:read-worklists"))]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemittanceFilters:
+    """By what the list is narrowed down, and its sums; what is absent does not."""
+
+    status: Literal["held", "dismissed", "received", "posted"] | None = None
+    payer: Annotated[str | None, Query(max_length=60, description="Part of the payer's name.")] = None
+    paid_from_on: Annotated[date | None, Query(description="First day of payment.")] = None
+    paid_to_on: Annotated[date | None, Query(description="Last day of payment.")] = None
+    is_off: Annotated[bool | None, Query(description="Whether payment and claims differ.")] = None
+
+    def wanted(self) -> sa.Select[Any]:
+        return read_model.every(
+            self.status,
+            payer=self.payer,
+            paid_from_on=self.paid_from_on,
+            paid_to_on=self.paid_to_on,
+            is_off=self.is_off,
+        )
+
+
+Filters = Annotated[RemittanceFilters, Depends()]
 Ordinal = Annotated[int, Path(ge=0, le=2**31 - 1, description="Place of the claim in the remittance.")]
 
 
@@ -76,23 +101,23 @@ def router(
 
     @routes.get("/remittances")
     async def list_remittances(
-        who: Reader,
-        status: Literal["held", "dismissed", "received", "posted"] | None = None,
-        payer: Annotated[str | None, Query(max_length=60, description="Part of the payer's name.")] = None,
-        paid_from_on: Annotated[date | None, Query(description="First day of payment.")] = None,
-        paid_to_on: Annotated[date | None, Query(description="Last day of payment.")] = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-        after: After = None,
+        who: Reader, filters: Filters, limit: Limit = 50, cursor: Cursor = None, after: After = None
     ) -> Page[RemittanceRow]:
         """Remittances, newest payment first."""
         await reads.wait_for(READER, after)
         table = read_model.remittances
         order = [desc(table.c.payment_on), desc(table.c.remittance_id)]
         async with reads.read(who.tenant) as connection:
-            wanted = read_model.every(status, payer=payer, paid_from_on=paid_from_on, paid_to_on=paid_to_on)
-            found = await page(connection, wanted, order=order, limit=limit, cursor=cursor)
-            return Page[RemittanceRow].of(found, await reads.positions(connection, READER))
+            found = await page(connection, filters.wanted(), order=order, limit=limit, cursor=cursor)
+            return Page[RemittanceRow].of(found, await reads.positions(connection, READER, BANK))
+
+    @routes.get("/remittances/summary")
+    async def summarise_remittances(who: Reader, filters: Filters, after: After = None) -> RemittancesSummary:
+        """What the list of these filters comes to."""
+        await reads.wait_for(READER, after)
+        async with reads.read(who.tenant) as connection:
+            [sums] = await rows(connection, read_model.summed(filters.wanted()))
+            return RemittancesSummary.model_validate({**sums, "positions": await reads.positions(connection, READER)})
 
     @routes.get("/remittances/{remittance_id}")
     async def read_remittance(

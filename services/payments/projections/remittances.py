@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.payments.domain.ledger import CASH
 from services.payments.domain.remittance.identity import deposit_id_of
 from services.payments.domain.remittance.provider_adjustments import SETTLED
+from services.payments.projections.deposits import deposits
 from shared.events.envelope import Recorded
 from shared.events.payments import (
     ClaimAnswerNoted,
@@ -53,6 +54,9 @@ remittances = sa.Table(
     _cents("payment_cents"),
     _cents("claims_cents"),
     _cents("provider_adjustments_cents"),
+    sa.Column(
+        "difference_cents", sa.BigInteger
+    ),  # claims - provider adjustments - payment; null where they were not kept
     sa.Column("findings", JSONB),
     _cents("cash_cents"),  # what it posted to cash
     sa.Column("deposit_id", sa.Text),  # under which the bank shows it
@@ -64,6 +68,13 @@ remittances = sa.Table(
     sa.Column("received_at", sa.DateTime(timezone=True)),
     sa.Index("remittances_by_status", "tenant", "status", "payment_on"),
     sa.Index("remittances_by_payment", "tenant", "payment_on", "remittance_id"),
+    sa.Index(
+        "remittances_with_difference",
+        "tenant",
+        "payment_on",
+        "remittance_id",
+        postgresql_where=sa.text("difference_cents <> 0"),
+    ),
     sa.Index("remittances_by_deposit", "tenant", "deposit_id"),
 )
 
@@ -79,6 +90,7 @@ remittance_claims = sa.Table(
     sa.Column("claim_status", sa.Text, server_default=""),
     sa.Column("payer_rank", sa.Integer),
     sa.Column("is_reversed", sa.Boolean, server_default=sa.false()),
+    sa.Column("is_by_person", sa.Boolean, server_default=sa.false()),  # who had it answered the last time
     _cents("paid_cents"),
     _cents("contractual_cents"),
     _cents("patient_responsibility_cents"),
@@ -89,6 +101,15 @@ remittance_claims = sa.Table(
     sa.Column("answered_at", sa.DateTime(timezone=True)),
     sa.Index("remittance_claims_by_account", "tenant", "account_id"),
     sa.Index("remittance_claims_by_outcome", "tenant", "outcome", "answered_at"),
+)
+
+remittance_matches = sa.Table(  # claims whose account a person found
+    "remittance_matches",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("remittance_id", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("to_account_id", sa.Text),
 )
 
 provider_adjustments = sa.Table(
@@ -154,6 +175,8 @@ def apply(recorded: Recorded[Any]) -> Iterator[Change]:
             yield _claim(event, recorded, waits)
         case ClaimPaymentRematched() as event:
             yield Remove(table="remittance_claims", key=(event.remittance_id, event.ordinal, event.account_id))
+            found = {"to_account_id": event.to_account_id}
+            yield Put(table="remittance_matches", key=(event.remittance_id, event.ordinal), values=found)
         case ClaimPaymentReversed() as event:
             yield from _reversal(event, recorded)
 
@@ -172,10 +195,18 @@ def _remittance(event: RemittanceReceived | RemittanceHeld, recorded: Recorded[A
         "received_at": recorded.recorded_at,
         "entered_by": event.entered_by,
         "image_id": event.image.document_id if event.image else None,
+        "difference_cents": _difference(event),
         **_source(event.document),
         **own,
     }
     return Put(table="remittances", key=(event.remittance_id,), values=values)
+
+
+def _difference(event: RemittanceReceived | RemittanceHeld) -> int | None:
+    """What the payment is short of its own claims: sum of CLP04 - sum of PLB - BPR02. Zero when the 835 balances."""
+    if event.claims_cents is None or event.provider_adjustments_cents is None:
+        return None
+    return event.claims_cents - event.provider_adjustments_cents - event.payment_cents
 
 
 def _provider_adjustment(event: ProviderAdjustmentPosted, recorded: Recorded[Any]) -> Put:
@@ -198,6 +229,7 @@ def _claim(
     values = {
         "claim_id": event.claim_id,
         "answered_at": recorded.recorded_at,
+        "is_by_person": recorded.stored.actor.startswith("user:"),
         **_source(event.source),
         **own,
     }
@@ -232,8 +264,8 @@ def _told(findings: tuple[Finding, ...]) -> Any:
 
 projection = Projection(
     name="payments.remittances",
-    version=4,
-    tables=(remittances, remittance_claims, provider_adjustments),
+    version=5,
+    tables=(remittances, remittance_claims, remittance_matches, provider_adjustments),
     reads={
         "payments": (
             RemittanceReceived,
@@ -288,9 +320,14 @@ def every(
     payer: str | None = None,
     paid_from_on: date | None = None,
     paid_to_on: date | None = None,
+    is_off: bool | None = None,
 ) -> sa.Select[Any]:
-    """Remittances, of one status or all, of payers with this in their name, paid on these days; the caller orders and pages."""
-    statement = sa.select(remittances)
+    """Remittances, of one status or all, of payers with this in their name, paid on these days, that differ from their claims or not;
+    the caller orders and pages.
+
+    `deposited_on`: when the bank showed it; `auto_posted_claims`: answered without a person; `review_claims`: that wait for one.
+    """
+    statement = sa.select(remittances, _deposited_on(), _auto_posted(), _to_review())
     if status:
         statement = statement.where(remittances.c.status == status)
     if payer:
@@ -299,11 +336,50 @@ def every(
         statement = statement.where(remittances.c.payment_on >= paid_from_on)
     if paid_to_on:
         statement = statement.where(remittances.c.payment_on <= paid_to_on)
+    if is_off is not None:
+        is_different = remittances.c.difference_cents != 0
+        statement = statement.where(is_different if is_off else is_different.is_not(True))
     return statement
 
 
+def summed(wanted: sa.Select[Any]) -> sa.Select[*tuple[Any, ...]]:
+    """One row: what the remittances of `every` come to."""
+    found = wanted.subquery("found")
+
+    def total(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger).label(column.key)
+
+    names = ("claims", "payment_cents", "difference_cents", "auto_posted_claims", "review_claims")
+    return sa.select(sa.func.count().label("remittances"), *(total(found.c[name]) for name in names))
+
+
+def _deposited_on() -> sa.Label[Any]:
+    same = sa.and_(deposits.c.tenant == remittances.c.tenant, deposits.c.deposit_id == remittances.c.deposit_id)
+    return sa.select(deposits.c.deposited_on).where(same).scalar_subquery().label("deposited_on")
+
+
+def _auto_posted() -> sa.Label[Any]:
+    claim, match = remittance_claims.c, remittance_matches.c
+    matched = sa.exists().where(
+        match.tenant == claim.tenant, match.remittance_id == claim.remittance_id, match.ordinal == claim.ordinal
+    )
+    return _claims_that(claim.outcome.in_(("posted", "noted", "reversal")), ~claim.is_by_person, ~matched).label(
+        "auto_posted_claims"
+    )
+
+
+def _to_review() -> sa.Label[Any]:
+    return _claims_that(remittance_claims.c.outcome.in_(("held", "unapplied"))).label("review_claims")
+
+
+def _claims_that(*hold: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    claim = remittance_claims.c
+    of_it = sa.and_(claim.tenant == remittances.c.tenant, claim.remittance_id == remittances.c.remittance_id)
+    return sa.select(sa.func.count()).where(of_it, *hold).correlate(remittances).scalar_subquery()
+
+
 def one(remittance_id: str) -> sa.Select[Any]:
-    return sa.select(remittances).where(remittances.c.remittance_id == remittance_id)
+    return every().where(remittances.c.remittance_id == remittance_id)
 
 
 def claims_of(remittance_id: str) -> sa.Select[Any]:

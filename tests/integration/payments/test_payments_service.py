@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -398,6 +398,52 @@ async def test_remittances_are_found_by_payer_and_by_the_days_of_their_payment(w
     assert await found(paid_from_on=day, paid_to_on=day, payer=name) == 1
     assert (await found(paid_from_on=behind), await found(paid_to_on=before)) == (0, 0)
     await world.ask("GET", "/remittances?paid_from_on=soon", status=422)
+
+
+@pytest.mark.asyncio
+async def test_a_list_of_remittances_comes_to_its_sums_and_finds_what_differs(world: World) -> None:
+    """Of four claims one is held, one waits for an account, one was found its account by a person, and one was posted by itself."""
+    await world.say("charges", released(100_00))
+    await world.say("charges", released(50_00, encounter="encounter-2"))
+    other = claim_id_of(account_id_of("encounter-2"), 1)
+    body = (
+        f"CLP*{CLAIM}*1*100*80**12*ICN1~CAS*CO*45*19.99~CLP*{other}*1*50*50**12*ICN2~"
+        f"CLP*{claim_id_of(account_id_of('unknown-1'), 1)}*1*10*10**12*ICN3~"
+        f"CLP*{claim_id_of(account_id_of('unknown-2'), 1)}*1*20*20**12*ICN4~"
+    )
+    [whole] = await world.send(remittance(body, "160"))
+    [short] = await world.send(remittance(f"CLP*{CLAIM}*1*100*80**12*ICN9~CAS*CO*45*20~", "79.95", trace="SHORT"))
+    assert (whole["outcome"], short["outcome"]) == ("accepted", "held")
+
+    async def listed(**asked: str) -> dict[str, Any]:
+        """The rows by their number; what they come to is what the summary of the same filters says."""
+        query = urlencode(asked)
+        rows = (await world.ask("GET", f"/remittances?{query}"))["items"]
+        sums = await world.ask("GET", f"/remittances/summary?{query}")
+        assert sums["remittances"] == len(rows)
+        for name in ("claims", "payment_cents", "difference_cents", "auto_posted_claims", "review_claims"):
+            assert sums[name] == sum(row[name] for row in rows), name
+        return {row["remittance_id"]: row for row in rows}
+
+    def told(row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return row["difference_cents"], row["auto_posted_claims"], row["review_claims"], row["deposited_on"]
+
+    rows = await listed()
+    assert told(rows[whole["remittance_id"]]) == (0, 1, 3, None)
+    assert told(rows[short["remittance_id"]]) == (5, 0, 0, None)
+    assert set(await listed(is_off="true")) == {short["remittance_id"]}
+    assert set(await listed(is_off="false")) == {whole["remittance_id"]}
+    assert await listed(is_off="true", status="posted") == {}
+    queues = [(await world.ask("GET", f"/queues/{name}"))["items"] for name in ("held", "unmatched")]
+    assert sum(map(len, queues)) == 3
+
+    await world.ask("POST", f"/remittances/{whole['remittance_id']}/claims/3/match", {"claim_id": other})
+    deposit = {"trace_number": rows[whole["remittance_id"]]["trace_number"], "payer_identifier": "1512345678"}
+    await world.ask("POST", "/deposits", {**deposit, "deposited_on": "2026-04-20", "amount_cents": 160_00})
+    await world.settle()
+    matched = (await listed())[whole["remittance_id"]]
+    assert told(matched) == (0, 1, 2, "2026-04-20")  # the person's is no longer waiting, and is not posted by itself
+    await world.verify()
 
 
 @pytest.mark.asyncio

@@ -105,6 +105,8 @@ def _held(told: RemittanceTold, remittance: Remittance, findings: Sequence[Findi
             document=told.document,
             entered_by=told.entered_by,
             image=told.image,
+            claims_cents=told.claims_cents,
+            provider_adjustments_cents=sum(each.amount_cents for each in told.provider_adjustments),
         )
     ]
 
