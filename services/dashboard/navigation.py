@@ -33,6 +33,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Place]]] = (
             Place(title="Payment posting", path="/remittances", action="payments:read-remittances", key="p"),
             Place(title="Underpayments", path="/underpayments", action="payments:read-variances"),
             Place(title="Contracts", path="/contracts", action="payments:read-contracts"),
+            Place(title="Capitation", path="/capitation", action="payments:read-variances"),
             Place(title="Bank", path="/bank", action="payments:read-deposits", key="b"),
             Place(title="Cards", path="/cards", action="payments:read-card-payments"),
             Place(title="Refunds", path="/refunds", action="payments:read-ledger"),

@@ -12,6 +12,12 @@ from typing import Any, NamedTuple
 
 from services.payments.domain.books.state import Books, evolve
 from services.payments.domain.contract_comparison.identity import comparison_of
+from shared.events.capitation import (
+    CapitationAssigned,
+    CapitationAssignmentUndone,
+    CapitationRosterTaken,
+    RosterMembersListed,
+)
 from shared.events.cards import CardChargebackWon, CardPaymentCaptured, CardRefunded
 from shared.events.contracts import (
     ClaimPaymentCompared,
@@ -280,6 +286,47 @@ class VariancesAreBacked:
         self._result.checked += 1
         if not holds:
             note_at(self._result, recorded, expected, found)
+
+
+class CapitationIsBacked:
+    """What was assigned of a capitation payment has its sign and is no more than it, after every event; and a list of members says how
+    many there are with it."""
+
+    def __init__(self) -> None:
+        self._result = CheckResult(name="payments: capitation assigned <= capitation paid, and members are counted")
+        self._paid: dict[tuple[str, str, int], int] = {}
+        self._assigned: defaultdict[tuple[str, str, int], dict[int, int]] = defaultdict(dict)
+        self._members: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        self._said: dict[tuple[str, str], CapitationRosterTaken] = {}
+
+    def see(self, recorded: Recorded[Any]) -> None:
+        match event := recorded.event:
+            case ProviderAdjustmentPosted() if event.reason == "CT":
+                self._paid[recorded.tenant, event.remittance_id, event.ordinal] = -event.amount_cents
+            case CapitationAssigned():
+                key = (recorded.tenant, event.remittance_id, event.ordinal)
+                parts = self._assigned[key]
+                parts[event.part] = event.amount_cents
+                paid, assigned = self._paid.get(key, 0), sum(parts.values())
+                is_within = abs(assigned) <= abs(paid) and all((cents > 0) == (paid > 0) for cents in parts.values())
+                self._result.checked += 1
+                if not is_within:
+                    note_at(self._result, recorded, f"at most {paid} cents", f"{assigned} cents")
+            case CapitationAssignmentUndone():
+                self._assigned[recorded.tenant, event.remittance_id, event.ordinal].pop(event.part, None)
+            case CapitationRosterTaken():
+                self._said[recorded.tenant, event.roster_id] = event
+            case RosterMembersListed():
+                members = self._members[recorded.tenant, event.roster_id]
+                members.difference_update((each.member_index, each.person) for each in event.removed)
+                members.update((each.member_index, each.person) for each in event.added)
+
+    def result(self) -> CheckResult:
+        for key, said in self._said.items():
+            self._result.checked += 1
+            if said.members != len(self._members[key]):
+                note(self._result, said.roster_id, f"{said.members} members", f"{len(self._members[key])}")
+        return self._result
 
 
 class ClosedPeriodsStand:

@@ -10,12 +10,14 @@ from pydantic import SecretStr
 
 from services.payments.adapters import card_webhooks
 from services.payments.adapters.bank_files import BankFiles
+from services.payments.adapters.capitation_rosters import CapitationRosters
 from services.payments.adapters.card_processor import HttpCardProcessor
 from services.payments.adapters.fee_schedule_files import FeeScheduleFiles
 from services.payments.adapters.remittance_files import RemittanceFiles
 from services.payments.api import accounts as accounts_api
 from services.payments.api import bank as bank_api
 from services.payments.api import books as books_api
+from services.payments.api import capitation as capitation_api
 from services.payments.api import cards as cards_api
 from services.payments.api import cash as cash_api
 from services.payments.api import contracts as contracts_api
@@ -28,13 +30,16 @@ from services.payments.api import paper as paper_api
 from services.payments.api import remittances as remittances_api
 from services.payments.api import variances as variances_api
 from services.payments.api import what_if as what_if_api
+from services.payments.api.capitation import known_rosters
 from services.payments.api.contracts import known_schedules
 from services.payments.api.moments import Moments
 from services.payments.domain.books.decider import books as books_decider
+from services.payments.domain.capitation_payment.decider import capitation_payment as capitation_payment_decider
+from services.payments.domain.capitation_roster.decider import capitation_roster as capitation_roster_decider
 from services.payments.domain.card_payment.decider import card_payment as card_payment_decider
 from services.payments.domain.card_payment.news import card_processor as card_processor_decider
 from services.payments.domain.claim_account.decider import claim_account as claim_account_decider
-from services.payments.domain.contract_comparison.comparing import schedules_named
+from services.payments.domain.contract_comparison.comparing import charged_of, rosters_asked, schedules_named
 from services.payments.domain.contract_comparison.decider import contract_comparison as contract_comparison_decider
 from services.payments.domain.contract_comparison.identity import comparison_id_of
 from services.payments.domain.deposit.decider import deposit as deposit_decider
@@ -47,6 +52,7 @@ from services.payments.domain.remittance.decider import remittance as remittance
 from services.payments.domain.remittance.identity import trace_of
 from services.payments.domain.unidentified_deposit.decider import unidentified_deposit as unidentified_deposit_decider
 from services.payments.invariants import (
+    CapitationIsBacked,
     CardMoneyIsReceived,
     ChargesAreAccountedFor,
     ClosedPeriodsStand,
@@ -69,6 +75,7 @@ from services.payments.policies import (
 )
 from services.payments.projections import (
     bills,
+    capitation,
     card_payments,
     claim_accounts,
     contracts,
@@ -126,6 +133,8 @@ books = Aggregate(name="books", decider=books_decider)
 fee_schedule = Aggregate(name="fee-schedule", decider=fee_schedule_decider)
 payer_contracts = Aggregate(name="payer-contracts", decider=payer_contracts_decider)
 contract_comparison = Aggregate(name="contract-comparison", decider=contract_comparison_decider)
+capitation_roster = Aggregate(name="capitation-roster", decider=capitation_roster_decider)
+capitation_payment = Aggregate(name="capitation-payment", decider=capitation_payment_decider)
 card_payment = Aggregate(name="card-payment", decider=card_payment_decider)
 card_processor = Aggregate(name="card-processor", decider=card_processor_decider)
 opening = Aggregate(name="opening-balances", decider=opening_balances_decider)
@@ -288,7 +297,10 @@ def build(
         key = comparison_id_of(account_id=event.account_id, remittance_id=event.remittance_id, ordinal=event.ordinal)
         account = await runtime.commands.state(claim_account, recorded.tenant, event.account_id)
         schedules = await known_schedules(runtime.commands, fee_schedule, recorded.tenant, schedules_named(known))
-        return _to(contract_comparison, key, compare_with_contracts.compare(event, account, known, schedules))
+        asked = rosters_asked(event, charged_of(account, event.payer_rank), known)
+        rosters = await known_rosters(runtime.commands, capitation_roster, recorded.tenant, asked)
+        compare = compare_with_contracts.compare(event, account, known, schedules, rosters)
+        return _to(contract_comparison, key, compare)
 
     return ServiceParts(
         aggregates=(
@@ -303,6 +315,8 @@ def build(
             fee_schedule,
             payer_contracts,
             contract_comparison,
+            capitation_roster,
+            capitation_payment,
             opening,
         ),
         projections=(
@@ -317,6 +331,7 @@ def build(
             payers.projection,
             contracts.projection,
             variances.projection,
+            capitation.projection,
             opening_balances.projection,
             refunds.projection,
         ),
@@ -397,6 +412,7 @@ def build(
                 claim_account=claim_account,
                 payer_contracts=payer_contracts,
                 fee_schedule=fee_schedule,
+                capitation_roster=capitation_roster,
             ),
             cards_api.router(
                 runtime.commands,
@@ -450,6 +466,19 @@ def build(
                 payer_contracts=payer_contracts,
                 fee_schedule=fee_schedule,
             ),
+            capitation_api.router(
+                runtime.commands,
+                runtime.reads,
+                CapitationRosters(
+                    commands=runtime.commands,
+                    documents=runtime.documents,
+                    vault=runtime.vault,
+                    payer_contracts=payer_contracts,
+                    capitation_roster=capitation_roster,
+                ),
+                payer_contracts=payer_contracts,
+                capitation_payment=capitation_payment,
+            ),
             disputes_api.router(runtime.commands, runtime.reads, contract_comparison),
             variances_api.router(
                 runtime.commands,
@@ -459,6 +488,7 @@ def build(
                 claim_account=claim_account,
                 payer_contracts=payer_contracts,
                 fee_schedule=fee_schedule,
+                capitation_roster=capitation_roster,
             ),
             cash_api.router(
                 runtime.commands,
@@ -476,6 +506,7 @@ def build(
             ProviderAdjustmentsStand,
             ClosedPeriodsStand,
             VariancesAreBacked,
+            CapitationIsBacked,
             OpeningBalancesTie,
             PatientsMoneyIsKept,
             CardMoneyIsReceived,

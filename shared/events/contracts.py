@@ -77,13 +77,28 @@ class FeeScheduleVersionWithdrawn(Event, frozen=True, kw_only=True):
     withdrawn_by: str
 
 
-class ContractTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One rule of a contract. The first term that knows a price for a procedure is the one that holds."""
+class MemberRate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one member brings in a month. Sex and ages place a member of whom the list says no category."""
 
-    rule: Literal["schedule", "percent-of-schedule", "percent-of-charge"]
+    category: str
+    amount_cents: int
+    sex: Literal["", "F", "M"] = ""  # empty: both
+    age_from: int | None = None  # in years; none: no limit
+    age_to: int | None = None  # the last year of it
+
+
+class ContractTerm(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule of a contract. The first term that knows a price for a procedure is the one that holds.
+
+    A capitated term holds for members of the month of service: it pays by the member and month, and its schedule says what the service
+    would bring by itself. Of everybody else it is silent.
+    """
+
+    rule: Literal["schedule", "percent-of-schedule", "percent-of-charge", "capitated"]
     schedule_id: str = ""
     percent: str = ""  # exact decimal text
     procedure_codes: tuple[str, ...] = ()  # a code, or a first and a last one (99202-99215); none: every code
+    rates: tuple[MemberRate, ...] = ()  # of a capitated term
 
 
 class ContractAgreed(Event, frozen=True, kw_only=True):
@@ -149,16 +164,33 @@ class ExpectedBasis(Struct, frozen=True, kw_only=True, omit_defaults=True):
     inputs: tuple[FormulaInput, ...] = ()
 
 
+class CapitatedService(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line that a contract pays by the member and month, if the patient was a member in the month of service."""
+
+    contract_id: str
+    member_index: str = ""  # of the coverage that answered; empty: not known
+    service_on: date
+    procedure_code: str
+    charged_cents: int
+    paid_cents: int
+    equivalent_cents: int | None = None  # what the service would bring by itself; none: not priced
+    answer: Literal["capitated", "paid", "denied", "other"]  # capitated: CO-24 and no money
+
+
 class ComparedLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of an answer against the contract. Without an expected amount it was not priced, and `reason` says why."""
+    """One line of an answer against the contract. Without an expected amount it was not priced, and `reason` says why.
+
+    A line with the outcome `capitated` was a member's: no money is expected for it.
+    """
 
     number: int  # 1, 2, … in the answer
     line_id: str = ""
-    outcome: Literal["as-expected", "underpaid", "overpaid", "not-priced"]
+    outcome: Literal["as-expected", "underpaid", "overpaid", "not-priced", "capitated"]
     allowed_cents: int | None = None  # paid + patient's share + what is taken off behind it, as sequestration
     expected_cents: int | None = None
     reason: str = ""
     value: str = ""  # the code, modifier or adjustment that the reason is about
+    capitation: CapitatedService | None = None
 
 
 class ClaimPaymentCompared(Event, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """What can happen to money. Past tense, in a payment poster's words. Amounts are integer cents. Streams:
 
 `claim-account/{account_id}`, `remittance/{remittance_id}`, `patient-account/{patient_id}`, `deposit/{deposit_id}`, `unidentified-deposit/{deposit_id}`,
-`books/ledger`, `opening-balances/imports`, `fee-schedule/{schedule_id}`, `payer-contracts/{payer_id}`, `contract-comparison/{comparison_id}`.
-What is about contracts stands in `contracts.py`, about money of patients that no account has taken in `patient_money.py`, about cards in `cards.py`,
+`books/ledger`, `opening-balances/imports`, `fee-schedule/{schedule_id}`, `payer-contracts/{payer_id}`, `contract-comparison/{comparison_id}`,
+`capitation-roster/{roster_id}`, `capitation-payment/{remittance_id}-{ordinal}`.
+What is about contracts stands in `contracts.py` and `capitation.py`, about money of patients that no account has taken in `patient_money.py`, about cards in `cards.py`,
 about the bank in `deposits.py`.
 Every money event carries postings that sum to zero. A party is `unassigned`, `payer:1`, `payer:2`, …, `patient` or `agency`;
 what it owes is the sum of the postings on `receivable:<party>`.
@@ -20,6 +21,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from shared.events.base import Event
+from shared.events.capitation import CapitationPaymentEvent, CapitationRosterEvent
 from shared.events.cards import CardPaymentEvent, CardProcessorEvent
 from shared.events.contracts import ContractComparisonEvent, FeeScheduleEvent, PayerContractsEvent
 from shared.events.deposits import DepositEvent, UnidentifiedDepositEvent
@@ -68,6 +70,7 @@ class AccountPayer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     payer_name: str
     electronic_id: str = ""  # by which an 835 names the payer (N104 of PR, REF*2U)
     filing_indicator: str = "CI"
+    member_index: str = ""  # blind index of the patient's number with the payer; empty: not kept then
 
 
 class PayersKnown(Event, frozen=True, kw_only=True):
@@ -653,5 +656,7 @@ PaymentsEvent: TypeAlias = (
     | FeeScheduleEvent
     | PayerContractsEvent
     | ContractComparisonEvent
+    | CapitationRosterEvent
+    | CapitationPaymentEvent
     | OpeningBalancesEvent
 )

@@ -120,6 +120,7 @@ class CoverageSnapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     group_number: Sealed[str] | None = None
     subscriber: Sealed[Person] | None = None  # absent when the patient is the subscriber
     authorization_number: str = ""
+    member_index: str = ""  # blind index of the member number; empty: not kept then
 
 
 class Adjustment(Struct, frozen=True, kw_only=True, omit_defaults=True):

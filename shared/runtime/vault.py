@@ -53,3 +53,9 @@ class Vault(Protocol):
     async def tenant_key(self, tenant: str) -> bytes:
         """The key from which shared ids of this tenant are computed (`shared.kernel.identifiers.computed_id`)."""
         ...
+
+
+async def member_index(vault: Vault, tenant: str, number: str) -> str:
+    """Under which a patient's number with a payer can be looked up, however it is spaced and in whichever case; empty for none."""
+    plain = "".join(number.split()).upper()
+    return await vault.blind_index(tenant, "member-number", plain) if plain else ""

@@ -61,6 +61,8 @@ def paths(system: System) -> dict[str, str]:
         "contracts": "/contracts",
         "contract-new": "/contracts/new",
         "contract": f"/contracts/{payer_id}/whole",
+        "capitation": "/capitation",
+        "capitation-month": f"/capitation/{payer_id}/whole/2026-03",
         "fee-schedules": "/fee-schedules",
         "fee-schedule": "/fee-schedules/usual",
         "cards": "/cards",

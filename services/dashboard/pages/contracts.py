@@ -22,14 +22,14 @@ _CONTRACTS = "/api/payments/contracts"
 _SCHEDULES = "/api/payments/fee-schedules"
 _ROWS = 200
 _TERMS_LEAST = 4
-RULES = ("schedule", "percent-of-schedule", "percent-of-charge")
+RULES = ("schedule", "percent-of-schedule", "percent-of-charge", "capitated")
 KINDS = (
     ("amounts", "Amounts"),
     ("relative-values", "Relative values, with columns of your own"),
     ("medicare-file", "Medicare's relative value file (PPRRVU)"),
 )
 _FACTORS = ("conversion_factor", "work_gpci", "expense_gpci", "malpractice_gpci")
-_BLANK_TERM: Mapping[str, Any] = {"rule": "", "schedule_id": "", "percent": "", "procedure_codes": []}
+_BLANK_TERM: Mapping[str, Any] = {"rule": "", "schedule_id": "", "percent": "", "procedure_codes": [], "rates_text": ""}
 NO_TERMS: Mapping[str, Any] = {"terms": [], "lesser_of_charge": True, "tolerance_cents": 0, "tolerance_percent": "0"}
 
 
@@ -91,7 +91,42 @@ async def schedule_ids(visit: Visit) -> list[str]:
 
 def filled(terms: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The rows of a form: the terms and some without one."""
-    return [*terms, *([_BLANK_TERM] * max(1, _TERMS_LEAST - len(terms)))]
+    told = [{**term, "rates_text": _rates_text(term.get("rates", ()))} for term in terms]
+    return [*told, *([_BLANK_TERM] * max(1, _TERMS_LEAST - len(terms)))]
+
+
+def _rates_text(rates: Sequence[Mapping[str, Any]]) -> str:
+    """As a form has them: `CHILD 0-17 12.50; F18-44 F 18-44 30.00`."""
+    told: list[str] = []
+    for each in rates:
+        first, last = each["age_from"], each["age_to"]
+        ages = f"{'' if first is None else first}-{'' if last is None else last}"
+        cents = each["amount_cents"]
+        words = (each["category"], each["sex"], ages if ages != "-" else "", f"{cents // 100}.{cents % 100:02}")
+        told.append(" ".join(word for word in words if word))
+    return "; ".join(told)
+
+
+def _rates_of(text: str) -> list[dict[str, Any]]:
+    """The same back. What is none of it goes on as it is, and the service says what is wrong with it."""
+    rates: list[dict[str, Any]] = []
+    for told in text.split(";"):
+        if not (words := told.split()):
+            continue
+        category, *between, amount = words if len(words) > 1 else [words[0], ""]
+        rate: dict[str, Any] = {"category": category, "amount_cents": cents_or_text(amount)}
+        for word in between:
+            first, dash, last = word.partition("-")
+            if dash:
+                rate["age_from"], rate["age_to"] = _years(first), _years(last)
+            else:
+                rate["sex"] = word
+        rates.append(rate)
+    return rates
+
+
+def _years(text: str) -> int | str | None:
+    return int(text) if text.isascii() and text.isdecimal() else text or None
 
 
 async def expected(visit: Visit) -> Response:
@@ -118,6 +153,7 @@ def terms_only(form: Mapping[str, str]) -> dict[str, Any]:
             "schedule_id": form.get(f"schedule_id_{at}") or None,
             "percent": form.get(f"percent_{at}") or None,
             "procedure_codes": form.get(f"procedure_codes_{at}", "").upper().replace(",", " ").split(),
+            **({"rates": rates} if (rates := _rates_of(form.get(f"rates_{at}", ""))) else {}),
         }
         for at in numbers
         if form[f"rule_{at}"]

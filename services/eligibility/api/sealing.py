@@ -8,7 +8,7 @@ from services.eligibility.domain.patient.completeness import missing_of_coverage
 from shared.events.base import Sealed
 from shared.events.values import Person
 from shared.kernel.identifiers import computed_id
-from shared.runtime.vault import Vault
+from shared.runtime.vault import Vault, member_index
 
 
 async def patient_id_of(vault: Vault, tenant: str, *, authority: str, number: str) -> str:
@@ -58,7 +58,7 @@ async def coverage_command(vault: Vault, tenant: str, patient_id: str, body: Cov
         rank=body.rank,
         relationship=body.relationship,
         member_number=Sealed.fresh(patient_id, f"member-number-{body.coverage_id}", number),
-        member_index=await vault.blind_index(tenant, "member-number", _plain(number)) if number else "",
+        member_index=await member_index(vault, tenant, number),
         group_number=_sealed_text(patient_id, f"group-number-{body.coverage_id}", body.group_number),
         subscriber=_sealed_person(patient_id, f"subscriber-{body.coverage_id}", subscriber),
         mark=await _mark(vault, tenant, "coverage", stated),

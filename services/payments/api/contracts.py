@@ -23,7 +23,7 @@ from services.payments.domain.pricing.expected import NotPriced, Priced, Schedul
 from services.payments.domain.pricing.service_line import ServiceLine
 from services.payments.projections import contracts as read_model
 from services.payments.projections import payers
-from shared.events.contracts import ContractTerm, ExpectedBasis, RelativeValues
+from shared.events.contracts import ContractTerm, ExpectedBasis, MemberRate, RelativeValues
 from shared.kernel.errors import Malformed
 from shared.kernel.identifiers import is_npi
 from shared.runtime.command import Aggregate, Cause, Commands
@@ -55,6 +55,9 @@ Withdraw = Annotated[Cause, Depends(versioned_cause_of("payments:load-fee-schedu
 Number = r"^\d{1,6}(\.\d{1,6})?$"
 Percent = Annotated[str, Field(pattern=Number, description="Decimal text: 120 or 33.333")]
 Factor = Annotated[str, Query(pattern=Number, description="Decimal text")]
+Category = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9._-]{1,30}$", description="The payer's name of it: CHILD, F18-44.")
+]
 Codes = Annotated[str, Field(pattern=r"^[A-Z0-9]{5}(-[A-Z0-9]{5})?$")]
 MedicareFile = Annotated[bytes, Sent(media_type="text/csv", min_length=1, description="The file as it comes from CMS.")]
 PriceList = Annotated[bytes, Sent(media_type="text/csv", min_length=1)]
@@ -80,15 +83,27 @@ AnnouncedList = Annotated[Announced, Depends(_announced)]
 OfLocality = Annotated[Factors, Depends(_factors)]
 
 
-class TermBody(Body):
-    """`schedule`: as the schedule says. `percent-of-schedule`: so much of it. `percent-of-charge`: so much of what was charged."""
+class MemberRateBody(Body):
+    """What one member of a category brings in a month. Sex and ages place members of whom a list says no category."""
 
-    rule: Literal["schedule", "percent-of-schedule", "percent-of-charge"]
+    category: Category
+    amount_cents: Annotated[int, Field(ge=0, le=10**9, strict=True)]
+    sex: Literal["", "F", "M"] = Field(default="", description="Empty: both.")
+    age_from: Annotated[int, Field(ge=0, le=150)] | None = None
+    age_to: Annotated[int, Field(ge=0, le=150)] | None = Field(default=None, description="The last year of it.")
+
+
+class TermBody(Body):
+    """`schedule`: as the schedule says. `percent-of-schedule`: so much of it. `percent-of-charge`: so much of what was charged.
+    `capitated`: members are paid for by the month at these rates, and the schedule says what a service would bring by itself."""
+
+    rule: Literal["schedule", "percent-of-schedule", "percent-of-charge", "capitated"]
     schedule_id: Id | None = None
     percent: Percent | None = None
     procedure_codes: tuple[Codes, ...] = Field(
         default=(), max_length=200, description="A code, or a first and a last one with a dash; none: every code."
     )
+    rates: tuple[MemberRateBody, ...] = Field(default=(), max_length=100, description="Of a capitated term.")
 
 
 class TermsOnly(Body):
@@ -107,6 +122,7 @@ class TermsOnly(Body):
                     schedule_id=each.schedule_id or "",
                     percent=each.percent or "",
                     procedure_codes=each.procedure_codes,
+                    rates=tuple(MemberRate(**rate.model_dump()) for rate in each.rates),
                 )
                 for each in self.terms
             ),
@@ -148,6 +164,7 @@ class TermRow(BaseModel):
     schedule_id: str = ""
     percent: str = ""
     procedure_codes: list[str] = []
+    rates: list[MemberRateBody] = []
 
 
 class ContractRow(BaseModel):

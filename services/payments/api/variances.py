@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from services.payments.api.bodies import Body, Code, Id
+from services.payments.api.capitation import known_rosters
 from services.payments.api.contracts import BasisRow, known_schedules
 from services.payments.domain.claim_account.answer import AnswerKey
 from services.payments.domain.claim_account.state import ClaimAccount
@@ -19,7 +20,12 @@ from services.payments.domain.contract_comparison.commands import (
     ReopenVariance,
     ResolveVariance,
 )
-from services.payments.domain.contract_comparison.comparing import charged_of, compared, schedules_named
+from services.payments.domain.contract_comparison.comparing import (
+    charged_of,
+    compared,
+    rosters_asked,
+    schedules_named,
+)
 from services.payments.domain.contract_comparison.identity import account_of, comparison_of
 from services.payments.domain.contract_comparison.state import ContractComparison
 from services.payments.domain.errors import VarianceUnknown
@@ -137,7 +143,7 @@ class ComparedAgain(BaseModel):
     variance_id: str
     stands: bool = Field(description="Whether the answer still stands.")
     found_cents: int = Field(description="The difference as it was found.")
-    outcome: Literal["as-expected", "underpaid", "overpaid", "not-priced"] | None
+    outcome: Literal["as-expected", "underpaid", "overpaid", "not-priced", "capitated"] | None
     allowed_cents: int | None = None
     expected_cents: int | None = None
     variance_cents: int | None = None
@@ -160,6 +166,7 @@ def router(
     claim_account: Aggregate,
     payer_contracts: Aggregate,
     fee_schedule: Aggregate,
+    capitation_roster: Aggregate,
 ) -> APIRouter:
     routes = APIRouter(tags=["variances"])
 
@@ -258,7 +265,10 @@ def router(
         if answer is None:
             return ComparedAgain(variance_id=variance_id, stands=False, found_cents=found.variance_cents, outcome=None)
         schedules = await known_schedules(commands, fee_schedule, who.tenant, schedules_named(contracts))
-        lines = compared(answer.posted, charged_of(account, answer.rank), contracts, schedules)
+        charged = charged_of(account, answer.rank)
+        asked = rosters_asked(answer.posted, charged, contracts)
+        rosters = await known_rosters(commands, capitation_roster, who.tenant, asked)
+        lines = compared(answer.posted, charged, contracts, schedules, rosters)
         again = next((each for each in lines if each.line.line_id == found.line_id), None)
         return ComparedAgain(
             variance_id=variance_id,

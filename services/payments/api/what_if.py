@@ -16,12 +16,18 @@ from services.payments.api.bodies import Body, Id
 from services.payments.api.contracts import TermsOnly
 from services.payments.domain.as_of import up_to
 from services.payments.domain.books.period import Period, period_named
+from services.payments.domain.capitation_roster.state import CapitationRoster
 from services.payments.domain.claim_account.matrix import Meaning
 from services.payments.domain.claim_account.state import ClaimAccount
 from services.payments.domain.claim_account.what_if import OtherMatrix, Rule, difference, hash_of
 from services.payments.domain.contract_comparison import what_if as contract_what_if
 from services.payments.domain.contract_comparison.comparing import schedules_named
-from services.payments.domain.contract_comparison.what_if import AccountCompared, OtherContract, compared_with
+from services.payments.domain.contract_comparison.what_if import (
+    AccountCompared,
+    OtherContract,
+    compared_with,
+    rosters_asked_of,
+)
 from services.payments.domain.errors import ScheduleNotLoaded
 from services.payments.domain.fee_schedule.state import FeeSchedule
 from services.payments.domain.payer_contracts.state import PayerContracts
@@ -146,6 +152,7 @@ def router(
     claim_account: Aggregate,
     payer_contracts: Aggregate,
     fee_schedule: Aggregate,
+    capitation_roster: Aggregate,
 ) -> APIRouter:
     routes = APIRouter(tags=["what-if"])
 
@@ -234,8 +241,11 @@ def router(
         schedules = await schedules_at(who.tenant, names, until)
         _refuse_unknown(other, tried, schedules)
         told: list[AccountCompared] = []
+        rosters: dict[str, CapitationRoster] = {}
         async for _, account in accounts_at(found, who.tenant, days, until):
-            if (compared := compared_with(account, other, known, schedules)) is not None:
+            for name in rosters_asked_of(account, other, known) - rosters.keys():
+                rosters[name] = await state_at(capitation_roster, who.tenant, name, until)
+            if (compared := compared_with(account, other, known, schedules, rosters)) is not None:
                 told.append(compared)
         differing = sorted(
             (each for each in told if each.differs), key=lambda each: (-abs(each.difference_cents), each.account_id)

@@ -377,3 +377,23 @@ class NothingToRecover(DomainError):
     """More than the difference, or on something that the payer paid too much, or let stand."""
 
     code = "nothing-to-recover"
+
+
+class NotCapitated(DomainError):
+    """The contract pays by the service in this month: it has no term that pays by the member."""
+
+    code = "not-capitated"
+
+
+class CapitationPaymentUnknown(NotFound):
+    """No remittance has a PLB with reason CT in this place."""
+
+
+class AssignmentUnknown(NotFound):
+    """The payment has no such part."""
+
+
+class MoreThanThePayment(DomainError):
+    """A part of a capitation payment has its sign, and the parts come to no more than it. `facts` has what is open."""
+
+    code = "more-than-the-payment"

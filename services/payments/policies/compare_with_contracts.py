@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.payments.domain.claim_account.state import ClaimAccount
+from services.payments.domain.contract_comparison.capitation import Rosters
 from services.payments.domain.contract_comparison.commands import RecordComparison, WithdrawComparison
 from services.payments.domain.contract_comparison.comparing import charged_of, compared
 from services.payments.domain.contract_comparison.state import ContractComparison
@@ -18,11 +19,15 @@ from shared.events.payments import ClaimPaymentPosted, ClaimPaymentReversed
 
 
 def compare(
-    event: ClaimPaymentPosted, account: ClaimAccount, contracts: PayerContracts, schedules: Schedules
+    event: ClaimPaymentPosted,
+    account: ClaimAccount,
+    contracts: PayerContracts,
+    schedules: Schedules,
+    rosters: Rosters,
 ) -> Iterator[RecordComparison]:
     """To the comparison of this answer."""
     if contracts.contracts:
-        lines = compared(event, charged_of(account, event.payer_rank), contracts, schedules)
+        lines = compared(event, charged_of(account, event.payer_rank), contracts, schedules, rosters)
         yield RecordComparison(posted=event, lines=tuple(lines))
 
 

@@ -51,6 +51,7 @@ def note_payers(event: CoverageSelected | NoCoverageFound, *, on: date) -> Itera
                 payer_name=coverage.payer_name,
                 electronic_id=coverage.payer_electronic_id,
                 filing_indicator=coverage.filing_indicator,
+                member_index=coverage.member_index,
             )
             for coverage in coverages
         ),

@@ -111,6 +111,8 @@ _TABLE: Mapping[str, str] = {
     "payments:read-contracts": "biller denial-specialist poster manager",
     "payments:agree-contract": "manager",
     "payments:load-fee-schedule": "manager",
+    "payments:take-roster": "poster manager integration",
+    "payments:assign-capitation": "poster manager",
     "payments:read-variances": "biller denial-specialist poster manager integration",
     "payments:read-variance-notes": "denial-specialist poster manager",
     "payments:ask-what-if": "poster manager",

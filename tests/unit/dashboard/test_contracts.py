@@ -25,7 +25,15 @@ CONTRACT: dict[str, Any] = {
     "contract_to": None,
     "billing_npi": "",
     "filing_indicator": "",
-    "terms": [{"rule": "schedule", "schedule_id": "aetna-2026", "percent": "", "procedure_codes": ["99202-99215"]}],
+    "terms": [
+        {
+            "rule": "schedule",
+            "schedule_id": "aetna-2026",
+            "percent": "",
+            "procedure_codes": ["99202-99215"],
+            "rates": [],
+        }
+    ],
     "lesser_of_charge": True,
     "tolerance_cents": 100,
     "tolerance_percent": "1",

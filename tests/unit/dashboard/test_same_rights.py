@@ -29,6 +29,7 @@ TYPED = {
     "schedule_id": "1",
     "kind": "amounts",
     "period": "2026-06",
+    "month": "2026-06",
     "rules": "CO-97 patient",
     "as_of_on": "2026-06-30",
     "control": "1",

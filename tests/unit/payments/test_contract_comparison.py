@@ -39,7 +39,7 @@ SCHEDULES = {"aetna-2026": schedule(rate("99213", 90_00), rate("99214", 120_00))
 
 
 def compare(answer: ClaimPaymentPosted, contract: PayerContracts | None = None) -> list[Compared]:
-    return compared(answer, charged(), contract or agreed(), SCHEDULES)
+    return compared(answer, charged(), contract or agreed(), SCHEDULES, {})
 
 
 def told(*adjustments: Adjustment, charge: int = 200_00, line_id: str = "L1") -> AdjudicatedLine:
@@ -153,7 +153,7 @@ def test_a_service_that_was_paid_as_another_is_held_against_what_was_charged() -
 
 def test_units_of_old_charges_are_the_payers() -> None:
     line = AdjudicatedLine(line_id="L1", charged_cents=200_00, paid_cents=180_00, units="2")
-    [found] = compared(posted(line), charged(ours("L1", 200_00, units="")), agreed(), SCHEDULES)
+    [found] = compared(posted(line), charged(ours("L1", 200_00, units="")), agreed(), SCHEDULES, {})
     assert (found.expected_cents, found.outcome) == (180_00, "as-expected")
 
 
@@ -290,7 +290,7 @@ def test_what_was_found_sums_to_expected_less_allowed(lines: list[tuple[int, int
             for number, (paid, share, _, held) in enumerate(lines)
         )
     )
-    found = compared(answer, charged(*charges), agreed(cents=tolerance), known)
+    found = compared(answer, charged(*charges), agreed(cents=tolerance), known, {})
     events = spec.when(RecordComparison(posted=answer, lines=tuple(found))).events
     differences = [each for each in events if isinstance(each, UnderpaymentFound | OverpaymentFound)]
     expected = {

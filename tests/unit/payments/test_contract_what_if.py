@@ -65,7 +65,7 @@ def paid(*allowed: int) -> ClaimAccount:
 
 
 def tried(state: ClaimAccount, other: OtherContract, known: PayerContracts | None = None) -> AccountCompared:
-    found = compared_with(state, other, agreed() if known is None else known, SCHEDULES)
+    found = compared_with(state, other, agreed() if known is None else known, SCHEDULES, {})
     assert found is not None
     return found
 
@@ -103,7 +103,7 @@ def test_the_terms_of_one_contract_are_replaced_and_one_that_is_not_there_is_ref
 
 def test_other_days_and_other_payers_are_not_asked_about() -> None:
     for other in (question(terms(), month=4), question(terms(), payer="medigap")):
-        assert compared_with(paid(80_00), other, agreed(), SCHEDULES) is None
+        assert compared_with(paid(80_00), other, agreed(), SCHEDULES, {}) is None
 
 
 def test_the_same_question_has_the_same_hash_and_another_contract_another() -> None:

@@ -124,6 +124,7 @@ def _snapshot(command: SelectCoverage, payable: Payable, rank: int) -> CoverageS
         group_number=coverage.group_number,
         subscriber=coverage.subscriber,
         authorization_number=command.authorization_numbers.get(payer.payer_id, ""),
+        member_index=coverage.member_index,
     )
 
 

@@ -29,7 +29,7 @@ BEHIND_ALLOWED = frozenset(
 )
 # These make the allowed amount. PR-45 is the same cut, left to the patient.
 _CUTS = frozenset({("CO", "45"), ("CO", "94"), ("CO", "131"), ("PR", "45")})
-_CAPITATION = ("CO", "24")
+CAPITATION = ("CO", "24")
 _EARLIER_PAYER = ("OA", "23")
 
 
@@ -63,7 +63,7 @@ def _reasons_not_to(said: Sequence[Adjustment], matrix: PostingMatrix) -> Iterat
         value = "-".join(key)
         group, reason = key
         meaning = matrix.meaning_of(Adjustment(group=group, reason=reason, amount_cents=cents))
-        if key == _CAPITATION:
+        if key == CAPITATION:
             yield NotPriced(reason="capitated", value=value)
         elif key == _EARLIER_PAYER:
             yield NotPriced(reason="earlier-payer", value=value)

@@ -7,24 +7,33 @@ what others paid. Pure: the contracts and schedules are handed in as they are kn
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 
+from services.payments.domain.capitation_roster.identity import roster_id_of
 from services.payments.domain.claim_account.matrix import POSTING_MATRIX, PostingMatrix
 from services.payments.domain.claim_account.state import ClaimAccount
 from services.payments.domain.contract_comparison.allowed import Allowed, AllowedOrNot, allowed_of
+from services.payments.domain.contract_comparison.capitation import Rosters, answer_of, is_member
 from services.payments.domain.line_matching import line_of_ours
-from services.payments.domain.payer_contracts.state import PayerContracts, Version
+from services.payments.domain.payer_contracts.state import PayerContracts, Version, capitated_term
 from services.payments.domain.pricing import exact
-from services.payments.domain.pricing.expected import Expected, NotPriced, Priced, Schedules, expected_of
+from services.payments.domain.pricing.expected import (
+    Expected,
+    NotPriced,
+    Priced,
+    Schedules,
+    capitated_of,
+    expected_of,
+)
 from services.payments.domain.pricing.service_line import ServiceLine
-from shared.events.contracts import ExpectedBasis
+from shared.events.contracts import CapitatedService, ExpectedBasis
 from shared.events.payments import ClaimPaymentPosted, LedgerLine
 from shared.events.values import AdjudicatedLine
 
-Outcome: TypeAlias = Literal["as-expected", "underpaid", "overpaid", "not-priced"]
+Outcome: TypeAlias = Literal["as-expected", "underpaid", "overpaid", "not-priced", "capitated"]
 _AS_LATER_PAYER = frozenset({"2", "3", "20", "21"})  # CLP02
 
 
@@ -36,6 +45,7 @@ class Charged:
     service_on: date | None
     billing_npi: str
     filing_indicator: str
+    member_index: str = ""  # empty: not known, so that the patient is a member of nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,7 @@ class Compared:
     basis: ExpectedBasis | None = None
     reason: str = ""
     value: str = ""
+    capitation: CapitatedService | None = None  # of what the contract pays by the member and month, to members
 
     @property
     def variance_cents(self) -> int:
@@ -75,30 +86,53 @@ def compared(
     charged: Charged,
     contracts: PayerContracts,
     schedules: Schedules,
+    rosters: Rosters,
     matrix: PostingMatrix = POSTING_MATRIX,
 ) -> list[Compared]:
-    """Every line of the answer, in its order. An answer without lines cannot be compared and gives none."""
+    """Every line of the answer, in its order. An answer without lines cannot be compared and gives none.
+
+    `rosters` has the lists of members that `rosters_asked` names, where there are any.
+    """
     answered = list(_answered(posted, charged))
     lines = [each.line for each in answered]
-    terms = [
-        contracts.in_force(line.service_on, billing_npi=charged.billing_npi, filing_indicator=charged.filing_indicator)
-        for line in lines
-    ]
+    terms = _terms(lines, charged, contracts)
+    found: list[Compared] = []
     expected = expected_of(lines, terms, schedules)
-    return [
-        _compared(number, each, _allowed(posted, each, matrix), worth, version)
-        for number, (each, worth, version) in enumerate(zip(answered, expected, terms, strict=True), start=1)
-    ]
+    for number, (each, worth, version) in enumerate(zip(answered, expected, terms, strict=True), start=1):
+        allowed = _allowed(posted, each, matrix)
+        service = _capitated(posted, each, allowed, version, charged, schedules, matrix)
+        if service and is_member(service, posted.payer_id, rosters):
+            found.append(_of_member(number, each, service))
+        else:
+            allowed = _carved_out(allowed, service, version)
+            found.append(replace(_compared(number, each, allowed, worth, version), capitation=service))
+    return found
+
+
+def rosters_asked(posted: ClaimPaymentPosted, charged: Charged, contracts: PayerContracts) -> frozenset[str]:
+    """The lists of members that an answer is held against: of the months of its lines, where the contract pays by the member."""
+    lines = [each.line for each in _answered(posted, charged)]
+    return frozenset(
+        roster_id_of(payer_id=posted.payer_id, contract_id=version.contract_id, day=line.service_on)
+        for line, version in zip(lines, _terms(lines, charged, contracts), strict=True)
+        if version is not None and capitated_term(version) is not None
+    )
+
+
+def _terms(lines: Sequence[ServiceLine], charged: Charged, contracts: PayerContracts) -> list[Version | None]:
+    whose = {"billing_npi": charged.billing_npi, "filing_indicator": charged.filing_indicator}
+    return [contracts.in_force(line.service_on, **whose) for line in lines]
 
 
 def charged_of(account: ClaimAccount, payer_rank: int) -> Charged:
     """What the account knows of its charges, and of the plan of the payer of this rank."""
-    plans = (each.filing_indicator for each in account.payers or () if each.rank == payer_rank)
+    payer = next((each for each in account.payers or () if each.rank == payer_rank), None)
     return Charged(
         lines=account.lines,
         service_on=account.service_on,
         billing_npi=account.billing_npi,
-        filing_indicator=next(plans, ""),
+        filing_indicator=payer.filing_indicator if payer else "",
+        member_index=payer.member_index if payer else "",
     )
 
 
@@ -182,6 +216,46 @@ def _compared(
         tolerance_cents=tolerance,
         basis=expected.basis,
     )
+
+
+def _capitated(
+    posted: ClaimPaymentPosted,
+    answered: _Answered,
+    allowed: AllowedOrNot,
+    version: Version | None,
+    charged: Charged,
+    schedules: Schedules,
+    matrix: PostingMatrix,
+) -> CapitatedService | None:
+    """Of the first payer only, as everything that is compared, and of lines that are ours."""
+    is_compared = not isinstance(allowed, NotPriced) or allowed.reason not in ("later-payer", "line-unknown")
+    alone = capitated_of(answered.line, version, schedules) if is_compared else None
+    if alone is None or version is None:
+        return None
+    return CapitatedService(
+        contract_id=version.contract_id,
+        member_index=charged.member_index,
+        service_on=answered.line.service_on,
+        procedure_code=answered.line.procedure_code,
+        charged_cents=answered.line.charged_cents,
+        paid_cents=sum(each.paid_cents for each in answered.said),
+        equivalent_cents=alone.expected_cents if isinstance(alone, Priced) else None,
+        answer=answer_of(answered.said, posted.adjustments, matrix),
+    )
+
+
+def _of_member(number: int, answered: _Answered, service: CapitatedService) -> Compared:
+    """The month was paid for: no money is expected of the line, and whatever came instead is told in `service`."""
+    return Compared(
+        number=number, line=answered.line, paid_as="", outcome="capitated", allowed_cents=None, capitation=service
+    )
+
+
+def _carved_out(allowed: AllowedOrNot, service: CapitatedService | None, version: Version | None) -> AllowedOrNot:
+    """CO-24 on what such a contract pays by the service: the payer allows nothing of a fee that it owes."""
+    is_refused = isinstance(allowed, NotPriced) and allowed.reason == "capitated"
+    is_carved_out = service is None and version is not None and capitated_term(version) is not None
+    return Allowed(cents=0) if is_refused and is_carved_out else allowed
 
 
 def _outcome(difference_cents: int, tolerance_cents: int) -> Outcome:

@@ -86,6 +86,7 @@ def _line(line: Compared) -> ComparedLine:
         expected_cents=line.expected_cents,
         reason=line.reason,
         value=line.value,
+        capitation=line.capitation,
     )
 
 

@@ -15,7 +15,8 @@ from datetime import date
 import msgspec
 
 from services.payments.domain.claim_account.state import ClaimAccount, PostedAnswer
-from services.payments.domain.contract_comparison.comparing import Compared, charged_of, compared
+from services.payments.domain.contract_comparison.capitation import Rosters
+from services.payments.domain.contract_comparison.comparing import Compared, charged_of, compared, rosters_asked
 from services.payments.domain.contract_comparison.identity import comparison_id_of, variance_id_of
 from services.payments.domain.errors import ContractUnknown
 from services.payments.domain.fee_schedule.state import FeeSchedule
@@ -153,15 +154,27 @@ class AccountCompared:
         return before != after or bool(self.appear or self.vanish)
 
 
+def rosters_asked_of(account: ClaimAccount, other: OtherContract, known: PayerContracts) -> frozenset[str]:
+    """The lists of members that the account's answers of these days are held against, on either side. Raises ContractUnknown."""
+    sides = (known, other.contracts(known))
+    return frozenset(
+        name
+        for answer in account.answers.values()
+        if other.concerns(answer)
+        for contracts in sides
+        for name in rosters_asked(answer.posted, charged_of(account, answer.rank), contracts)
+    )
+
+
 def compared_with(
-    account: ClaimAccount, other: OtherContract, known: PayerContracts, schedules: Schedules
+    account: ClaimAccount, other: OtherContract, known: PayerContracts, schedules: Schedules, rosters: Rosters
 ) -> AccountCompared | None:
     """Both comparisons of the account's answers of these days; None when there is none. Raises ContractUnknown."""
     answers = [each for each in account.answers.values() if other.concerns(each)]
     if not answers:
         return None
     tried, priced = other.contracts(known), other.schedules(schedules)
-    told = [line for each in answers for line in _lines(account, each, (known, schedules), (tried, priced))]
+    told = [line for each in answers for line in _lines(account, each, (known, schedules), (tried, priced), rosters)]
     return AccountCompared(
         account_id=account.account_id,
         lines=len(told),
@@ -189,13 +202,15 @@ def _lines(
     answer: PostedAnswer,
     before: tuple[PayerContracts, Schedules],
     after: tuple[PayerContracts, Schedules],
+    rosters: Rosters,
 ) -> Iterator[_Line]:
     charged = charged_of(account, answer.rank)
     comparison_id = comparison_id_of(
         account_id=account.account_id, remittance_id=answer.key.remittance_id, ordinal=answer.key.ordinal
     )
-    lines = zip(compared(answer.posted, charged, *before), compared(answer.posted, charged, *after), strict=True)
-    for was, would in lines:
+    was_compared = compared(answer.posted, charged, *before, rosters)
+    would_be = compared(answer.posted, charged, *after, rosters)
+    for was, would in zip(was_compared, would_be, strict=True):
         yield _Line(before=was, after=would, variance_id=variance_id_of(comparison_id, was.number))
 
 

@@ -105,6 +105,8 @@ def _refuse_overlap(there: Contract, agreed: ContractAgreed, last_on: date | Non
 def _refuse_terms(terms: Terms, schedules: frozenset[str]) -> None:
     if terms.tolerance_cents < 0 or Decimal(terms.tolerance_percent) < 0:
         raise NotAnAmount("a tolerance is never negative", tolerance_cents=terms.tolerance_cents)
+    if sum(each.rule == "capitated" for each in terms.terms) > 1:
+        raise TermNotClear("a month of a member is paid once: one term is capitated", rule="one term is capitated")
     for number, term in enumerate(terms.terms, start=1):
         for rule in _unclear(term):
             raise TermNotClear(f"term {number}: {rule}", term=number, rule=rule)
@@ -120,14 +122,27 @@ def _unclear(term: ContractTerm) -> Iterator[str]:
     names_schedule, has_percent = bool(term.schedule_id), bool(term.percent)
     if (term.rule == "percent-of-charge") == names_schedule:
         yield "a percentage of the charge names no schedule, every other rule names one"
-    if (term.rule == "schedule") == has_percent:
+    if term.rule != "capitated" and (term.rule == "schedule") == has_percent:
         yield "a schedule as it is has no percent, every other rule has one"
+    if (term.rule == "capitated") != bool(term.rates):
+        yield "a capitated term has rates for members, and no other rule has them"
+    yield from _unclear_rates(term)
     if has_percent and Decimal(term.percent) <= 0:
         yield "a percentage is more than nothing"
     for each in term.procedure_codes:
         first, _, last = each.partition("-")
         if last and (len(first) != len(last) or last < first):
             yield "a range of procedure codes goes from the first to the last, of one length"
+
+
+def _unclear_rates(term: ContractTerm) -> Iterator[str]:
+    categories = [each.category for each in term.rates]
+    if len(categories) != len(set(categories)):
+        yield "a category has one rate"
+    if any(each.amount_cents < 0 for each in term.rates):
+        yield "a rate is never negative"
+    if any((each.age_to or 0) < (each.age_from or 0) for each in term.rates if each.age_to is not None):
+        yield "ages go from the first year to the last"
 
 
 def _amend(command: AmendContract, known: PayerContracts) -> list[PayerContractsEvent]:

@@ -11,9 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeAlias, assert_never
 
-from shared.events.contracts import ContractAgreed, ContractAmended, ContractEnded, PayerContractsEvent
+from shared.events.contracts import (
+    ContractAgreed,
+    ContractAmended,
+    ContractEnded,
+    ContractTerm,
+    PayerContractsEvent,
+)
 
 Version: TypeAlias = ContractAgreed | ContractAmended
+
+
+def capitated_term(version: Version) -> ContractTerm | None:
+    """The term by which a month of a member is paid; None: the contract pays by the service."""
+    return next((term for term in version.terms if term.rule == "capitated"), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

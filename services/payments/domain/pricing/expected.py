@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from services.payments.domain.fee_schedule import state as fee_schedules
 from services.payments.domain.fee_schedule.state import FeeSchedule, Price
-from services.payments.domain.payer_contracts.state import Version
+from services.payments.domain.payer_contracts.state import Version, capitated_term
 from services.payments.domain.pricing import exact
 from services.payments.domain.pricing.service_line import BILATERAL, ServiceLine
 from shared.events.contracts import (
@@ -55,8 +55,32 @@ class NotPriced:
 Expected: TypeAlias = Priced | NotPriced
 
 
+def capitated_of(line: ServiceLine, version: Version | None, schedules: Schedules) -> Expected | None:
+    """What a line would bring by itself that the contract pays by the member and month, of a member; None: it pays for the service.
+
+    What procedures reduce of each other is not counted: nobody pays this amount.
+    """
+    if version is None or (capitated := capitated_term(version)) is None:
+        return None
+    for term in version.terms:
+        if not _is_about(term, line.procedure_code):
+            continue
+        if term is capitated:
+            break
+        if _by_term(term, line, schedules, _basis(term, version)) is not None:
+            return None  # carved out
+    else:
+        return None
+    way: Literal["schedule", "percent-of-schedule"] = "percent-of-schedule" if capitated.percent else "schedule"
+    by_service = msgspec.structs.replace(capitated, rule=way, rates=())
+    found = _by_term(by_service, line, schedules, _basis(by_service, version))
+    if found is None:
+        return NotPriced(reason="code-not-in-contract", value=line.procedure_code or line.revenue_code)
+    return _at_most_the_charge(found, line) if version.lesser_of_charge else found
+
+
 def expected_of(lines: Sequence[ServiceLine], terms: Sequence[Version | None], schedules: Schedules) -> list[Expected]:
-    """What each line of a claim is worth under the terms for its day (None: no contract is in force)."""
+    """What each line of a claim is worth under the terms for its day (None: no contract is in force), of who is no member."""
     alone = [_one(line, version, schedules) for line, version in zip(lines, terms, strict=True)]
     reduced = Counter[date]()
     for line, priced in zip(lines, alone, strict=True):
@@ -74,18 +98,21 @@ def _one(line: ServiceLine, version: Version | None, schedules: Schedules) -> Ex
     if version is None:
         return NotPriced(reason="no-contract-in-force", value=str(line.service_on))
     for term in version.terms:
-        if _is_about(term, line.procedure_code):
-            basis = ExpectedBasis(
-                contract_id=version.contract_id,
-                contract_version=version.version,
-                rule=term.rule,
-                schedule_id=term.schedule_id,
-                rounding=exact.ROUNDING,
-            )
-            found = _by_term(term, line, schedules, basis)
+        if term.rule != "capitated" and _is_about(term, line.procedure_code):
+            found = _by_term(term, line, schedules, _basis(term, version))
             if found is not None:
                 return _at_most_the_charge(found, line) if version.lesser_of_charge else found
     return NotPriced(reason="code-not-in-contract", value=line.procedure_code or line.revenue_code)
+
+
+def _basis(term: ContractTerm, version: Version) -> ExpectedBasis:
+    return ExpectedBasis(
+        contract_id=version.contract_id,
+        contract_version=version.version,
+        rule=term.rule,
+        schedule_id=term.schedule_id,
+        rounding=exact.ROUNDING,
+    )
 
 
 def _is_about(term: ContractTerm, code: str) -> bool:

@@ -15,10 +15,11 @@ from collections.abc import Mapping
 
 from services.payments.domain import ledger
 
+CAPITATION_PAYMENT = "CT"
 SETTLED: Mapping[str, str] = {  # PLB03-1 to account
     "L6": ledger.INTEREST,
     "CR": ledger.INTEREST,
-    "CT": ledger.CAPITATION,
+    CAPITATION_PAYMENT: ledger.CAPITATION,
     "IR": ledger.TAX_WITHHELD,
     "LE": ledger.LEVIED,
 }
