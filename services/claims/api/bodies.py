@@ -379,6 +379,18 @@ class DenialsSummary(Answer):
     positions: dict[str, str]
 
 
+class DenialViews(Answer):
+    """Open denials by the usual views of the queue: what is put off counts in `put_off` and nowhere else."""
+
+    worth_most: int
+    mine: int
+    nobodys: int
+    put_off: int
+    to_approve: int
+    escalated: int
+    positions: dict[str, str]
+
+
 class AppealClockRow(Answer):
     """Until when an appeal can be filed, with everything that the day follows from."""
 

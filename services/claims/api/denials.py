@@ -19,6 +19,7 @@ from services.claims.api.bodies import (
     DenialId,
     DenialRow,
     DenialsSummary,
+    DenialViews,
     MovedDeadlineRow,
     NoteBody,
     OverturnRow,
@@ -41,7 +42,7 @@ from services.claims.projections.appeals import AppealReads, appeal_deadlines_mo
 from services.claims.projections.appeals import projection as deadlines
 from shared.runtime.clock import Clock
 from shared.runtime.command import Aggregate, Cause, Commands
-from shared.runtime.queries import ReadDatabase, asc, desc, page, row, rows
+from shared.runtime.queries import ReadDatabase, Slice, asc, desc, page, row, rows
 from shared.runtime.web import After, Caller, Cursor, Done, Limit, Page, caller, done, versioned_cause_of
 
 Reader = Annotated[Caller, Depends(caller("claims:read-denials"))]
@@ -119,9 +120,22 @@ def router(
             is_escalated=is_escalated,
         )
         order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
+        # The rank is computed for every denial of the queue: only number and rank are carried through its sort.
+        numbers = found.with_only_columns(denials.c.score_cents, denials.c.denial_id)
         async with reads.read(who.tenant) as connection:
-            part = await page(connection, found, order=order, limit=limit, cursor=cursor)
+            part = await page(connection, numbers, order=order, limit=limit, cursor=cursor)
+            shown = denials.c.denial_id.in_([each["denial_id"] for each in part.rows])
+            whole = {each["denial_id"]: each for each in await rows(connection, sa.select(denials).where(shown))}
+            part = Slice(rows=[whole[each["denial_id"]] for each in part.rows], next=part.next)
             return Page[DenialRow].of(part, await reads.positions(connection, _QUEUE))
+
+    @routes.get("/denials/views")
+    async def count_views(who: Reader, after: After = None) -> DenialViews:
+        """How many denials the usual views of the queue hold; `mine` are those of whoever asks."""
+        await reads.wait_for(_QUEUE, after)
+        async with reads.read(who.tenant) as connection:
+            [counts] = await rows(connection, denial_queue.in_views(clock.now().date(), who.actor))
+            return DenialViews.model_validate({**counts, "positions": await reads.positions(connection, _QUEUE)})
 
     @routes.get("/denials/summary")
     async def summarise_denials(

@@ -89,6 +89,7 @@ denial_queue = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, default=0),  # of the denial's stream
     sa.Index("denial_queue_open", "tenant", "is_open", "expected_recovery_cents"),
     sa.Index("denial_queue_by_claim", "tenant", "claim_id"),
+    sa.Index("denial_queue_by_payer", "tenant", "payer_id", "is_open"),
 )
 
 # Days left to appeal, and how much more than usual the denial matters; past its last day it is mostly lost.
@@ -198,6 +199,32 @@ def summed(found: sa.Subquery, on: date) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
+_HUNDRED = sa.literal_column("100", sa.Integer)
+
+
+def _whole(part: sa.ColumnElement[int], by: sa.ColumnElement[int], kind: sa.Integer) -> sa.ColumnElement[int]:
+    """Integers divided as integers: by way of `div` each would become a numeric, for every row of the queue."""
+    return part.op("/", precedence=8, return_type=kind)(by)
+
+
+def in_views(on: date, mine: str) -> sa.Select[*tuple[Any, ...]]:
+    """One row: how many open denials each of the usual views holds on that day, in one pass over them."""
+    table = denial_queue
+    is_snoozed = sa.func.coalesce(table.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
+
+    def counted(*holds: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.count().filter(sa.and_(*holds))
+
+    return sa.select(
+        counted(~is_snoozed).label("worth_most"),
+        counted(~is_snoozed, table.c.assignee == mine).label("mine"),
+        counted(~is_snoozed, table.c.assignee == "").label("nobodys"),
+        counted(is_snoozed).label("put_off"),
+        counted(~is_snoozed, table.c.write_off_requested_by != "").label("to_approve"),
+        counted(~is_snoozed, table.c.escalated_to != "").label("escalated"),
+    ).where(table.c.is_open)
+
+
 def ranked(on: date, *, cases_min: int) -> sa.Subquery:
     """Every denial with its chance, urgency and rank of that day: `score_cents` = expected recovery x urgency.
 
@@ -213,11 +240,11 @@ def ranked(on: date, *, cases_min: int) -> sa.Subquery:
         else_=USUAL_PERCENT,
     )
     cases = sa.func.coalesce(measured.c.cases, 0)
-    won_percent = sa.cast(sa.func.div(measured.c.won * 100, sa.func.nullif(measured.c.cases, 0)), sa.Integer)
+    won_percent = _whole(measured.c.won * 100, sa.func.nullif(measured.c.cases, 0), sa.Integer())
     is_measured = cases >= cases_min
     chance = sa.case((is_measured, won_percent), else_=table.c.win_chance_percent)
-    expected = sa.cast(sa.func.div(table.c.denied_cents * chance, 100), sa.BigInteger)
-    score = sa.cast(sa.func.div(expected * urgency, 100), sa.BigInteger)
+    expected = _whole(table.c.denied_cents * chance, _HUNDRED, sa.BigInteger())
+    score = _whole(expected * urgency, _HUNDRED, sa.BigInteger())
     is_snoozed = sa.func.coalesce(table.c.snoozed_until_on > sa.literal(on, sa.Date), sa.false())
     as_stored = [column for column in table.c if column.name not in ("win_chance_percent", "expected_recovery_cents")]
     same_kind = sa.and_(measured.c.payer_id == table.c.payer_id, measured.c.category == table.c.category)
@@ -241,7 +268,7 @@ def ranked(on: date, *, cases_min: int) -> sa.Subquery:
 
 projection = Projection(
     name="claims.denials",
-    version=5,
+    version=6,
     tables=(denial_queue,),
     reads={"claims": get_args(DenialEvent)},
     apply=apply,

@@ -62,27 +62,15 @@ async def worklist(visit: Visit) -> Response:
     values: dict[str, Any] = {"found": found, "base": base, "names": await payer_names(visit)}
     if visit.is_fragment and cursor:
         return visit.show("denials/_rows.html", **values)
-    summary, mine, nobodys, every, put_off, to_approve, escalated, causes, fresh = await asyncio.gather(
+    summary, counts, causes, fresh = await asyncio.gather(
         visit.counted("/api/claims/denials/summary", **filters),
-        visit.counted("/api/claims/denials/summary", assignee=visit.session.actor),
-        visit.counted("/api/claims/denials/summary", assignee=BLANK),
-        visit.counted("/api/claims/denials/summary"),
-        visit.counted("/api/claims/denials/summary", is_snoozed=True),
-        visit.counted("/api/claims/denials/summary", awaits_approval=True),
-        visit.counted("/api/claims/denials/summary", is_escalated=True),
+        visit.counted("/api/claims/denials/views"),
         visit.counted("/api/claims/denials/causes", limit=500),
         visit.get_if("ops:read-freshness", "/api/claims/ops/freshness"),
     )
     values |= {
         "summary": summary,
-        "counts": {
-            "all": every["denials"],
-            "me": mine["denials"],
-            "nobody": nobodys["denials"],
-            "put_off": put_off["denials"],
-            "to_approve": to_approve["denials"],
-            "escalated": escalated["denials"],
-        },
+        "counts": counts,
         "categories": sorted({cause["category"] for cause in causes}),
         "payers": sorted(
             {(cause["payer_id"], values["names"].get(cause["payer_id"], cause["payer_id"])) for cause in causes}

@@ -68,3 +68,44 @@ async def test_many_are_assigned_noted_put_off_and_taken_back_on_the_version_tha
     assert told(snoozed) == {ids[0]: ("refused", "", "changed-meanwhile"), ids[1]: ("done", "put-off", "")}
     looked = await exchange.ask("POST", "/denials/bulk/snooze", {**stale, "is_preview": True})
     assert told(looked) == {ids[0]: ("refused", "", "changed-meanwhile"), ids[1]: ("unchanged", "", "")}
+
+
+@pytest.mark.asyncio
+async def test_the_counts_of_the_views_are_those_of_their_lists_in_one_order(exchange: Exchange) -> None:
+    ids = [(await deny(exchange, number))["denial_id"] for number in (46, 47, 48, 49)]
+    await ask(exchange, "assign", ids[:1])
+    await ask(exchange, "snooze", ids[1:2], until_on="2099-12-31")
+    last = await ask(exchange, "write-off", ids[2:3], reason="past-the-limit")
+    views = await exchange.ask("GET", f"/denials/views?after={last['after']}")
+    mine = (await exchange.ask("GET", f"/denials/{ids[0]}"))["assignee"]
+    lists = {
+        "worth_most": "",
+        "mine": f"assignee={mine}",
+        "nobodys": "assignee=",
+        "put_off": "is_snoozed=true",
+        "to_approve": "awaits_approval=true",
+        "escalated": "is_escalated=true",
+    }
+    listed = {name: (await exchange.ask("GET", f"/denials?{query}"))["items"] for name, query in lists.items()}
+    assert {name: len(rows) for name, rows in listed.items()} == {name: views[name] for name in lists}
+    assert {
+        name: {row["denial_id"] for row in listed[name]} & set(ids) for name in ("mine", "put_off", "to_approve")
+    } == {
+        "mine": {ids[0]},
+        "put_off": {ids[1]},
+        "to_approve": {ids[2]},
+    }
+    ranks = [(-row["score_cents"], row["denial_id"]) for row in listed["worth_most"]]
+    assert ranks == sorted(ranks)
+    for row in listed["worth_most"]:
+        expected = row["denied_cents"] * row["win_chance_percent"] // 100
+        assert (row["expected_recovery_cents"], row["score_cents"]) == (
+            expected,
+            expected * row["urgency_percent"] // 100,
+        )
+    pages, cursor = [], None
+    while cursor != "":
+        part = await exchange.ask("GET", "/denials?limit=1" + (f"&cursor={cursor}" if cursor else ""))
+        pages += [row["denial_id"] for row in part["items"]]
+        cursor = part["next"] or ""
+    assert pages == [row["denial_id"] for row in listed["worth_most"]]
