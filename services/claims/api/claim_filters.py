@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from fastapi import Query
 
-from services.claims.projections.deadlines import on_workdays
+from services.claims.domain.filing import last_workday
 from services.claims.projections.filing import CLAIMS, UNSENT
 
 _Text = Annotated[str | None, Query(max_length=80)]
@@ -65,10 +65,11 @@ class ClaimFilters:
         if self.service_to_on is not None:
             found.append(CLAIMS.c.service_on <= self.service_to_on)
         if self.file_within_days is not None:
-            until = sa.literal(today + timedelta(days=self.file_within_days), sa.Date)
-            last_on = on_workdays(CLAIMS.c.filing_ends_on, CLAIMS.c.limit_moves_to_workday, today)
-            # A workday is never before the day that it stands for, so that most claims are told apart without looking it up.
-            found += [CLAIMS.c.is_open, CLAIMS.c.status.in_(UNSENT), CLAIMS.c.filing_ends_on <= until, last_on <= until]
+            until = today + timedelta(days=self.file_within_days)
+            # What moves to a workday moves past `until` when it ends behind the last workday up to then.
+            days = sa.literal(last_workday(until), sa.Date), sa.literal(until, sa.Date)
+            ends_by = sa.case((CLAIMS.c.limit_moves_to_workday, days[0]), else_=days[1])
+            found += [CLAIMS.c.is_open, CLAIMS.c.status.in_(UNSENT), CLAIMS.c.filing_ends_on <= ends_by]
         return found
 
     def _of_findings(self) -> list[sa.ColumnElement[bool]]:

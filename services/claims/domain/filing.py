@@ -23,6 +23,13 @@ def on_workday(day: date) -> date:
     return day
 
 
+def last_workday(day: date) -> date:
+    """The day, or the workday before it: the last one of which `on_workday` is not after the day."""
+    while not is_workday(day):
+        day -= timedelta(days=1)
+    return day
+
+
 def is_workday(day: date) -> bool:
     """Neither on a weekend nor a federal holiday."""
     return day.weekday() < _SATURDAY and day not in _federal_holidays(day.year)

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.claims.domain.claim.decider import claim
 from services.claims.domain.claim.proof import proof_of
-from services.claims.domain.filing import on_workday
+from services.claims.domain.filing import last_workday, on_workday
 from services.claims.projections import directories
 from shared.events.base import Event
 from shared.events.claims import ClaimAccepted, ClaimEvent, ClaimRejected
@@ -77,6 +77,12 @@ def test_a_workday_is_at_most_four_days_off_and_never_before(day: date) -> None:
 @given(st.dates(min_value=date(2000, 1, 1), max_value=date(2090, 1, 1)))
 def test_the_order_of_last_days_stays_when_they_move_to_workdays(day: date) -> None:
     assert on_workday(day) <= on_workday(day + timedelta(days=1))
+
+
+@given(st.dates(min_value=date(2000, 1, 1), max_value=date(2090, 1, 1)), st.integers(min_value=-9, max_value=9))
+def test_what_moves_is_due_by_a_day_when_it_ended_by_the_last_workday_up_to_it(until: date, apart: int) -> None:
+    ends_on = until + timedelta(days=apart)
+    assert (on_workday(ends_on) <= until) == (ends_on <= last_workday(until))
 
 
 def test_every_kind_has_a_limit_and_one_that_is_not_listed_the_usual_days() -> None:
