@@ -12,16 +12,17 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-import asyncssh
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from deploy.sandbox import cards
 from deploy.sandbox.book import Book
-from deploy.sandbox.clearinghouse import ARCHIVE, SENT_BY_US, SENT_TO_US, Sandbox
+from deploy.sandbox.clearinghouse import Sandbox
+from deploy.sandbox.door import open_door
 from deploy.sandbox.realtime import NotAQuestion, answer
 from shared.runtime.clock import Clock, FileClock, SystemClock
 from shared.runtime.native.processes import end_with_the_parent
@@ -44,6 +45,7 @@ def main() -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     if os.environ.get("LEDGERLINE_SUPERVISED") == "1":  # standard input is a pipe whose other end the supervisor holds
         end_with_the_parent()
+    options.state.mkdir(parents=True, exist_ok=True)
     clock: Clock = FileClock(options.clock_file) if options.clock_file else SystemClock()
     asyncio.run(serve(options.state, clock, options.sftp_port, options.http_port, options.seed))
 
@@ -51,20 +53,15 @@ def main() -> None:
 async def serve(state: Path, clock: Clock, sftp_port: int, http_port: int, seed: int) -> None:
     """Until cancelled or told to end."""
     root = state / "partners"
-    for name in (SENT_TO_US, SENT_BY_US, ARCHIVE):
-        (root / PARTNER / name).mkdir(parents=True, exist_ok=True)
     book = Book(state / "book.sqlite")
     sandbox = Sandbox(root, book, seed=seed)
-    host_key, client_key = _keys(state)
-    acceptor = await asyncssh.listen(
-        "127.0.0.1",
-        sftp_port,
-        server_host_keys=[str(host_key)],
-        authorized_client_keys=str(state / "authorized_keys"),
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(root / PARTNER)),
-        allow_scp=False,
-    )
-    _write_letter(state, sftp_port, http_port, host_key, client_key)
+    async with open_door(state, root, sftp_port) as door:
+        door.open_account(PARTNER)
+        _write_letter(state, {**door.letter(PARTNER), "realtime_url": f"http://127.0.0.1:{http_port}/realtime"})
+        await _answer(sandbox, book, clock, http_port, state)
+
+
+async def _answer(sandbox: Sandbox, book: Book, clock: Clock, http_port: int, state: Path) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             _application(sandbox, book, clock, cards.application(state / "cards", clock)),
@@ -79,7 +76,6 @@ async def serve(state: Path, clock: Clock, sftp_port: int, http_port: int, seed:
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        acceptor.close()
         book.close()
 
 
@@ -116,36 +112,7 @@ def _application(sandbox: Sandbox, book: Book, clock: Clock, cards: FastAPI) -> 
     return app
 
 
-def _keys(state: Path) -> tuple[Path, Path]:
-    """The host's key and the key of the one partner, made on first use."""
-    host_key, client_key = state / "host_key", state / "partner_key"
-    for path in (host_key, client_key):
-        if not path.exists():
-            key = asyncssh.generate_private_key("ssh-ed25519")
-            fresh = path.with_name(f".{path.name}")
-            fresh.touch(mode=0o600)
-            key.write_private_key(str(fresh))
-            fresh.replace(path)
-    public = asyncssh.read_private_key(str(client_key)).export_public_key().decode()
-    (state / "authorized_keys").write_text(public)
-    return host_key, client_key
-
-
-def _write_letter(state: Path, sftp_port: int, http_port: int, host_key: Path, client_key: Path) -> None:
-    public = asyncssh.read_private_key(str(host_key)).export_public_key().decode().strip()
-    known_hosts = state / "known_hosts"
-    known_hosts.write_text(f"[127.0.0.1]:{sftp_port} {public}\n")
-    letter = {
-        "transport": "sftp",
-        "host": "127.0.0.1",
-        "port": sftp_port,
-        "username": PARTNER,
-        "key_file": str(client_key),
-        "known_hosts_file": str(known_hosts),
-        "outbox": SENT_TO_US,
-        "inbox": SENT_BY_US,
-        "realtime_url": f"http://127.0.0.1:{http_port}/realtime",
-    }
+def _write_letter(state: Path, letter: Mapping[str, object]) -> None:
     fresh = state / ".partner.json"
     fresh.write_text(json.dumps(letter, indent=2) + "\n")
     fresh.replace(state / "partner.json")

@@ -54,12 +54,17 @@ class Sandbox:
 
     def step(self, now: datetime) -> bool:
         """Work on everything that has come and everything that is due. Whether there was anything."""
+        has_come = self.take_all(now)
+        has_spoken = self.speak(now)
+        return has_come | has_spoken | self._deliver()
+
+    def take_all(self, now: datetime) -> bool:
+        """Take in every file that partners left, and put it in their archive. Whether there was any."""
         waiting = self._waiting()
         for partner, file in waiting:
             self.take(partner, file.name, file.read_bytes(), now)
             file.replace(self._folder(partner, ARCHIVE) / file.name)
-        has_spoken = self.speak(now)
-        return bool(waiting) | has_spoken | self._deliver()
+        return bool(waiting)
 
     def take(self, partner: str, name: str, content: bytes, now: datetime) -> None:
         """A file of a partner's, under the name that it gave it."""

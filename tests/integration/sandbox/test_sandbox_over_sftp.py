@@ -136,3 +136,23 @@ async def test_a_host_that_shows_another_key_gets_nothing(sandbox: Program, tmp_
         await stranger.send("a.837", interchange(claim(150_14)))
     await sandbox.idle()
     assert await sandbox.received() == {}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("account", ["nobody", "..", "ledgerline/../..", ""])
+async def test_whoever_has_no_account_gets_nothing(account: str, sandbox: Program) -> None:
+    stranger = clearinghouse_of(sandbox.connection.model_copy(update={"username": account}))
+    with pytest.raises(asyncssh.PermissionDenied):
+        await stranger.send("a.837", interchange(claim(150_14)))
+    await sandbox.idle()
+    assert await sandbox.received() == {}
+
+
+@pytest.mark.asyncio
+async def test_an_account_sees_its_own_folder_only(sandbox: Program) -> None:
+    for name in ("outbound", "inbound"):
+        (sandbox.state / "partners" / "another" / name).mkdir(parents=True)
+    (sandbox.state / "partners" / "another" / "inbound" / "theirs.999").write_bytes(b"ISA~")
+    assert await sandbox.received() == {}
+    another = clearinghouse_of(sandbox.connection.model_copy(update={"username": "another"}))
+    assert list(await another.waiting()) == ["theirs.999"]
