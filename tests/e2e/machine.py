@@ -95,12 +95,17 @@ class CommandLine:
 
 
 @contextlib.contextmanager
-def started(feed: Literal["postgres", "kafka"], *, days: int = DAYS) -> Iterator[tuple[Path, State]]:
-    """A system on ports of its own, which ends with the block whatever happens in it."""
+def started(
+    feed: Literal["postgres", "kafka"], *, days: int = DAYS, first_day: datetime | None = None
+) -> Iterator[tuple[Path, State]]:
+    """A system on ports of its own, which ends with the block whatever happens in it.
+
+    Business time begins on the first day given, else so many days ago.
+    """
     home = Path(tempfile.mkdtemp(prefix="ledgerline-e2e-"))
     home.chmod(0o755)  # the database user passes through
-    first_day = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
-    state = machine.choose(home, feed=feed, brokers=1, port=free_block(), clock_from=first_day)
+    so_long_ago = datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0) - timedelta(days=days + 1)
+    state = machine.choose(home, feed=feed, brokers=1, port=free_block(), clock_from=first_day or so_long_ago)
     try:
         machine.start(home, state, progress=lambda text: None)
         yield home, state
@@ -220,17 +225,15 @@ def _harm(home: Path, state: State, faults: Faults, harms: list[Harm], done: thr
         pass  # the practice is being set up
     with Client(home, state, timeout_seconds=5.0) as client:
         while len(harms) < faults.count and not done.wait(dice.uniform(*faults.pause_seconds)):
-            victims = _victims(home)
-            name = dice.choice(sorted(victims))
+            running = victims(home)
+            name = dice.choice(sorted(running))
             is_stopped = dice.random() < faults.stops and name != "postgres"  # the postmaster only greets
             with contextlib.suppress(ProcessLookupError):
-                harms.append(
-                    _harm_one(home, client, name, victims[name], dice.uniform(1.0, 8.0) if is_stopped else 0.0)
-                )
+                harms.append(harm_one(home, client, name, running[name], dice.uniform(1.0, 8.0) if is_stopped else 0.0))
                 print(f"{time.strftime('%X')} {len(harms)} of {faults.count}: {harms[-1]}", flush=True)
 
 
-def _harm_one(home: Path, client: Client, name: str, pid: int, stopped_seconds: float) -> Harm:
+def harm_one(home: Path, client: Client, name: str, pid: int, stopped_seconds: float) -> Harm:
     """Raises ProcessLookupError when it is gone already."""
     os.kill(pid, signal.SIGSTOP if stopped_seconds else signal.SIGKILL)
     if stopped_seconds:
@@ -238,7 +241,7 @@ def _harm_one(home: Path, client: Client, name: str, pid: int, stopped_seconds: 
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     since, give_up = time.monotonic(), time.monotonic() + RECOVERY_SECONDS
-    while not (_victims(home).get(name, pid) != pid or stopped_seconds) or not client.is_ready()[0]:
+    while not (victims(home).get(name, pid) != pid or stopped_seconds) or not client.is_ready()[0]:
         if time.monotonic() > give_up:
             raise AssertionError(f"{name} is not back after {RECOVERY_SECONDS:g} s\n{machine.last_words(home)}")
         time.sleep(0.1)
@@ -250,7 +253,7 @@ def _harm_one(home: Path, client: Client, name: str, pid: int, stopped_seconds: 
     )
 
 
-def _victims(home: Path) -> dict[str, int]:
+def victims(home: Path) -> dict[str, int]:
     """Every process of the system but its supervisor: services, sandbox, database, brokers.
 
     On the kafka feed a service's relay lives in the service's process.

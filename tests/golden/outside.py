@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from shared.codecs.x12.claim_837p import ClaimBatch, read_837p
+from shared.codecs.x12.claim_837p import ClaimBatch, ProfessionalClaim, read_837p
 from tests.golden.claim_story import PARTNERS, Answer
 from tests.golden.story import File835
 
@@ -51,7 +51,8 @@ class Outside:
 
     fates: Mapping[str, Fate]  # by account
     sent: Counter[str] = field(default_factory=Counter)  # how often each claim has left
-    numbers: set[tuple[str, str]] = field(default_factory=set)  # of the interchanges, by partner
+    numbers: set[tuple[str, str]] = field(default_factory=set)  # ISA13 by partner
+    groups: set[tuple[str, str]] = field(default_factory=set)  # GS06 by partner
 
     def answers(self, partner_id: str, content: bytes) -> Iterator[Message]:
         """To one file that arrived."""
@@ -59,6 +60,9 @@ class Outside:
         number = batches[0].envelope.interchange_control_number
         assert (partner_id, number) not in self.numbers, f"{partner_id} {number} was used before"
         self.numbers.add((partner_id, number))
+        groups = {(partner_id, batch.envelope.group_control_number) for batch in batches}
+        assert not groups & self.groups, f"{groups & self.groups} was used before"
+        self.groups |= groups
         fates = [[self._fate(claim.claim_id) for claim in batch.claims] for batch in batches]
         yield _told(f"TA1 {partner_id} {number}", AT_THE_FILE, partner_id, f"TA1*{number}*260415*1200*A*000~")
         is_returned = ["returned by the syntax" in each for each in fates]
@@ -67,7 +71,7 @@ class Outside:
             for claim, fate in zip(batch.claims, fated, strict=True):
                 self.sent[claim.claim_id] += 1
                 if not returned:
-                    yield from _Speaker(partner_id, f"{number}{batch.control_number}", claim.claim_id).says(fate)
+                    yield from _Speaker(partner_id, f"{number}{batch.control_number}", claim).says(fate)
 
     def _fate(self, claim_id: str) -> Fate:
         is_first = not self.sent[claim_id] and claim_id.endswith("1")
@@ -78,7 +82,11 @@ class Outside:
 class _Speaker:
     partner_id: str
     batch: str  # interchange and set, as TRN repeats them
-    claim_id: str
+    claim: ProfessionalClaim
+
+    @property
+    def claim_id(self) -> str:
+        return self.claim.claim_id
 
     def says(self, fate: Fate) -> Iterator[Message]:
         if fate == "silent":
@@ -165,7 +173,7 @@ class _Speaker:
             f"SVC*HC:99213*{charged}*{paid}**1~",
             "DTM*472*20260302~",
             *adjustments,
-            "REF*6R*L1~",
+            f"REF*6R*{self.claim.lines[0].control_number}~",
         )
 
 
