@@ -23,6 +23,7 @@ from tests.benchmarks import (
     sizes,
     upload,
     visibility,
+    what_if,
     worklist,
 )
 from tests.benchmarks.measurement import Row, as_in_production, median_rows
@@ -134,6 +135,11 @@ def _sending(stage: Stage) -> list[Row]:
     return as_in_production(sending.run(stage.postgres, claims=claims, tell=stage.tell))
 
 
+def _what_if(stage: Stage) -> list[Row]:
+    claims = 1_000 if stage.is_quick else what_if.MANY
+    return as_in_production(what_if.run(stage.postgres, claims=claims, tell=stage.tell))
+
+
 def _worklist(stage: Stage) -> list[Row]:
     count = 10_000 if stage.is_quick else worklist.ROWS
     return as_in_production(worklist.run(stage.postgres, count=count))
@@ -158,6 +164,7 @@ BENCHES: Sequence[Bench] = (
     Bench(name="upload", run=_upload),
     Bench(name="day", run=_day),
     Bench(name="sending", run=_sending),
+    Bench(name="what-if", run=_what_if),
     Bench(name="worklist", run=_worklist),
     Bench(name="pages", run=_pages),
     Bench(name="growth", run=_growth),

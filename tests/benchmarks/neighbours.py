@@ -55,7 +55,7 @@ _DOCTOR = ProviderIdentity(
 )
 _FACILITY = FacilityIdentity(facility_id="f", name="CLINIC", place_of_service="11")
 
-_told: Aggregate = Aggregate(
+told: Aggregate = Aggregate(
     name="told", decider=Decider(decide=lambda event, _: [event], evolve=lambda state, _: state, initial=None)
 )
 
@@ -75,7 +75,7 @@ class Neighbourhood:
 
     async def _tell(self, service: str, number: int, event: Event) -> None:
         cause = Cause(tenant=TENANT, actor="bench", command_id=uuid4(), correlation_id="bench")
-        await self.known[service].commands.handle(_told, str(number), event, cause)
+        await self.known[service].commands.handle(told, str(number), event, cause)
 
 
 @contextlib.asynccontextmanager
@@ -86,7 +86,7 @@ async def neighbourhood(server: PostgresServer, name: str, build: Build) -> Asyn
     def neighbour(service: str) -> Build:
         def build_it(runtime: ServiceRuntime) -> ServiceParts:
             known[service] = runtime
-            return ServiceParts(aggregates=(_told,), projections=(), policies=())
+            return ServiceParts(aggregates=(told,), projections=(), policies=())
 
         return build_it
 

@@ -40,7 +40,7 @@ from shared.runtime.web import Caller, caller
 
 READER = read_model.projection.name
 ACCOUNTS_MAX = 20_000
-_AT_ONCE = 8  # accounts that are read at the same time
+_AT_ONCE = 200  # accounts that are read at the same time: the store reads together what is asked together
 
 Asker = Annotated[Caller, Depends(caller("payments:ask-what-if"))]
 
