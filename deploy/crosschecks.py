@@ -49,11 +49,12 @@ def every_event(client: Client, service: str) -> Iterator[CloudEvent]:
 
 
 def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
-    """Every charge with units left is in its encounter's last release, or the encounter is held or cancelled."""
+    """Every charge with units left is in the last release of its encounter, or of the one that it is billed with; or one of these is held or cancelled."""
     result = CheckResult(name="every charge is released or in a named hold")
     left: defaultdict[str, dict[str, Decimal]] = defaultdict(dict)
     released: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)  # by visit and account
     excused: dict[str, bool] = defaultdict(bool)
+    carrier: dict[str, str] = {}  # of a visit that is billed with another one
     for event in charges:
         visit, data = event["subject"], event["data"]
         match _name(event):
@@ -68,11 +69,18 @@ def charges_are_released_or_held(charges: Iterable[CloudEvent]) -> CheckResult:
             case "ChargesReleased":
                 released[visit][data["account_id"]] = {line["charge_id"] for line in data["lines"]}
                 excused[visit] = False
+            case "ChargesHandedOver":
+                carrier[visit] = f"encounter/{data['billed_with']}"
+                excused[visit] = False
+            case "VisitBilledWith" if not data["billed_with"]:
+                carrier.pop(visit, None)
     for visit, units in left.items():
-        billed = set[str]().union(*released[visit].values())
+        bills = [*released[visit].values(), *released[carrier.get(visit, visit)].values()]
+        billed = set[str]().union(*bills)
+        is_excused = excused[visit] or excused[carrier.get(visit, visit)]
         for charge_id, remaining in units.items():
             result.checked += 1
-            if remaining > 0 and charge_id not in billed and not excused[visit]:
+            if remaining > 0 and charge_id not in billed and not is_excused:
                 note(result, f"{visit} charge {charge_id}", "released or held", "neither")
     return result
 
@@ -119,6 +127,7 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
     replaced: set[str] = set()
     voided: set[str] = set()
     charges_on: dict[str, set[str]] = {}
+    taken_back: set[str] = set()  # claims that only take back what was sent
     for event in claims:
         data = event["data"]
         match _name(event):
@@ -126,8 +135,10 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
                 not_billed.add(data["account_id"])
             case "AccountReadyToBill":
                 not_billed.discard(data["account_id"])
-            case "ClaimCreated" if data["rank"] == 1 and data.get("frequency") != "8":
+            case "ClaimCreated" if data["rank"] == 1:
                 account_of[data["claim_id"]] = data["account_id"]
+                if data.get("frequency") == "8":
+                    taken_back.add(data["claim_id"])
             case "ReplacementClaimDue":
                 replaced.add(data["claim_id"])
             case "ReplacementWithdrawn":
@@ -136,10 +147,12 @@ def _first_claims(claims: Iterable[CloudEvent]) -> tuple[dict[str, set[str]], se
                 voided.add(data["claim_id"])
             case "ClaimCorrected":
                 voided.discard(data["claim_id"])
+                if data.get("frequency"):
+                    (taken_back.add if data["frequency"] == "8" else taken_back.discard)(data["claim_id"])
         if data.get("claim_id") in account_of and _name(event) in _STATES_LINES and data.get("services"):
             charges_on[data["claim_id"]] = {line["charge_id"] for line in data["services"]["lines"]}
     live: defaultdict[str, set[str]] = defaultdict(set)
-    for claim_id in account_of.keys() - replaced - voided:
+    for claim_id in account_of.keys() - replaced - voided - taken_back:
         live[account_of[claim_id]].add(claim_id)
     billed = Counter(
         charge_id for claims_of in live.values() for claim_id in claims_of for charge_id in charges_on.get(claim_id, ())

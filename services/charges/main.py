@@ -7,13 +7,14 @@ from typing import Any
 
 from services.charges.api import directory as directory_api
 from services.charges.api import encounters as encounters_api
+from services.charges.api import joined_visits as joined_visits_api
 from services.charges.domain.directory.decider import directory_item
 from services.charges.domain.directory.knowledge import Knowledge
 from services.charges.domain.encounter.commands import ReviewCharges
 from services.charges.domain.encounter.decider import encounter as encounter_decider
-from services.charges.invariants import ReleasesMatchCharges
-from services.charges.policies import review
-from services.charges.projections import directory, encounters, merged_patients
+from services.charges.invariants import JoinedVisitsAgree, ReleasesMatchCharges
+from services.charges.policies import join_visits, review
+from services.charges.projections import coverages, directory, encounters, merged_patients
 from shared.events.base import Event
 from shared.events.charges import ChargeCaptured, ChargeCredited
 from shared.events.envelope import Recorded
@@ -61,16 +62,22 @@ def build(runtime: ServiceRuntime) -> ServiceParts:
         commands = review.react_to_listing(waiting, await knowledge(recorded), today) if waiting else ()
         return [to_encounter(command) for command in commands]
 
+    async def pass_on(recorded: Recorded[Any]) -> Sequence[Reaction]:
+        asked = join_visits.react(recorded.event)
+        return [Reaction(aggregate=encounter, key=key, command=command) for key, command in asked]
+
     return ServiceParts(
         aggregates=(encounter, *listed.values()),
-        projections=(directory.projection, encounters.projection, merged_patients.projection),
+        projections=(directory.projection, encounters.projection, merged_patients.projection, coverages.projection),
         policies=(
             Policy(name="charges.review-encounters", reads={"charges": review.CHANGES}, react=review_change),
             Policy(name="charges.review-waiting", reads={"charges": review.LISTINGS}, react=review_waiting),
+            Policy(name="charges.join-visits", reads={"charges": join_visits.JOININGS}, react=pass_on),
         ),
         routers=lambda: (
             directory_api.router(runtime.commands, runtime.reads, listed),
             encounters_api.router(runtime.commands, runtime.reads, encounter, runtime.clock),
+            joined_visits_api.router(runtime.commands, runtime.reads, encounter),
         ),
-        invariants=(ReleasesMatchCharges,),
+        invariants=(ReleasesMatchCharges, JoinedVisitsAgree),
     )

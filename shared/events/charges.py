@@ -190,6 +190,69 @@ class BillsChosen(Event, frozen=True, kw_only=True):
     chosen_by: str
 
 
+class VisitsJoined(Event, frozen=True, kw_only=True):
+    """A biller said which other visits of the patient go on this visit's bill. Those that are no longer named leave it."""
+
+    encounter_id: str  # the visit whose account and claim carry them
+    encounter_ids: tuple[str, ...]  # none: this visit is billed by itself again
+    days_before_admission: int = 3  # outpatient services that go on an inpatient bill, 42 CFR 412.2(c)(5)
+    reason: str
+    chosen_by: str
+
+
+class VisitBilledWith(Event, frozen=True, kw_only=True):
+    """From here on this visit's charges are handed over to another visit's bill."""
+
+    encounter_id: str
+    billed_with: str  # the visit that carries them; empty: billed by itself again
+
+
+class JoiningRefused(Event, frozen=True, kw_only=True):
+    """Something happened on this visit since it was chosen, so that it is not billed with the other one."""
+
+    encounter_id: str
+    billed_with: str
+    rule: str
+
+
+class JoinedCharges(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A visit's charges as a bill of its own would state them, for the bill of another visit."""
+
+    handing: int  # 1, 2, … of this visit; a later one restates all of its charges
+    organization: ProviderIdentity
+    facility: FacilityIdentity
+    referring: ProviderIdentity | None = None
+    diagnoses: tuple[str, ...] = ()
+    lines: tuple[ChargeLine, ...] = ()  # none: nothing of the visit is left to bill
+    charged_cents: int  # sum of the lines
+    kind: ClaimKind = "professional"
+    stay: HospitalStay | None = None  # institutional
+    coding: HospitalCoding | None = None  # institutional
+
+
+class ChargesHandedOver(Event, frozen=True, kw_only=True):
+    """Complete and checked, but for the bill of another visit. This visit's own bills are restated as nothing with it."""
+
+    encounter_id: str
+    billed_with: str
+    charges: JoinedCharges
+
+
+class ChargesTakenIn(Event, frozen=True, kw_only=True):
+    """What a joined visit handed over stands on this visit's bill with the next release."""
+
+    encounter_id: str
+    from_encounter_id: str
+    charges: JoinedCharges
+
+
+class ChargesGivenBack(Event, frozen=True, kw_only=True):
+    """This visit's bills no longer have charges of that visit, which is billed by itself again."""
+
+    encounter_id: str
+    to_encounter_id: str
+
+
 class ChargesHeld(Event, frozen=True, kw_only=True):
     """The encounter's charges wait for somebody, by name of the reason."""
 
@@ -258,6 +321,12 @@ ChargesEvent: TypeAlias = (
     | EditFailed
     | EditOverridden
     | BillsChosen
+    | VisitsJoined
+    | VisitBilledWith
+    | JoiningRefused
+    | ChargesHandedOver
+    | ChargesTakenIn
+    | ChargesGivenBack
     | ChargesHeld
     | ChargesReleased
     | CodingQueried

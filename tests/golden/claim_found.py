@@ -190,14 +190,16 @@ def _months_later(day: date, months: int) -> date:
 def _written(claim: ProfessionalClaim) -> str:
     way = {"1": "original", "7": "replaces", "8": "voids"}[claim.frequency]
     number = f" {claim.payer_control_number}" if claim.payer_control_number else ""
-    lines = ", ".join(_line(line) for line in claim.lines)
+    lines = ", ".join(_line(line, claim.lines[0].service_on) for line in claim.lines)
     priors = "".join(_prior(other, claim) for other in claim.other_coverages if other.paid_cents is not None)
     return f"{claim.claim_id} {money(claim.charged_cents)} to {claim.payer.id} {way}{number}: {lines}{priors}"
 
 
-def _line(line: ServiceLine) -> str:
+def _line(line: ServiceLine, first_on: date | None) -> str:
     code = "-".join((line.procedure.code, *line.procedure.modifiers))
-    return f"{line.control_number} {code} {money(line.charged_cents)}"
+    place = f" in {line.place_of_service}" if line.place_of_service else ""
+    day = f" on {line.service_on}" if line.service_on != first_on else ""
+    return f"{line.control_number} {code} {money(line.charged_cents)}{day}{place}"
 
 
 def _prior(other: OtherCoverage, claim: ProfessionalClaim) -> str:

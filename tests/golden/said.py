@@ -59,7 +59,7 @@ def of(charges: Charges) -> Iterator[tuple[str, Event]]:
             yield "eligibility", _not_covered(charges)
         case payers:
             yield "eligibility", _covered(charges, payers)
-    if charges.lines:
+    if charges.lines or charges.is_billed_elsewhere:
         yield "charges", _released(charges)
 
 
@@ -82,12 +82,13 @@ def _released(charges: Charges) -> ChargesReleased:
             ChargeLine(
                 line_id=line.line_id,
                 charge_id=f"charge-{line.line_id}",
-                service_on=charges.service_on,
+                service_on=line.served_on or charges.service_on,
                 procedure_code=line.procedure_code,
                 modifiers=line.modifiers,
                 units="1",
                 charged_cents=line.charged_cents,
                 diagnosis_pointers=line.pointers,
+                place_of_service=line.place_of_service,
             )
             for line in charges.lines
         ),

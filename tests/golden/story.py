@@ -53,13 +53,15 @@ class Line:
     modifiers: tuple[str, ...]
     charged_cents: int
     pointers: tuple[int, ...] = (1,)
+    served_on: date | None = None  # absent: on the day of the visit
+    place_of_service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charges:
     """A visit is charged, and eligibility says who is responsible: payers in order, nobody (`()`), or nothing (`None`).
 
-    Without lines only the latter is said. `but`: what is not as in every other visit.
+    Without lines only the latter is said, or that the charges went to another visit's bill. `but`: what is not as in every other visit.
     """
 
     account_id: str
@@ -68,6 +70,7 @@ class Charges:
     payers: tuple[Payer, ...] | None
     lines: tuple[Line, ...]
     but: tuple[tuple[str, str], ...] = ()
+    is_billed_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +130,11 @@ def _steps(said: str, lines: Sequence[str], known: Sequence[Step]) -> Iterator[S
 # Charges
 
 
-_VISIT = re.compile(r"  ([0-9A-HJKMNP-TV-Z]{16}), served (\S+)(, charged again)?$")
+_VISIT = re.compile(r"  ([0-9A-HJKMNP-TV-Z]{16}), served (\S+)(, charged again|, billed with another visit)?$")
 _PAYER = re.compile(r"    (\d)  (\S.*?)  +(\w+)(?:(?:  +(\w\w))? by (\w+))?$")
-_LINE = re.compile(r"    (L\d+)  +(\w{5})((?:-\w\w)*)  +(\S+)(?: points at ((?:\d ?)*))?$")
+_LINE = re.compile(
+    r"    (L\d+)  +(\w{5})((?:-\w\w)*)  +(\S+)(?: points at ((?:\d ?)*?))?(?: on (\S+))?(?: in (\d\d))?$"
+)
 _BUT = re.compile(r"    but (\S.*?)(?:: (.*))?$")
 
 
@@ -141,7 +146,11 @@ def charges(lines: Sequence[str], known: Sequence[Any]) -> Iterator[Charges]:
     for first, *rest in visits:
         visit = _VISIT.match(first)
         assert visit is not None
-        before = [step for step in known if isinstance(step, Charges) and step.account_id == visit[1] and step.lines]
+        before = [
+            step
+            for step in known
+            if isinstance(step, Charges) and step.account_id == visit[1] and (step.lines or step.is_billed_elsewhere)
+        ]
         payers = [_payer(found) for found in _all(_PAYER, rest)]
         but = tuple((found[1], found[2] or "") for found in _all(_BUT, rest) if found[1] in UNUSUAL)
         found_lines = tuple(_line(found) for found in _all(_LINE, rest))
@@ -155,6 +164,7 @@ def charges(lines: Sequence[str], known: Sequence[Any]) -> Iterator[Charges]:
             payers=tuple(payers) if payers or is_self_pay else None,
             lines=found_lines,
             but=but,
+            is_billed_elsewhere=visit[3] == ", billed with another visit",
         )
 
 
@@ -179,6 +189,8 @@ def _line(found: re.Match[str]) -> Line:
         modifiers=tuple(found[3].split("-")[1:]),
         charged_cents=parse_cents(found[4]),
         pointers=(1,) if found[5] is None else tuple(int(each) for each in found[5].split()),
+        served_on=date.fromisoformat(found[6]) if found[6] else None,
+        place_of_service=found[7] or "",
     )
 
 

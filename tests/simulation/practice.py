@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from deploy.sandbox.payer import MARKERS
 from services.charges.domain.directory.decider import ListItem
-from services.charges.domain.encounter.commands import Charge, Credit, PostCharges
+from services.charges.domain.encounter.commands import Charge, Credit, JoinVisits, PostCharges, VisitFacts
 from services.claims.domain.partner.commands import ListPartner
 from services.collections.domain.guarantor_account.commands import (
     AgreePlan,
@@ -246,6 +246,29 @@ def charge(visit: str, patient: str, day: int, *cents: int, credited: int = 0, n
     return tell(name or f"charge {visit}", "charges", "encounter", visit, command)
 
 
+def join(name: str, visit: str, *others: str) -> Ask:
+    """Which visits another one's bill carries, asked as the API does, by what is known of them at that moment."""
+
+    async def work(process: Process) -> Any:
+        aggregate = process.aggregates["encounter"]
+        covered = ("any",)
+        seen = {
+            each: VisitFacts(encounter=await process.commands.state(aggregate, TENANT, each), coverage_ids=covered)
+            for each in others
+        }
+        command = JoinVisits(
+            encounter_id=visit,
+            encounter_ids=others,
+            reason="one week",
+            chosen_by="user:biller",
+            coverage_ids=covered,
+            visits=seen,
+        )
+        return await process.commands.handle(aggregate, visit, command, cause_of(name))
+
+    return Ask(name=name, service="charges", work=work)
+
+
 def pay(payment: str, patient: str, cents: int, day: int, account_id: str = "") -> Ask:
     received = ReceivePatientPayment(
         payment_id=payment,
@@ -363,6 +386,18 @@ def write_off(story: Story, name: str, account_id: str, day: int) -> None:
     story.on(day + 1, tell(f"approve {name}", "payments", "claim-account", account_id, approved))
 
 
+def joins(story: Story, dice: random.Random, patient: str, first: int) -> None:
+    """A second visit is billed with the first one; a late charge comes for it, and some are taken apart again."""
+    carrier, other = f"v-{patient}-{first}", f"w-{patient}-{first}"
+    story.on(first + 1, charge(other, patient, first + 1, 80_00))
+    story.on(first + 3, join(f"join {carrier}", carrier, other))
+    story.on(first + 5, charge(other, patient, first + 1, 80_00, 70_00, name=f"late {other}"))
+    story.kinds.append("join")
+    if dice.random() < 0.5:
+        story.on(first + 8, join(f"take apart {carrier}", carrier))
+        story.kinds.append("take-apart")
+
+
 def books(story: Story, dice: random.Random, patient: str, first: int) -> None:
     """An appointment: whether the patient is covered is asked, and nobody answers in time."""
     day = first + dice.choice((2, 5))
@@ -380,6 +415,9 @@ def generated(dice: random.Random) -> Story:
     patients = [f"pat{number}" for number in range(1, dice.choice((1, 1, 2, 2, 3)) + 1)]
     for patient in patients:
         first = dice.choice((0, 0, 1, 3))
+        own = random.Random(f"{dice.getstate()}")  # leaves the other stories of a seed as they are
+        if own.random() < 0.25:
+            joins(story, own, patient, first)
         registered_on = first if dice.random() < 0.8 else first + 1  # charges may be there before the patient
         payers = dice.choice(_COVERED)
         story.payers.update(payers)

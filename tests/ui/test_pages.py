@@ -30,6 +30,7 @@ def paths(system: System) -> dict[str, str]:
         "charges": "/charges",
         "charges-late": "/charges?view=late",
         "charge": f"/charges/{visit['encounter_id']}",
+        "charge-joining": f"/charges/{visit['encounter_id']}/join",
         "claims": "/claims",
         "claims-closed": "/claims?status=closed",
         "claim": f"/claims/{claim['claim_id']}?v=4",

@@ -15,6 +15,8 @@ from services.charges.api.hospital_and_dental import (
     HospitalCodingBody,
     StayBody,
 )
+from services.charges.domain.encounter.commands import JoinVisits
+from services.charges.domain.encounter.joining import JointBill
 from shared.events.claim_kinds import ClaimKind
 from shared.events.values import Address, DocumentReference, Finding
 from shared.kernel.identifiers import is_npi
@@ -218,6 +220,65 @@ class BillsBody(Body):
     reason: Text
 
 
+class JoinBody(Body):
+    encounter_ids: Annotated[
+        tuple[Id, ...],
+        Field(max_length=49, description="All visits that go on this one's bill. Empty: it is billed by itself again."),
+    ]
+    days_before_admission: Literal[1, 3] = Field(
+        default=3,
+        description="Outpatient services of so many days before an admission go on the inpatient bill: 3, or 1 for hospitals outside of the inpatient prospective payment system.",
+    )
+    reason: Text
+
+
+class JointFinding(BaseModel):
+    rule: str
+    place: str
+    value: str
+    message: str
+    fix: str
+    severity: Literal["error", "warning"]
+
+
+class JointBillView(BaseModel):
+    """The bill as it would be."""
+
+    encounter_id: str
+    encounter_ids: list[str]
+    version: int  # of the visit's stream; a choice that names it is refused when something happened since
+    lines: int
+    diagnoses: list[str]
+    charged_cents: int
+    service_on: date | None
+    service_to_on: date | None
+    findings: list[JointFinding]  # what stands against it, and warnings; no error: the visits may be joined
+
+    @classmethod
+    def of(cls, command: JoinVisits, bill: JointBill, *, version: int) -> Self:
+        return cls(
+            encounter_id=command.encounter_id,
+            encounter_ids=list(command.encounter_ids),
+            version=version,
+            lines=bill.lines,
+            diagnoses=list(bill.diagnoses),
+            charged_cents=bill.charged_cents,
+            service_on=bill.service_on,
+            service_to_on=bill.service_to_on,
+            findings=[
+                JointFinding(
+                    rule=each.rule,
+                    place=each.place,
+                    value=each.value,
+                    message=each.message,
+                    fix=each.fix,
+                    severity=each.severity,
+                )
+                for each in bill.findings
+            ],
+        )
+
+
 class EncounterRow(BaseModel):
     encounter_id: str
     account_id: str | None
@@ -235,6 +296,8 @@ class EncounterRow(BaseModel):
     charge_count: int
     late_count: int
     chosen: list[dict[str, Any]] | None = None
+    joined: list[str] | None = None  # visits that go on this one's bill
+    billed_with: str | None = None  # the visit whose bill has this one's charges
     release: int | None
     released_cents: int | None
     changed_at: datetime | None

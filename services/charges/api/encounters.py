@@ -144,13 +144,14 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate, clock:
         who: Reader,
         state: Literal["open", "held", "released", "cancelled"] | None = None,
         held_reason: Annotated[str | None, Query(max_length=40)] = None,
+        patient_id: Id | None = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         after: After = None,
     ) -> Page[EncounterRow]:
         """Visits, longest unchanged first."""
         await reads.wait_for(read_model.projection.name, after)
-        return await listed(who, read_model.by_state(state, held_reason), limit, cursor)
+        return await listed(who, read_model.by_state(state, held_reason, patient_id), limit, cursor)
 
     @routes.get("/encounters/{encounter_id}")
     async def read_encounter(encounter_id: Id, who: Reader, after: After = None) -> EncounterDetail:

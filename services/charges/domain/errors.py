@@ -35,6 +35,18 @@ class ChargeOnTwoBills(DomainError):
     code = "charge-on-two-bills"
 
 
+class VisitIsJoined(DomainError):
+    """A visit that shares a bill with others is not divided: take it apart from them first."""
+
+    code = "visit-is-joined"
+
+
+class VisitsCannotBeJoined(DomainError):
+    """These visits may not share a bill; `rule` says why."""
+
+    code = "visits-cannot-be-joined"
+
+
 class CreditTooLarge(DomainError):
     """More units or cents are taken back than were charged."""
 

@@ -19,6 +19,7 @@ from shared.events.charges import (
     ChargeCaptured,
     ChargeCredited,
     ChargesHeld,
+    ChargesTakenIn,
     DiagnosesCoded,
     EditOverridden,
     EncounterChanged,
@@ -26,6 +27,8 @@ from shared.events.charges import (
     OrganizationListed,
     PricesSet,
     ProviderListed,
+    VisitBilledWith,
+    VisitsJoined,
 )
 
 CHANGES: tuple[EventType, ...] = (
@@ -35,6 +38,9 @@ CHANGES: tuple[EventType, ...] = (
     EncounterChanged,
     EditOverridden,
     BillsChosen,
+    VisitsJoined,
+    VisitBilledWith,
+    ChargesTakenIn,
     ChargesHeld,
 )
 LISTINGS: tuple[EventType, ...] = (OrganizationListed, ProviderListed, FacilityListed, PricesSet)

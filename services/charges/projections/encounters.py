@@ -18,12 +18,15 @@ from shared.events.charges import (
     ChargeCaptured,
     ChargeCredited,
     ChargePriced,
+    ChargesHandedOver,
     ChargesHeld,
     ChargesReleased,
     DiagnosesCoded,
     EncounterCancelled,
     EncounterChanged,
     EncounterOpened,
+    VisitBilledWith,
+    VisitsJoined,
 )
 from shared.events.envelope import Recorded
 from shared.runtime.projection import Change, Projection, Put
@@ -51,10 +54,13 @@ encounters = sa.Table(
     sa.Column("coding", JSONB),
     sa.Column("dental", JSONB),
     sa.Column("chosen", JSONB),  # what is billed apart, as a biller chose
+    sa.Column("joined", JSONB),  # visits that go on this one's bill
+    sa.Column("billed_with", sa.Text),  # the visit whose bill has this one's charges
     sa.Column("release", sa.Integer),
     sa.Column("released_at", sa.DateTime(timezone=True)),
     sa.Column("changed_at", sa.DateTime(timezone=True)),
     sa.Index("encounters_by_state", "tenant", "state", "held_reason", "changed_at", "encounter_id"),
+    sa.Index("encounters_by_patient", "tenant", "patient_id"),
 )
 
 bills = sa.Table(
@@ -152,6 +158,12 @@ def apply(recorded: Recorded[Any]) -> Iterable[Change]:
             yield _encounter(event.encounter_id, at, **coded)
         case BillsChosen():
             yield _encounter(event.encounter_id, at, chosen=msgspec.to_builtins(event.bills))
+        case VisitsJoined():
+            yield _encounter(event.encounter_id, at, joined=list(event.encounter_ids))
+        case VisitBilledWith():
+            yield _encounter(event.encounter_id, at, billed_with=event.billed_with or None)
+        case ChargesHandedOver():
+            yield _encounter(event.encounter_id, at, state="released", held_reason=None, findings=[], released_at=at)
         case ChargesHeld():
             yield _encounter(
                 event.encounter_id,
@@ -204,7 +216,7 @@ def _line(encounter_id: str, charge_id: str, **values: Any) -> Put:
 
 projection = Projection(
     name="charges.encounters",
-    version=3,
+    version=4,
     tables=(encounters, bills, charge_lines),
     reads={
         "charges": (
@@ -216,6 +228,9 @@ projection = Projection(
             ChargeCredited,
             DiagnosesCoded,
             BillsChosen,
+            VisitsJoined,
+            VisitBilledWith,
+            ChargesHandedOver,
             ChargesHeld,
             ChargesReleased,
         )
@@ -237,9 +252,11 @@ def _visits() -> sa.Select[Any]:
     return sa.select(encounters, _released_cents)
 
 
-def by_state(state: str | None = None, held_reason: str | None = None) -> sa.Select[Any]:
-    """Encounters, of one state or held for one reason."""
+def by_state(state: str | None = None, held_reason: str | None = None, patient_id: str | None = None) -> sa.Select[Any]:
+    """Encounters, of one state, held for one reason, or of one patient."""
     statement = _visits()
+    if patient_id is not None:
+        statement = statement.where(encounters.c.patient_id == patient_id)
     if state is not None:
         statement = statement.where(encounters.c.state == state)
     if held_reason is not None:

@@ -12,6 +12,7 @@ from services.dashboard.exports import table_file
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
+_VISITS_MAX = 200  # of a patient, on the page that joins them
 
 
 class Queue(NamedTuple):
@@ -142,6 +143,43 @@ async def bill_together(visit: Visit) -> Response:
     return await _choose(visit, visit.path("encounter_id"), [])
 
 
+async def joining(visit: Visit) -> Response:
+    """The patient's other visits, and what one bill of those that are marked would be."""
+    encounter_id = visit.path("encounter_id")
+    detail = await visit.get(f"/api/charges/encounters/{encounter_id}")
+    visited = detail["encounter"]
+    query = visit.request.query_params
+    marked = query.getlist("visit") if "look" in query else list(visited["joined"] or ())
+    days = visit.asked("days_before_admission", "3")
+    shown, others = await asyncio.gather(
+        visit.get(
+            f"/api/charges/encounters/{encounter_id}/joined-visits/preview", visit=marked, days_before_admission=days
+        ),
+        visit.get("/api/charges/encounters", patient_id=visited["patient_id"], limit=_VISITS_MAX),
+    )
+    return visit.show(
+        "charges/joining.html",
+        visited=visited,
+        others=[each for each in others["items"] if each["encounter_id"] != encounter_id],
+        shown=shown,
+        days=days,
+        positions=detail["positions"],
+    )
+
+
+async def join(visit: Visit) -> Response:
+    """The marked visits go on this visit's bill; none: it is billed by itself again."""
+    encounter_id, form = visit.path("encounter_id"), visit.form
+    body = {
+        "encounter_ids": [each for each in form.get("visits", "").split(",") if each],
+        "days_before_admission": int(form.get("days_before_admission", "3")),
+        "reason": form.get("reason", ""),
+    }
+    done = await visit.do(f"/api/charges/encounters/{encounter_id}/joined-visits", body)
+    await visit.settled(f"/api/charges/encounters/{encounter_id}", done["after"])
+    return Response(headers={"HX-Redirect": f"/charges/{encounter_id}"})
+
+
 async def _choose(visit: Visit, encounter_id: str, bills: list[dict[str, Any]]) -> Response:
     body = {"bills": bills, "reason": visit.form.get("reason", "")}
     done = await visit.do(f"/api/charges/encounters/{encounter_id}/bills", body)
@@ -163,6 +201,8 @@ PAGES = (
     Page(path="/charges/{encounter_id}", action="charges:read-encounters", handler=encounter),
     Page(path="/charges/{encounter_id}/override", action="charges:override-edit", handler=override, method="POST"),
     Page(path="/charges/{encounter_id}/bill-apart", action="charges:choose-bills", handler=bill_apart, method="POST"),
+    Page(path="/charges/{encounter_id}/join", action="charges:read-encounters", handler=joining),
+    Page(path="/charges/{encounter_id}/join", action="charges:choose-bills", handler=join, method="POST"),
     Page(
         path="/charges/{encounter_id}/bill-together",
         action="charges:choose-bills",

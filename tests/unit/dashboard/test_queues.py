@@ -206,7 +206,7 @@ async def test_a_biller_bills_marked_charges_apart_and_together_again(world: Wor
         },
         "POST /api/charges/encounters/visit-1/bills": {"after": "charges:0.1.2"},
     }
-    await world.log_in("coder")
+    await world.log_in("auditor")
     assert "bill-apart" not in (await world.browser.get("/charges/visit-1")).text
     await world.log_in("biller")
     text = (await world.browser.get("/charges/visit-1")).text
@@ -225,3 +225,88 @@ async def test_a_biller_bills_marked_charges_apart_and_together_again(world: Wor
         {"charge_ids": ["c-2", "c-3"], "coverage_ids": []},
     ]
     assert together == {"bills": [], "reason": "one injury after all"}
+
+
+async def test_a_biller_looks_at_a_joint_bill_and_joins_the_visits_and_takes_them_apart(world: World) -> None:
+    visit = HELD | {"patient_id": "rosa", "state": "released", "joined": ["visit-3"], "kind": "institutional"}
+    other = {"charge_count": 1, "released_cents": 80_00, "kind": "institutional", "state": "released"}
+    looked = {
+        "encounter_id": "visit-1",
+        "encounter_ids": ["visit-2", "visit-3"],
+        "version": 7,
+        "lines": 3,
+        "diagnoses": ["M545"],
+        "charged_cents": 240_00,
+        "service_on": "2026-06-01",
+        "service_to_on": "2026-06-04",
+        "findings": [],
+    }
+    preview = "GET /api/charges/encounters/visit-1/joined-visits/preview"
+    world.answers |= {
+        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": [], "bills": [], "positions": {}},
+        "GET /api/charges/streams/encounter/visit-1": {"events": []},
+        "GET /api/charges/encounters": page(
+            *(
+                {"encounter_id": f"visit-{number}", "service_on": "2026-06-04", "billed_with": None} | other
+                for number in (1, 2, 3)
+            )
+        ),
+        preview: looked,
+        "POST /api/charges/encounters/visit-1/joined-visits": {"after": "charges:0.1.2"},
+    }
+    await world.log_in("auditor")
+    assert 'href="/charges/visit-1/join"' in (await world.browser.get("/charges/visit-1")).text
+    path = "/charges/visit-1/join?look=1&visit=visit-2&visit=visit-3"
+    assert 'hx-post="/charges' not in (await world.browser.get(path)).text
+    await world.log_in("biller")
+    text = (await world.browser.get(path)).text
+    for said in (
+        "$240.00",
+        "to 2026-06-04",
+        'value="visit-2,visit-3"',
+        'value="7"',
+        "three days",
+        "Bill them together",
+    ):
+        assert said in text
+    assert 'name="visit" value="visit-1"' not in text
+    finding = {
+        "rule": "CHG-811",
+        "place": "visit visit-2",
+        "value": "",
+        "message": "another month",
+        "fix": "join others",
+        "severity": "error",
+    }
+    world.answers[preview] = looked | {"findings": [finding]}
+    text = (await world.browser.get(path)).text
+    assert "CHG-811" in text and "Bill them together" not in text
+    world.answers[preview] = looked | {"findings": [finding | {"severity": "warning"}]}
+    assert "Bill them together" in (await world.browser.get(path)).text
+    world.answers[preview] = looked | {"encounter_ids": []}
+    assert "Bill it by itself again" in (await world.browser.get("/charges/visit-1/join?look=1")).text
+    typed = {"visits": "visit-2,visit-3", "days_before_admission": "1", "version": "7", "reason": "one month"}
+    answer = await post(world, "/charges/visit-1/join", **typed)
+    assert answer.headers["hx-redirect"] == "/charges/visit-1"
+    command = next(asked for asked in world.asked if asked.method == "POST")
+    assert json.loads(command.body) == {
+        "encounter_ids": ["visit-2", "visit-3"],
+        "days_before_admission": 1,
+        "reason": "one month",
+    }
+    assert command.headers["ledgerline-expected-version"] == "7"
+
+
+async def test_a_visit_that_is_billed_with_another_one_says_so_and_is_not_divided(world: World) -> None:
+    lines = [
+        LINE | {"charge_id": f"c-{number}", "code": "99213", "charged_cents": 1_00, "credited_cents": 0}
+        for number in (1, 2)
+    ]
+    visit = HELD | {"patient_id": "rosa", "state": "released", "billed_with": "visit-9"}
+    world.answers |= {
+        "GET /api/charges/encounters/visit-1": {"encounter": visit, "lines": lines, "bills": [], "positions": {}},
+        "GET /api/charges/streams/encounter/visit-1": {"events": []},
+    }
+    await world.log_in("biller")
+    text = (await world.browser.get("/charges/visit-1")).text
+    assert 'href="/charges/visit-9/join"' in text and "bill-apart" not in text

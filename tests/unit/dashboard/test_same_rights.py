@@ -44,7 +44,7 @@ KNOWN = {
     },
     "GET /api/claims/claim-rules/properties": [],
     "GET /api/claims/escalation-rules": {"version": 0, "rules": []},
-    "GET /api/charges/encounters/1": {"encounter": {"chosen": []}},
+    "GET /api/charges/encounters/1": {"encounter": {"chosen": [], "joined": [], "patient_id": "1"}, "positions": {}},
     "GET /api/claims/batches/1": {"batch": {"document_id": "1"}},
 }
 # Draw a form, or add up what is typed into one: what they ask for at most is what may be chosen.

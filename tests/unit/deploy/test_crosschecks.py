@@ -118,3 +118,28 @@ def test_a_patient_who_is_asked_for_another_amount_than_the_ledgers_is_found() -
     assert collections_ask_for_what_the_ledger_says([owed], [noted]).violations == []
     [violation] = collections_ask_for_what_the_ledger_says([owed], []).violations
     assert (violation.expected, violation.found) == ("2500 cents", "0 cents")
+
+
+def test_charges_that_were_handed_over_are_looked_for_on_the_bill_of_the_visit_that_carries_them() -> None:
+    captured = event("ChargeCaptured", "encounter/v2", charge_id="c2", units="1")
+    emptied = event("ChargesReleased", "encounter/v2", account_id="b", lines=[])
+    handed = event("ChargesHandedOver", "encounter/v2", billed_with="v1")
+    taken = event("ChargesReleased", "encounter/v1", account_id="a", lines=[{"charge_id": "c2"}])
+    assert charges_are_released_or_held([captured, handed, emptied, taken]).violations == []
+    [lost] = charges_are_released_or_held([captured, handed, emptied]).violations
+    assert lost.where == "encounter/v2 charge c2"
+    held = event("ChargesHeld", "encounter/v1")
+    assert charges_are_released_or_held([captured, handed, emptied, held]).violations == []
+    alone = event("VisitBilledWith", "encounter/v2", billed_with="")
+    assert charges_are_released_or_held([captured, handed, emptied, taken, alone]).violations != []
+
+
+def test_a_claim_that_was_to_take_back_and_now_replaces_is_the_live_one() -> None:
+    """A visit's charges come back to its own bill before the void claim has left."""
+    replaced = event("ReplacementClaimDue", claim_id="A1")
+    void = event("ClaimCreated", account_id="A", claim_id="A2", rank=1, frequency="8")
+    assert len(releases_are_billed_once([RELEASED], [], [CLAIM, replaced, void]).violations) == 1
+    again = event("ClaimCorrected", claim_id="A2", frequency="7")
+    assert releases_are_billed_once([RELEASED], [], [CLAIM, replaced, void, again]).violations == []
+    back = event("ClaimCorrected", claim_id="A2", frequency="8")
+    assert len(releases_are_billed_once([RELEASED], [], [CLAIM, replaced, void, again, back]).violations) == 1

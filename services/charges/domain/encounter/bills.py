@@ -40,9 +40,10 @@ def bills_of(encounter: Encounter) -> list[Bill]:
 
 
 def diagnoses_of(bill: Bill, encounter: Encounter, *, is_only_one: bool) -> tuple[str, ...]:
-    """The diagnoses of a bill in the visit's order: of several bills, each names those that its lines point at."""
+    """The diagnoses of a bill in the visit's order. One of several bills, or of several visits, names those that its lines point at."""
     codes = all_diagnoses(encounter)
-    if is_only_one or encounter.kind == "institutional":
+    is_joined = any(charge.joined_from for charge in bill.charges)
+    if encounter.kind == "institutional" or (is_only_one and not is_joined):
         return codes
     pointed = _pointed_at(bill.charges, codes, encounter)
     return tuple(code for code in codes if code in pointed)

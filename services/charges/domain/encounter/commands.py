@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from services.charges.domain.directory.knowledge import Knowledge
-from shared.events.charges import ChosenBill
+from services.charges.domain.encounter.state import Encounter
+from shared.events.charges import ChosenBill, JoinedCharges
 from shared.events.claim_kinds import ClaimKind, DentalCase, DentalService, HospitalCoding, HospitalStay
 from shared.events.values import DocumentReference, Finding
 
@@ -133,6 +135,71 @@ class ChooseBills:
     chosen_by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitFacts:
+    """A visit of which it is asked whether it may share a bill, as it was last seen."""
+
+    encounter: Encounter
+    coverage_ids: tuple[str, ...] | None  # that answer for its day, the first payer first; None: nobody has said yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinVisits:
+    """Which other visits go on this visit's bill. It replaces what was chosen before; none: by itself again."""
+
+    encounter_id: str
+    encounter_ids: tuple[str, ...]
+    reason: str
+    chosen_by: str
+    days_before_admission: Literal[1, 3] = 3
+    coverage_ids: tuple[str, ...] | None = None  # that answer for this visit
+    visits: Mapping[str, VisitFacts] = field(default_factory=dict)  # those that are named, by their id
+    registrations: frozenset[str] = frozenset()  # ids of the same patient, after a merge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillWith:
+    """The bill of another visit is to have this visit's charges."""
+
+    encounter_id: str
+    billed_with: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillAlone:
+    """The bill of the other visit no longer has this visit's charges."""
+
+    encounter_id: str
+    billed_with: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeInCharges:
+    encounter_id: str
+    from_encounter_id: str
+    charges: JoinedCharges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteJoiningRefused:
+    """A visit that was chosen can no longer be billed with this one."""
+
+    encounter_id: str
+    from_encounter_id: str
+    rule: str
+
+
 EncounterCommand: TypeAlias = (
-    OpenEncounter | CancelEncounter | PostCharges | CodeDiagnoses | ReviewCharges | OverrideEdit | ChooseBills
+    OpenEncounter
+    | CancelEncounter
+    | PostCharges
+    | CodeDiagnoses
+    | ReviewCharges
+    | OverrideEdit
+    | ChooseBills
+    | JoinVisits
+    | BillWith
+    | BillAlone
+    | TakeInCharges
+    | NoteJoiningRefused
 )

@@ -7,7 +7,7 @@ Sources: HL7 v2 chapter 6 (FT1), docs/how-to/charges.md for the edits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 from typing import assert_never
 
@@ -15,16 +15,21 @@ from msgspec import structs
 
 from services.charges.domain.encounter.bills import Bill, all_diagnoses, bills_of, diagnoses_of, supporting
 from services.charges.domain.encounter.commands import (
+    BillAlone,
+    BillWith,
     CancelEncounter,
     Charge,
     ChooseBills,
     CodeDiagnoses,
     Credit,
     EncounterCommand,
+    JoinVisits,
+    NoteJoiningRefused,
     OpenEncounter,
     OverrideEdit,
     PostCharges,
     ReviewCharges,
+    TakeInCharges,
 )
 from services.charges.domain.encounter.edits import (
     failed_edits,
@@ -34,6 +39,7 @@ from services.charges.domain.encounter.edits import (
     units_text,
 )
 from services.charges.domain.encounter.edits_by_kind import statement_of
+from services.charges.domain.encounter.joining import handed_over, joined_edits, preview, with_joined
 from services.charges.domain.encounter.state import CapturedCharge, Encounter, EncounterEvent, evolve, is_charge_for
 from services.charges.domain.errors import (
     ChargeChanged,
@@ -44,21 +50,29 @@ from services.charges.domain.errors import (
     EncounterOfAnotherPatient,
     EncounterUnknown,
     NoSuchEdit,
+    VisitIsJoined,
+    VisitsCannotBeJoined,
 )
 from shared.events.charges import (
     BillsChosen,
     ChargeCaptured,
     ChargeCredited,
     ChargePriced,
+    ChargesGivenBack,
+    ChargesHandedOver,
     ChargesHeld,
     ChargesReleased,
+    ChargesTakenIn,
     DiagnosesCoded,
     EditFailed,
     EditOverridden,
     EncounterCancelled,
     EncounterChanged,
     EncounterOpened,
+    JoiningRefused,
     Price,
+    VisitBilledWith,
+    VisitsJoined,
 )
 from shared.events.values import ChargeLine, Finding
 from shared.kernel.decider import Decider
@@ -81,6 +95,16 @@ def decide(command: EncounterCommand, encounter: Encounter) -> Sequence[Encounte
             return _override(command, encounter)
         case ChooseBills():
             return _choose(command, encounter)
+        case JoinVisits():
+            return _join(command, encounter)
+        case BillWith():
+            return _bill_with(command, encounter)
+        case BillAlone():
+            return _bill_alone(command, encounter)
+        case TakeInCharges():
+            return _take_in(command, encounter)
+        case NoteJoiningRefused():
+            return _without(command, encounter)
         case _:
             assert_never(command)
 
@@ -152,11 +176,10 @@ def _cancel(command: CancelEncounter, encounter: Encounter) -> Sequence[Encounte
     if encounter.is_cancelled:
         return []
     further = tuple(each.account_id for each in encounter.released.values() if each.bill > 1)
-    return [
-        EncounterCancelled(
-            encounter_id=command.encounter_id, reason=command.reason, source=command.source, account_ids=further
-        )
-    ]
+    cancelled = EncounterCancelled(
+        encounter_id=command.encounter_id, reason=command.reason, source=command.source, account_ids=further
+    )
+    return [*_without_joined(encounter), *_handing(encounter, None), cancelled]
 
 
 # --- charges and credits ----------------------------------------------------------------------------------------------
@@ -325,6 +348,8 @@ def _override(command: OverrideEdit, encounter: Encounter) -> Sequence[Encounter
 def _choose(command: ChooseBills, encounter: Encounter) -> Sequence[EncounterEvent]:
     if encounter.opened is None:
         raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
+    if encounter.billed_with or encounter.joined or encounter.leaving:
+        raise VisitIsJoined("the visit shares a bill with others", encounter=command.encounter_id)
     named = [charge_id for bill in command.bills for charge_id in bill.charge_ids]
     for charge_id in named:
         if charge_id not in encounter.charges:
@@ -340,43 +365,158 @@ def _choose(command: ChooseBills, encounter: Encounter) -> Sequence[EncounterEve
     ]
 
 
+def _join(command: JoinVisits, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.opened is None:
+        raise EncounterUnknown("the visit was never opened", encounter=command.encounter_id)
+    if command.encounter_ids == encounter.joined:
+        return []
+    if any(each not in encounter.joined for each in command.encounter_ids):
+        against = [each for each in preview(command, encounter).findings if each.severity == "error"]
+        for finding in against[:1]:
+            raise VisitsCannotBeJoined(finding.message, rule=finding.rule, place=finding.place)
+    return [
+        VisitsJoined(
+            encounter_id=command.encounter_id,
+            encounter_ids=command.encounter_ids,
+            days_before_admission=command.days_before_admission,
+            reason=command.reason,
+            chosen_by=command.chosen_by,
+        )
+    ]
+
+
+def _bill_with(command: BillWith, encounter: Encounter) -> Sequence[EncounterEvent]:
+    """What may have changed since the visit was chosen decides here, on its own stream."""
+    if encounter.billed_with == command.billed_with:
+        return []
+    if encounter.opened is None or encounter.is_cancelled:
+        rule = "CHG-803"
+    elif encounter.chosen:
+        rule = "CHG-804"
+    elif encounter.billed_with or encounter.joined or encounter.leaving:
+        rule = "CHG-805"
+    else:
+        return [VisitBilledWith(encounter_id=command.encounter_id, billed_with=command.billed_with)]
+    return [JoiningRefused(encounter_id=command.encounter_id, billed_with=command.billed_with, rule=rule)]
+
+
+def _bill_alone(command: BillAlone, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if encounter.billed_with != command.billed_with:
+        return []
+    return [VisitBilledWith(encounter_id=command.encounter_id, billed_with="")]
+
+
+def _take_in(command: TakeInCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
+    """What a visit that has left handed over before is not taken in: it has been told, or will be, to bill itself."""
+    is_news = command.charges.handing > encounter.heard.get(command.from_encounter_id, 0)
+    if command.from_encounter_id not in encounter.joined or not is_news:
+        return []
+    return [
+        ChargesTakenIn(
+            encounter_id=command.encounter_id,
+            from_encounter_id=command.from_encounter_id,
+            charges=command.charges,
+        )
+    ]
+
+
+def _without(command: NoteJoiningRefused, encounter: Encounter) -> Sequence[EncounterEvent]:
+    if command.from_encounter_id not in encounter.joined:
+        return []
+    return [
+        VisitsJoined(
+            encounter_id=command.encounter_id,
+            encounter_ids=tuple(each for each in encounter.joined if each != command.from_encounter_id),
+            days_before_admission=encounter.days_before_admission,
+            reason=f"refused by visit {command.from_encounter_id} under {command.rule}",
+            chosen_by="ledgerline",
+        )
+    ]
+
+
+def _given_back(encounter: Encounter, visits: Iterable[str]) -> list[EncounterEvent]:
+    """Said with the release that no longer has their charges, so that these are never on two bills."""
+    assert encounter.opened is not None
+    return [ChargesGivenBack(encounter_id=encounter.opened.encounter_id, to_encounter_id=each) for each in visits]
+
+
+def _without_joined(encounter: Encounter) -> list[EncounterEvent]:
+    """A cancelled visit carries nobody: its bills are restated with its own charges, and the others are billed by themselves."""
+    stated = [
+        (each, tuple(line for line in each.lines if line.charge_id in encounter.charges))
+        for each in encounter.released.values()
+    ]
+    own = [
+        structs.replace(each, lines=lines, charged_cents=sum(line.charged_cents for line in lines))
+        for each, lines in stated
+        if lines != each.lines
+    ]
+    return [*_given_back(encounter, (*encounter.joined, *encounter.leaving)), *_in_order(own, encounter)]
+
+
+def _handing(encounter: Encounter, whole: ChargesReleased | None) -> list[EncounterEvent]:
+    """What a visit that is billed with another one hands over, if it is news; None: nothing is left to bill."""
+    before = encounter.handed_over
+    if not encounter.billed_with or (whole is None and (before is None or not before.lines)):
+        return []
+    assert encounter.opened is not None
+    number = encounter.handings + 1
+    if whole is not None:
+        charges = handed_over(whole, number)
+    else:
+        assert before is not None
+        charges = structs.replace(before, handing=number, lines=(), charged_cents=0)
+    if encounter.held is None and before is not None and charges == structs.replace(before, handing=number):
+        return []
+    return [
+        ChargesHandedOver(
+            encounter_id=encounter.opened.encounter_id, billed_with=encounter.billed_with, charges=charges
+        )
+    ]
+
+
+def _on_one_bill(command: ReviewCharges, encounter: Encounter) -> ChargesReleased:
+    charges = [charge for charge in encounter.charges.values() if charge.units_left > 0]
+    return _release(command, encounter, Bill(number=1, charges=charges), is_only_one=True)
+
+
 def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterEvent]:
     if encounter.opened is None or encounter.is_cancelled or not encounter.charges:
         return []
-    if all(charge.units_left == 0 for charge in encounter.charges.values()):
-        return _nothing_left(encounter)
+    if all(charge.units_left == 0 for charge in with_joined(encounter).charges.values()):
+        return [*_given_back(encounter, encounter.leaving), *_handing(encounter, None), *_emptied(encounter, ())]
     priced = _priced(command, encounter)
     encounter = encounter.state_with(priced)
-    findings = failed_edits(encounter, command.knowledge, command.today)
+    whole = with_joined(encounter)
+    findings = failed_edits(whole, command.knowledge, command.today)
     if findings:
         return [*priced, *_hold(findings, encounter)]
-    return [*priced, *_released(command, encounter)]
+    bills = bills_of(whole)
+    now = [_release(command, whole, bill, is_only_one=len(bills) == 1) for bill in bills]
+    findings = joined_edits(now[0], encounter)
+    if findings:
+        return [*priced, *_hold(findings, encounter)]
+    if encounter.billed_with:
+        return [*priced, *_handing(encounter, _on_one_bill(command, encounter)), *_emptied(encounter, ())]
+    return [*priced, *_given_back(encounter, encounter.leaving), *_restated(now, encounter)]
 
 
-def _released(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
+def _restated(now: list[ChargesReleased], encounter: Encounter) -> list[EncounterEvent]:
     """The bills on which something changed, those that lost all of their charges first."""
-    bills = bills_of(encounter)
-    now = [_release(command, encounter, bill, is_only_one=len(bills) == 1) for bill in bills]
-    accounts = {each.account_id for each in now}
-    emptied = [
-        structs.replace(each, lines=(), charged_cents=0)
-        for account_id, each in encounter.released.items()
-        if account_id not in accounts and each.lines
-    ]
+    emptied = _emptied(encounter, {each.account_id for each in now})
     changed = [each for each in now if not _bills_the_same(each, encounter.released.get(each.account_id))]
-    return [
-        structs.replace(each, release=encounter.release + number)
-        for number, each in enumerate((*emptied, *changed), start=1)
-    ]
+    return [*emptied, *_in_order(changed, encounter, behind=len(emptied))]
 
 
-def _nothing_left(encounter: Encounter) -> list[EncounterEvent]:
-    """Everything was credited. What was released before is restated as nothing; what never was is not billed."""
-    stated = [each for each in encounter.released.values() if each.lines]
-    return [
-        structs.replace(each, release=encounter.release + number, lines=(), charged_cents=0)
-        for number, each in enumerate(stated, start=1)
-    ]
+def _emptied(encounter: Encounter, kept: Container[str]) -> list[EncounterEvent]:
+    """What was released on accounts that keep no charge is restated as nothing; what never was is not billed."""
+    stated = [each for account_id, each in encounter.released.items() if each.lines and account_id not in kept]
+    return _in_order([structs.replace(each, lines=(), charged_cents=0) for each in stated], encounter)
+
+
+def _in_order(releases: Sequence[ChargesReleased], encounter: Encounter, *, behind: int = 0) -> list[EncounterEvent]:
+    first = encounter.release + behind + 1
+    return [structs.replace(each, release=number) for number, each in enumerate(releases, start=first)]
 
 
 def _priced(command: ReviewCharges, encounter: Encounter) -> list[EncounterEvent]:
@@ -435,9 +575,8 @@ def _release(command: ReviewCharges, encounter: Encounter, bill: Bill, *, is_onl
     charges = bill.charges
     account_id = bill_account_of(encounter.opened.encounter_id, bill.number)
     codes = diagnoses_of(bill, encounter, is_only_one=is_only_one)
-    numbers = {charge_id: number for number, charge_id in enumerate(encounter.charges, start=1)}
     lines = tuple(
-        _line(f"{account_id}-{numbers[charge.captured.charge_id]}", charge, codes, encounter, command)
+        _line(f"{account_id}-{encounter.line_numbers[charge.captured.charge_id]}", charge, codes, encounter, command)
         for charge in charges
     )
     is_hospitals = encounter.kind == "institutional"

@@ -60,12 +60,13 @@ HOLD_ORDER = (UNKNOWN_PROVIDER, UNKNOWN_FACILITY, NEEDS_CODING, NO_PRICE, EDITS_
 
 def failed_edits(encounter: Encounter, knowledge: Knowledge, today: date) -> list[Finding]:
     """Everything that stands against a release and was not overridden, in order of place."""
-    lines = [charge for charge in encounter.charges.values() if charge.units_left > 0]
+    billed = [charge for charge in encounter.charges.values() if charge.units_left > 0]
+    lines = [charge for charge in billed if not charge.joined_from]  # the others were looked at with their visits
     found = [*_of_encounter(encounter, knowledge)]
     for charge in lines:
         found += _of_line(charge, encounter, knowledge, today)
     found += edits_of_kind(encounter, lines)
-    found += _duplicates(lines)
+    found += _duplicates(billed, encounter, knowledge)
     found += _procedures(lines)
     return [finding for finding in found if finding.rule not in encounter.overridden]
 
@@ -215,14 +216,18 @@ def _needs_procedure(charge: CapturedCharge, encounter: Encounter) -> bool:
     return encounter.kind == "professional" or (encounter.kind == "institutional" and charge.procedure_code != "")
 
 
-def _duplicates(lines: list[CapturedCharge]) -> Iterator[Finding]:
-    seen: set[tuple[object, ...]] = set()
+def _duplicates(lines: list[CapturedCharge], encounter: Encounter, knowledge: Knowledge) -> Iterator[Finding]:
+    seen: dict[tuple[object, ...], str] = {}  # and the visit that handed it over
     for charge in lines:
         line = charge.captured
         if not charge.procedure_code:
             continue  # a hospital's rooms, drugs and supplies come many times a day
-        key = (line.service_on, charge.procedure_code, line.modifiers, line.rendering_reference, line.dental)
-        if key in seen and not REPEAT_MODIFIERS & set(line.modifiers):
+        name = rendering_reference(charge, encounter)
+        provider = knowledge.provider(name)
+        performer = provider.provider.provider_id if provider else name
+        key = (line.service_on, charge.procedure_code, line.modifiers, performer, line.dental)
+        was_looked_at = charge.joined_from != "" and seen.get(key) == charge.joined_from
+        if key in seen and not was_looked_at and not REPEAT_MODIFIERS & set(line.modifiers):
             yield Finding(
                 rule="CHG-501",
                 place=f"charge {line.charge_id}",
@@ -230,7 +235,7 @@ def _duplicates(lines: list[CapturedCharge]) -> Iterator[Finding]:
                 message="the same service, date, provider and modifiers twice",
                 fix="credit one of them, or say with a modifier why it is not a duplicate",
             )
-        seen.add(key)
+        seen[key] = charge.joined_from
 
 
 def _procedures(lines: list[CapturedCharge]) -> Iterator[Finding]:

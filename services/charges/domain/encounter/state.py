@@ -13,8 +13,11 @@ from shared.events.charges import (
     ChargeCaptured,
     ChargeCredited,
     ChargePriced,
+    ChargesGivenBack,
+    ChargesHandedOver,
     ChargesHeld,
     ChargesReleased,
+    ChargesTakenIn,
     ChosenBill,
     CodingQueried,
     DiagnosesCoded,
@@ -23,6 +26,10 @@ from shared.events.charges import (
     EncounterCancelled,
     EncounterChanged,
     EncounterOpened,
+    JoinedCharges,
+    JoiningRefused,
+    VisitBilledWith,
+    VisitsJoined,
 )
 from shared.events.claim_kinds import ClaimKind, DentalCase, HospitalCoding, HospitalStay
 
@@ -37,6 +44,12 @@ EncounterEvent: TypeAlias = (
     | EditFailed
     | EditOverridden
     | BillsChosen
+    | VisitsJoined
+    | VisitBilledWith
+    | JoiningRefused
+    | ChargesHandedOver
+    | ChargesTakenIn
+    | ChargesGivenBack
     | ChargesHeld
     | ChargesReleased
     | CodingQueried
@@ -53,6 +66,7 @@ class CapturedCharge:
     revenue_code: str = ""
     credited_units: Decimal = Decimal(0)
     credited_cents: int = 0
+    joined_from: str = ""  # the visit that handed it over; empty: this visit's own
 
     @property
     def units_left(self) -> Decimal:
@@ -85,6 +99,15 @@ class Encounter:
     chosen: tuple[ChosenBill, ...] = ()
     bill_of: dict[str, int] = field(default_factory=dict)  # charge id to bill, as released since bills were chosen
     released: dict[str, ChargesReleased] = field(default_factory=dict)  # the last of each bill, by its account
+    line_numbers: dict[str, int] = field(default_factory=dict)  # by charge id, joined ones too, as first heard of
+    joined: tuple[str, ...] = ()  # visits that go on this visit's bill
+    leaving: tuple[str, ...] = ()  # visits that did, until the bills are restated without them
+    taken_in: dict[str, JoinedCharges] = field(default_factory=dict)  # by the visit that handed them over
+    heard: dict[str, int] = field(default_factory=dict)  # the last handing of each visit
+    days_before_admission: int = 3
+    billed_with: str = ""  # the visit whose bill has this one's charges
+    handed_over: JoinedCharges | None = None  # last, since this visit is billed with that one
+    handings: int = 0
 
     @property
     def release(self) -> int:
@@ -139,7 +162,7 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
                 dental=event.dental or state.dental,
             )
         case EncounterCancelled():
-            return replace(state, is_cancelled=True)
+            return replace(state, is_cancelled=True, joined=(), leaving=())
         case ChargeCaptured():
             charge = CapturedCharge(
                 captured=event,
@@ -150,6 +173,7 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
             return replace(
                 state,
                 charges={**state.charges, event.charge_id: charge},
+                line_numbers=_numbered(state, [event.charge_id]),
                 source_keys=state.source_keys | {event.source_key},
                 replaced=state.replaced.union(event.replaces),
             )
@@ -181,13 +205,52 @@ def evolve(state: Encounter, event: EncounterEvent) -> Encounter:
             return replace(state, overridden=state.overridden | {event.rule})
         case BillsChosen():
             return replace(state, chosen=event.bills, bill_of={})
+        case VisitsJoined():
+            named = dict.fromkeys((*state.leaving, *state.joined))
+            leaving = tuple(each for each in named if each not in event.encounter_ids)
+            return replace(
+                state,
+                joined=event.encounter_ids,
+                leaving=leaving,
+                days_before_admission=event.days_before_admission,
+            )
+        case ChargesTakenIn():
+            return replace(
+                state,
+                taken_in={**state.taken_in, event.from_encounter_id: event.charges},
+                heard={**state.heard, event.from_encounter_id: event.charges.handing},
+                line_numbers=_numbered(state, [line.charge_id for line in event.charges.lines]),
+            )
+        case ChargesGivenBack():
+            return replace(
+                state,
+                leaving=tuple(each for each in state.leaving if each != event.to_encounter_id),
+                taken_in={key: each for key, each in state.taken_in.items() if key != event.to_encounter_id},
+            )
+        case VisitBilledWith():
+            return replace(state, billed_with=event.billed_with, handed_over=None, bill_of={})
+        case ChargesHandedOver():
+            return replace(
+                state,
+                handed_over=event.charges,
+                handings=event.charges.handing,
+                held=None,
+                failed=frozenset(),
+            )
         case ChargesHeld():
             return replace(state, held=event)
         case ChargesReleased():
             released = {**state.released, event.account_id: event}
             bill_of = {**state.bill_of, **{line.charge_id: event.bill for line in event.lines}}
             return replace(state, released=released, bill_of=bill_of, held=None, failed=frozenset())
-        case CodingQueried():
+        case CodingQueried() | JoiningRefused():
             return state
         case _:
             assert_never(event)
+
+
+def _numbered(state: Encounter, charge_ids: Iterable[str]) -> dict[str, int]:
+    numbers = dict(state.line_numbers)
+    for charge_id in charge_ids:
+        numbers.setdefault(charge_id, len(numbers) + 1)
+    return numbers

@@ -16,6 +16,7 @@ from services.claims.domain.billing_case.commands import (
 )
 from services.claims.domain.billing_case.state import BillingCase, evolve
 from services.claims.domain.claim.numbering import first_claim_of_rank
+from services.claims.domain.claim.state import NOTHING_LEFT
 from shared.events.claims import (
     AccountIsSelfPay,
     AccountReadyToBill,
@@ -50,8 +51,7 @@ def _note_charges(command: NoteCharges, case: BillingCase) -> list[BillingCaseEv
         services=command.services,
     )
     if not command.services.lines:
-        reason = "no charge of the account is left"
-        return [noted, BillingCancelled(account_id=command.account_id, reason=reason, claim_id=case.claim_id)]
+        return [noted, BillingCancelled(account_id=command.account_id, reason=NOTHING_LEFT, claim_id=case.claim_id)]
     return [noted, *_conclusion(noted, case.coverage, case)]
 
 

@@ -52,7 +52,14 @@ from services.claims.domain.claim.commands import (
 from services.claims.domain.claim.endings import close, end_replaced, end_void, refuse_unless_sent, replacement, void
 from services.claims.domain.claim.paperwork_commands import PaperworkCommand
 from services.claims.domain.claim.scrubbing import RULES_VERSION, billed_coverage, has_errors, scrub
-from services.claims.domain.claim.state import NEVER_AT_THE_PAYER, UNANSWERED, Claim, Stage, evolve
+from services.claims.domain.claim.state import (
+    CHARGES_CHANGED,
+    NEVER_AT_THE_PAYER,
+    UNANSWERED,
+    Claim,
+    Stage,
+    evolve,
+)
 from services.claims.domain.claim.withdrawal import withdraw_replacement
 from services.claims.domain.errors import (
     ClaimAlreadySent,
@@ -174,6 +181,8 @@ def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
     asked = _asked(command)
     if claim.content is None or claim.told is None:
         return [asked, *paperwork.carry(command.attachments, claim, asked), *_scrubbed(asked, claim, command)]
+    if _is_back_as_it_was_sent(asked, claim, claim.told):
+        return [replacement(asked, claim, "7", CHARGES_CHANGED)]
     if asked == claim.told and claim.stage is not Stage.VOIDED:
         is_covered_again = claim.stage is Stage.HELD and claim.hold_reason == NO_COVERAGE
         return _scrubbed(claim.content, claim, command) if is_covered_again else []
@@ -184,7 +193,14 @@ def _create(command: CreateClaim, claim: Claim) -> list[ClaimEvent]:
         return _amended(asked, claim, claim.told, command)
     if not _changes_what_is_billed(asked, claim.told):
         return _ask_about_coverage(claim, claim.content, command)
-    return [replacement(asked, claim, "7", "the charges changed after the claim was sent")]
+    return [replacement(asked, claim, "7", CHARGES_CHANGED)]
+
+
+def _is_back_as_it_was_sent(asked: ClaimCreated, claim: Claim, told: ClaimCreated) -> bool:
+    """The account's charges changed, or went, and came back: the claim that was to replace this one still says otherwise."""
+    if not claim.next_claim_id or claim.next_services is None or _changes_what_is_billed(asked, told):
+        return False
+    return claim.next_frequency == "8" or claim.next_services != asked.services
 
 
 def _asked(command: CreateClaim) -> ClaimCreated:

@@ -44,7 +44,11 @@ from shared.events.claims import (
     ReplacementClaimDue,
     ReplacementWithdrawn,
     SecondaryClaimDue,
+    ServicesBilled,
 )
+
+CHARGES_CHANGED = "the charges changed after the claim was sent"
+NOTHING_LEFT = "no charge of the account is left"
 
 
 class Stage(StrEnum):
@@ -119,6 +123,7 @@ class Claim:
     taken_on: ClaimAccepted | None = None  # the same by a clearinghouse
     next_claim_id: str = ""  # the claim that replaces or voids this one
     next_frequency: str = ""
+    next_services: ServicesBilled | None = None  # that the account asked of it; None: a person did
     close_reason: str = ""  # of the last time that it was closed
     returned_at: str = ""  # how far what was sent last came before it was rejected
     crossover_rank: int = 0  # the payer that the claim was forwarded to
@@ -198,7 +203,7 @@ def _changed(claim: Claim, event: ClaimEvent) -> Claim:
         case ClaimRepaired() | ClaimEditedByRules():
             return replace(claim, content=_with(claim.content, services=event.services, coverages=event.coverages))
         case ReplacementClaimDue():
-            return replace(claim, next_claim_id=event.next_claim_id, next_frequency=event.frequency)
+            return _with_next(claim, event)
         case ReplacementWithdrawn():
             return _counts_again(claim, event)
         case CrossoverAwaited():
@@ -242,12 +247,24 @@ def _accepted(claim: Claim, event: ClaimAccepted) -> Claim:
 
 
 def _voided(claim: Claim) -> Claim:
-    return replace(claim, stage=Stage.VOIDED, held_by="", hold_reason="", next_claim_id="", next_frequency="")
+    return replace(
+        claim, stage=Stage.VOIDED, held_by="", hold_reason="", next_claim_id="", next_frequency="", next_services=None
+    )
+
+
+def _with_next(claim: Claim, event: ReplacementClaimDue) -> Claim:
+    is_the_accounts = event.reason in (CHARGES_CHANGED, NOTHING_LEFT)
+    return replace(
+        claim,
+        next_claim_id=event.next_claim_id,
+        next_frequency=event.frequency,
+        next_services=event.services if is_the_accounts else None,
+    )
 
 
 def _counts_again(claim: Claim, event: ReplacementWithdrawn) -> Claim:
     """With its own answers; what was closed as replaced is open again, and waits for the payer if no answer stands."""
-    claim = replace(claim, next_claim_id="", next_frequency="")
+    claim = replace(claim, next_claim_id="", next_frequency="", next_services=None)
     if not event.reopens_as:
         return claim
     asked = Asked(questions=claim.asked.questions, is_day_set=event.reopens_as == "submitted")
