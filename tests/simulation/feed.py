@@ -26,6 +26,7 @@ class _Part:
     positions: list[Position] = field(default_factory=list)
     told_at: list[float] = field(default_factory=list)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    nudges: int = 0
 
     def told(self, now: float) -> int:
         """How many events can be read."""
@@ -70,12 +71,14 @@ class SimulatedFeed(Tells):
         return [partition for partition in self._parts if partition.service == service]
 
     async def read(self, partition: Partition, cursor: str | None, limit: int, wait_seconds: float = 0.0) -> Page:
-        """As the port says, but who may wait waits until there is something, or until `nudge`: silence costs nothing here."""
-        await self.weather.before("feed")
+        """As the port says, but who may wait waits until there is something, or until `nudge`: silence costs nothing here.
+        A nudge on the way here counts, since whoever lost the partition meanwhile would wait for ever."""
         part = self._parts[partition]
+        nudges = part.nudges
+        await self.weather.before("feed")
         after = Position.parse(cursor) if cursor else START
         first = bisect_right(part.positions, after)
-        if wait_seconds > 0 and part.told(_now()) <= first:
+        if wait_seconds > 0 and part.told(_now()) <= first and part.nudges == nudges:
             news = asyncio.get_running_loop().create_future()
             part.waiting.append(news)
             await news
@@ -107,6 +110,7 @@ class SimulatedFeed(Tells):
     def nudge(self, partition: Partition) -> None:
         """Whoever waits looks again, and is told if there is nothing."""
         part = self._parts[partition]
+        part.nudges += 1
         waiting, part.waiting = part.waiting, []
         for news in waiting:
             if not news.done():
