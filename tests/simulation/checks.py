@@ -194,8 +194,14 @@ def results(run: Run) -> dict[Any, Any]:
     found: dict[Any, Any] = {("refused", name): code for name, code in run.refused.items()}
     for (service, table), columns in RESULTS.items():
         for key, row in run.ground.rows[service].tables[table].rows.items():
-            found[table, key] = tuple(row[column] for column in columns.split())
+            if not _was_never_asked(row):
+                found[table, key] = tuple(row[column] for column in columns.split())
     return found | _ledger(run.ground.logs["payments"].events)
+
+
+def _was_never_asked(row: Row) -> bool:
+    """Who owes nothing and was told nothing: a coverage that came a moment later may have left that, and may not."""
+    return row.get("balance_cents") == 0 and not row.get("notices")
 
 
 def _ledger(events: Sequence[Stored]) -> dict[Any, int]:

@@ -27,6 +27,7 @@ from shared.events.charges import (
     DiagnosesCoded,
     EditFailed,
     EditOverridden,
+    EncounterCancelled,
     EncounterChanged,
     EncounterOpened,
 )
@@ -63,6 +64,30 @@ def test_a_visit_of_a_registration_that_was_merged_takes_the_survivors_charges()
 def test_nothing_is_charged_on_a_cancelled_visit() -> None:
     cancelled = CancelEncounter(encounter_id=VISIT, reason="A11")
     spec.when(post(charge()), cancelled, post(charge(2))).then_refused("encounter-cancelled")
+
+
+def test_the_charges_of_a_cancelled_visit_are_owed_by_nobody() -> None:
+    decided = spec.when(post(charge()), review(), CancelEncounter(encounter_id=VISIT, reason="A11"))
+    *_, restated, cancelled = decided.events
+    assert isinstance(restated, ChargesReleased) and isinstance(cancelled, EncounterCancelled)
+    assert (restated.release, restated.lines, restated.charged_cents) == (2, (), 0)
+    again = spec.when(post(charge()), review(), *[CancelEncounter(encounter_id=VISIT, reason="A11")] * 2)
+    assert again.events == decided.events
+
+
+def test_a_visit_that_was_held_and_is_right_again_says_so_though_its_bill_is_the_same() -> None:
+    unpriced = Credit(source_key="EHR|C2", charge_id="charge-2")
+    decided = spec.when(
+        post(charge()),
+        review(),
+        post(charge(2, code="99999", charged_cents=None)),
+        review(),
+        post(credits=(unpriced,)),
+        review(),
+    )
+    first, last = (each for each in decided.events if isinstance(each, ChargesReleased))
+    assert (last.release, last.lines) == (2, first.lines)
+    assert decided.state.held is None
 
 
 def test_a_visit_that_is_opened_twice_the_same_way_is_no_news() -> None:

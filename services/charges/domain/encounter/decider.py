@@ -179,7 +179,8 @@ def _cancel(command: CancelEncounter, encounter: Encounter) -> Sequence[Encounte
     cancelled = EncounterCancelled(
         encounter_id=command.encounter_id, reason=command.reason, source=command.source, account_ids=further
     )
-    return [*_without_joined(encounter), *_handing(encounter, None), cancelled]
+    given_back = _given_back(encounter, (*encounter.joined, *encounter.leaving))
+    return [*given_back, *_handing(encounter, None), *_emptied(encounter, ()), cancelled]
 
 
 # --- charges and credits ----------------------------------------------------------------------------------------------
@@ -440,20 +441,6 @@ def _given_back(encounter: Encounter, visits: Iterable[str]) -> list[EncounterEv
     return [ChargesGivenBack(encounter_id=encounter.opened.encounter_id, to_encounter_id=each) for each in visits]
 
 
-def _without_joined(encounter: Encounter) -> list[EncounterEvent]:
-    """A cancelled visit carries nobody: its bills are restated with its own charges, and the others are billed by themselves."""
-    stated = [
-        (each, tuple(line for line in each.lines if line.charge_id in encounter.charges))
-        for each in encounter.released.values()
-    ]
-    own = [
-        structs.replace(each, lines=lines, charged_cents=sum(line.charged_cents for line in lines))
-        for each, lines in stated
-        if lines != each.lines
-    ]
-    return [*_given_back(encounter, (*encounter.joined, *encounter.leaving)), *_in_order(own, encounter)]
-
-
 def _handing(encounter: Encounter, whole: ChargesReleased | None) -> list[EncounterEvent]:
     """What a visit that is billed with another one hands over, if it is news; None: nothing is left to bill."""
     before = encounter.handed_over
@@ -504,7 +491,8 @@ def _review(command: ReviewCharges, encounter: Encounter) -> Sequence[EncounterE
 def _restated(now: list[ChargesReleased], encounter: Encounter) -> list[EncounterEvent]:
     """The bills on which something changed, those that lost all of their charges first."""
     emptied = _emptied(encounter, {each.account_id for each in now})
-    changed = [each for each in now if not _bills_the_same(each, encounter.released.get(each.account_id))]
+    is_held = encounter.held is not None  # and is released by saying so, even where nothing is said that is new
+    changed = [each for each in now if is_held or not _bills_the_same(each, encounter.released.get(each.account_id))]
     return [*emptied, *_in_order(changed, encounter, behind=len(emptied))]
 
 
