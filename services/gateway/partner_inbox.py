@@ -2,7 +2,7 @@
 
 Each partner's folder is looked at again and again. A file is taken in once, whatever its name: kept raw with a receipt, handed by its
 content to the service that it is for, then put aside with the partner. What a service refuses, or what nobody takes, waits as a
-receipt with its reason; a partner that cannot be reached holds up no other.
+receipt with its reason; a partner that cannot be reached, or that takes its time, holds up no other.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from shared.runtime.partners import Clearinghouse, PartnersFile, clearinghouse_o
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS_MAX = 60.0
+_ROUND_SECONDS = 1.0  # after which the others are looked at again while a partner is still busy
 _UNREACHABLE = (OSError, TimeoutError, asyncssh.Error)
 
 
@@ -43,21 +44,44 @@ class PartnerInbox:
         self._taking = taking
         self._settings = settings
         self._pauses: dict[tuple[str, str], _Pause] = {}
+        self._visits: dict[tuple[str, str], asyncio.Task[bool]] = {}  # that are under way
 
     async def step(self) -> bool:
-        """One look into every folder. Says whether any file was taken in."""
-        is_any = False
-        for (tenant, partner_id), clearinghouse in (await self._clearinghouses()).items():
-            pause = self._pauses.setdefault((tenant, partner_id), _Pause())
-            if time.monotonic() < pause.until:
-                continue
-            try:
-                is_any |= await self._empty(tenant, partner_id, clearinghouse)
-                pause.failures = 0
-            except _UNREACHABLE as broken:
-                pause.failed()
-                facts = {"partner_id": partner_id, "tenant": tenant, "retry_seconds": pause.until - time.monotonic()}
-                _LOG.warning("a partner cannot be reached", extra=facts, exc_info=broken)
+        """One look into every folder that is not being emptied yet. Says whether any file was taken in, or may still be."""
+        for key, clearinghouse in (await self._clearinghouses()).items():
+            if key not in self._visits and time.monotonic() >= self._pause_of(key).until:
+                self._visits[key] = asyncio.create_task(self._visit(*key, clearinghouse))
+        if not self._visits:
+            return False
+        try:
+            await asyncio.wait(self._visits.values(), timeout=_ROUND_SECONDS)
+        except asyncio.CancelledError:
+            await self._leave()
+            raise
+        ended = [self._visits.pop(key) for key, visit in list(self._visits.items()) if visit.done()]
+        if failures := [error for visit in ended if isinstance(error := visit.exception(), Exception)]:
+            raise ExceptionGroup("some partners' folders could not be emptied", failures)
+        return bool(self._visits) or any(visit.result() for visit in ended)
+
+    async def _leave(self) -> None:
+        for visit in self._visits.values():
+            visit.cancel()
+        await asyncio.gather(*self._visits.values(), return_exceptions=True)
+        self._visits.clear()
+
+    def _pause_of(self, key: tuple[str, str]) -> _Pause:
+        return self._pauses.setdefault(key, _Pause())
+
+    async def _visit(self, tenant: str, partner_id: str, clearinghouse: Clearinghouse) -> bool:
+        pause = self._pause_of((tenant, partner_id))
+        try:
+            is_any = await self._empty(tenant, partner_id, clearinghouse)
+        except _UNREACHABLE as broken:
+            pause.failed()
+            facts = {"partner_id": partner_id, "tenant": tenant, "retry_seconds": pause.until - time.monotonic()}
+            _LOG.warning("a partner cannot be reached", extra=facts, exc_info=broken)
+            return False
+        pause.failures = 0
         return is_any
 
     async def _empty(self, tenant: str, partner_id: str, clearinghouse: Clearinghouse) -> bool:

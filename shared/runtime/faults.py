@@ -25,7 +25,9 @@ _DATA_CLASSES = ("22", "23")
 
 
 def is_worth_retrying(error: BaseException) -> bool:
-    """False when the same event would fail again in the same way."""
+    """False when the same event would fail again in the same way. Of several errors, when any of them would."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_worth_retrying(each) for each in error.exceptions)
     if isinstance(error, DomainError):
         return isinstance(error, Conflict | TooBusy | Unavailable | NotYet)
     if isinstance(error, asyncpg.PostgresError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -102,6 +103,37 @@ async def test_a_partner_that_cannot_be_reached_stops_nobody(make_edge: MakeEdge
     (inbox / "one.835").write_bytes(ERA)
     assert await inbox_of(edge).step()
     assert len(edge.services.files) == 1
+
+
+async def test_a_partner_that_never_answers_stops_nobody(make_edge: MakeEdge, inbox: Path, tmp_path: Path) -> None:
+    """It takes the connection and says nothing more."""
+    edge, reached = make_edge(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    (tmp_path / "known_hosts").write_text("")
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "key"))
+    connections = json.loads((tmp_path / "partners.json").read_text())
+    mute = {"transport": "sftp", "host": "127.0.0.1", "port": silent.sockets[0].getsockname()[1], "username": "us"}
+    mute |= {"key_file": str(tmp_path / "key"), "known_hosts_file": str(tmp_path / "known_hosts")}
+    connections[TENANT] = {"mute": mute, **connections[TENANT]}
+    (tmp_path / "partners.json").write_text(json.dumps(connections))
+    task = inbox_of(edge)
+    for number in range(2):
+        (inbox / f"{number}.999").write_bytes(ANSWER.replace(b"0001", f"000{number}".encode()))
+        assert await task.step()
+        assert len(edge.services.files) == number + 1
+    assert reached.is_set()
+    ending = asyncio.create_task(task.step())
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    silent.close()
 
 
 async def test_files_come_over_a_real_sftp_connection(make_edge: MakeEdge, tmp_path: Path) -> None:
