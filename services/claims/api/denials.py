@@ -121,7 +121,8 @@ def router(
         )
         order = (desc(denials.c.score_cents), asc(denials.c.denial_id))
         # The rank is computed for every denial of the queue: only number and rank are carried through its sort.
-        numbers = found.with_only_columns(denials.c.score_cents, denials.c.denial_id)
+        ranked = [denials.c.score_cents, denials.c.denial_id]
+        numbers = found.with_only_columns(*ranked)
         async with reads.read(who.tenant) as connection:
             part = await page(connection, numbers, order=order, limit=limit, cursor=cursor)
             shown = denials.c.denial_id.in_([each["denial_id"] for each in part.rows])

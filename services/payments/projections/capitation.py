@@ -215,7 +215,7 @@ def services(
     return sa.select(rows).where(wanted).subquery("wanted")
 
 
-def categories(payer_id: str, contract_id: str, month_on: date) -> sa.Select[Any]:
+def categories(payer_id: str, contract_id: str, month_on: date) -> sa.Select[*tuple[Any, ...]]:
     """`category` and `members` of a month."""
     table = capitation_members.c
     return (
@@ -269,7 +269,7 @@ def payments(*, is_open: bool = False) -> sa.Subquery:
     return sa.select(rows).where(rows.c.open_cents != 0).subquery("open") if is_open else rows
 
 
-def parts(payer_id: str, contract_id: str, month_on: date) -> sa.Select[Any]:
+def parts(payer_id: str, contract_id: str, month_on: date) -> sa.Select[*tuple[Any, ...]]:
     """What was assigned to a month, with the payment that it is of."""
     part, paid = capitation_parts, payments()
     same = sa.and_(paid.c.remittance_id == part.c.remittance_id, paid.c.ordinal == part.c.ordinal)
