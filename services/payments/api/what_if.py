@@ -40,6 +40,7 @@ from shared.runtime.web import Caller, caller
 
 READER = read_model.projection.name
 ACCOUNTS_MAX = 20_000
+_CATCH_UP_SECONDS = 5.0
 _AT_ONCE = 200  # accounts that are read at the same time: the store reads together what is asked together
 
 Asker = Annotated[Caller, Depends(caller("payments:ask-what-if"))]
@@ -157,9 +158,12 @@ def router(
     routes = APIRouter(tags=["what-if"])
 
     async def chosen(days: Period, until: str, tenant: str) -> tuple[list[str], Position, dict[str, str]]:
-        """Accounts with an answer in these days, and up to where the log is known for all of them."""
+        """Accounts with an answer in these days, and up to where the log is known for all of them: as far as it goes now, so that what was
+        agreed a moment ago is asked about."""
         if until:
             await reads.wait_for(READER, f"payments:{until}")
+        else:
+            await reads.wait_for_all(READER, "payments", within_seconds=_CATCH_UP_SECONDS)
         async with reads.read(tenant) as connection:
             reached = [reach.position for reach in await reads.reaches(connection, READER)]
             paid = read_model.accounts_paid(days.from_on, days.through_on)

@@ -117,3 +117,8 @@ async def test_a_month_is_held_against_another_contract_and_nothing_moves(world:
     assert (await world.ask("POST", "/what-if/contracts", unknown, status=409))["code"] == "schedule-not-loaded"
     assert len(await world.running.events("payments")) == events
     await world.as_another(Role.BILLER, "POST", "/what-if/contracts", same, status=403)
+    for price in ("110.00", "100.00"):  # what was loaded a moment ago is known
+        year = f"aetna-{price[:3]}"
+        await load(world, AMOUNTS.replace(b"130.00", price.encode()), to=f"{year}/amounts", since="2026-01-01")
+        newest = {**question, "instead": [{"schedule_id": "aetna-2026", "read": year}]}
+        assert (await world.ask("POST", "/what-if/contracts", newest))["accounts_that_differ"] == 1
