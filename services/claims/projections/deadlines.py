@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.elements import Grouping
 
 from services.claims.domain.claim.state import Stage
-from services.claims.domain.filing import is_workday, on_workday
+from services.claims.domain.filing import on_workday
 from services.claims.projections import waiting
 from services.claims.projections.claims_worklist import claims_worklist
 from services.claims.projections.denial_queue import denial_queue
@@ -94,22 +96,17 @@ def _filing(today: date) -> sa.Select[*tuple[Any, ...]]:
 
 
 def on_workdays(day: sa.ColumnElement[date], moves: sa.ColumnElement[bool], today: date) -> sa.ColumnElement[date]:
-    """The day, or the workday that it moves to where the payer says so, for days within some years of today."""
-    moved = _moved(today)
-    to = sa.select(moved.c.to_on).where(moved.c.from_on == day).scalar_subquery()
+    """The day, or the workday that it moves to where the payer says so, for days within some years of today. A list by days, because
+    of a hundred thousand claims each looks its own day up."""
+    first = today - _NEAR
+    place = sa.type_coerce(day - sa.literal(first, sa.Date), sa.Integer) + 1
+    to = Grouping(sa.literal(_workdays(first), ARRAY(sa.Date)))[place]
     return sa.case((moves, sa.func.coalesce(to, day)), else_=day)
 
 
-def _moved(today: date) -> sa.TableValuedAlias:
-    first = today - _NEAR
-    days = [first + timedelta(days=each) for each in range(2 * _NEAR.days)]
-    moved = {day: on_workday(day) for day in days if not is_workday(day)}
-    columns = (sa.literal(list(each), ARRAY(sa.Date)) for each in (moved.keys(), moved.values()))
-    return (
-        sa.func.unnest(*columns)
-        .table_valued(sa.column("from_on", sa.Date), sa.column("to_on", sa.Date), name="workdays")
-        .render_derived()
-    )
+@lru_cache(maxsize=2)
+def _workdays(first: date) -> list[date]:
+    return [on_workday(first + timedelta(days=each)) for each in range(2 * _NEAR.days)]
 
 
 def _of_denials() -> list[sa.Select[*tuple[Any, ...]]]:
