@@ -18,7 +18,7 @@ WIDTHS = (1440, 1024, 390)
 def paths(system: System) -> dict[str, str]:
     """Every page that there is, by a name for its picture."""
     claim = system.denied[0]
-    denial = system.client.get("/api/claims/denials", claim_id=claim["claim_id"])["items"][0]
+    denial = system.client.get("/api/claims/denials", claim_id=claim["claim_id"], with_closed=True)["items"][0]
     payer_id = system.client.get(f"/api/payments/variances/{system.underpaid_id}")["payer_id"]
     patient = system.client.get("/api/collections/worklist", limit=1)["items"]
     visit = system.client.get("/api/charges/encounters", limit=1)["items"][0]

@@ -253,7 +253,7 @@ def test_a_balance_opens_into_the_events_that_make_it(system: System, people: An
 
 def test_a_held_remittance_shows_what_it_is_short_of_and_can_be_dismissed(system: System, people: Any) -> None:
     page = people("poster").go(f"/remittances/{system.held_remittance_id}")
-    expect(page.locator("#proof .card", has_text="Difference")).to_contain_text("does not balance")
+    expect(page.locator("#proof .card", has_text="Difference")).to_contain_text("$10.00")
     [remittance] = [
         each
         for each in system.client.get("/api/payments/remittances", status="held", limit=100)["items"]
@@ -464,7 +464,7 @@ def test_an_export_has_the_rows_of_the_list(system: System, people: Any) -> None
     lines = download.value.path().read_text("utf-8-sig").splitlines()
     count = sum(each["claims"] for each in system.client.get("/api/claims/claims/summary")["items"])
     assert len(lines) == count + 1
-    assert lines[0].startswith("claim,account,status")
+    assert lines[0].startswith("claim,account,patient,service_on")
 
 
 def test_a_statement_opens_as_a_pdf(system: System, people: Any) -> None:

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the annotations of closures.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -19,6 +19,7 @@ from shared.runtime.queries import ReadDatabase, rows
 from shared.runtime.web import Caller, Done, caller, done, versioned_cause_of
 
 Bill = Annotated[Cause, Depends(versioned_cause_of("charges:choose-bills"))]
+_DAYS: Mapping[str, Literal[1, 3]] = {"1": 1, "3": 3}  # as an address has them
 Reader = Annotated[Caller, Depends(caller("charges:read-encounters"))]
 
 
@@ -78,7 +79,7 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate) -> API
         encounter_id: Id,
         who: Reader,
         visit: Annotated[tuple[Id, ...], Query(max_length=49, description="The visits that would go on it.")] = (),
-        days_before_admission: Literal[1, 3] = 3,
+        days_before_admission: Literal["1", "3"] = "3",
     ) -> JointBillView:
         """The bill as it would be with these visits, and every rule that stands against it. Nothing changes."""
         command = JoinVisits(
@@ -86,7 +87,7 @@ def router(commands: Commands, reads: ReadDatabase, encounter: Aggregate) -> API
             encounter_ids=tuple(dict.fromkeys(visit)),
             reason="",
             chosen_by=who.actor,
-            days_before_admission=days_before_admission,
+            days_before_admission=_DAYS[days_before_admission],
         )
         version = len(await commands.recorded_stream(who.tenant, encounter.stream(encounter_id)))
         known, carrier = await informed(who.tenant, command)

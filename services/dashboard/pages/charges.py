@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from services.dashboard.exports import table_file
+from services.dashboard.pages.denials import number
 from services.dashboard.visits import Page, Visit
 
 _ROWS = 50
@@ -172,7 +173,7 @@ async def join(visit: Visit) -> Response:
     encounter_id, form = visit.path("encounter_id"), visit.form
     body = {
         "encounter_ids": [each for each in form.get("visits", "").split(",") if each],
-        "days_before_admission": int(form.get("days_before_admission", "3")),
+        "days_before_admission": number(form.get("days_before_admission", "3")),
         "reason": form.get("reason", ""),
     }
     done = await visit.do(f"/api/charges/encounters/{encounter_id}/joined-visits", body)

@@ -92,7 +92,7 @@ async def _two_visits(clinic: Practice) -> None:
 async def test_two_visits_are_paid_on_one_claim_and_balance_to_nothing(clinic: Practice) -> None:
     await _two_visits(clinic)
     path = "/api/charges/encounters/monday/joined-visits/preview"
-    shown = await clinic.system.ask("GET", path, params={"visit": "thursday"})
+    shown = await clinic.system.ask("GET", path, params={"visit": "thursday", "days_before_admission": 1})
     assert (shown["lines"], shown["charged_cents"], shown["findings"]) == (3, 335_00, [])
     assert (shown["service_on"], shown["service_to_on"]) == (MONDAY.isoformat(), THURSDAY.isoformat())
     once = {"headers": {"Idempotency-Key": "join-1"}}
