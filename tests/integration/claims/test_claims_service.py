@@ -553,14 +553,15 @@ async def test_a_claim_counts_again_when_its_replacement_is_withdrawn(exchange: 
     await exchange.ask("POST", f"/claims/{replacement}/hold", {"reason": "ask-the-coder"})
     told = paid(14, 60_00, cas("CO", "45", 40_00))
     await exchange.tell("payments", f"claim-account/{told.account_id}", told)
-    assert (await exchange.claim_with(claim_id, "adjudicated"))["next_claim_id"] == replacement
-    await exchange.ask("POST", f"/claims/{replacement}/void", {"reason": "was-right"})
     closed = await exchange.claim_with(claim_id, "closed")
-    assert (closed["close_reason"], closed["next_claim_id"]) == ("paid", "")
+    assert (closed["close_reason"], closed["next_claim_id"]) == ("paid", replacement)
+    await exchange.ask("POST", f"/claims/{replacement}/void", {"reason": "was-right"})
     timeline = await exchange.until(
-        f"/claims/{claim_id}/timeline", lambda answer: answer["items"][-1]["event"] == "ClaimClosed"
+        f"/claims/{claim_id}/timeline", lambda answer: answer["items"][-1]["event"] == "ReplacementWithdrawn"
     )
-    assert timeline["items"][-2]["summary"] == f"Counts again, claim {replacement} was withdrawn: was-right"
+    assert timeline["items"][-1]["summary"] == f"Counts again, claim {replacement} was withdrawn: was-right"
+    stands = await exchange.claim_with(claim_id, "closed")
+    assert (stands["close_reason"], stands["next_claim_id"]) == ("paid", "")
     await exchange.ask("POST", f"/claims/{claim_id}/correct", correction)
     again = await exchange.claim_with(replacement, "submitted")
     assert again["version"] == 1
