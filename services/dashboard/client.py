@@ -81,7 +81,7 @@ class Services:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         signed = {"Authorization": f"Bearer {await self._token()}", "X-Ledgerline-Tenant": self._tenant}
-        asked = {name: _written(value) for name, value in (query or {}).items() if value not in (None, "")}
+        asked = {name: _written(value) for name, value in (query or {}).items() if value not in (None, "", [], ())}
         try:
             answer = await self._http.request(
                 method, path, params=asked, json=body, content=content, headers={**signed, **(headers or {})}
@@ -93,7 +93,10 @@ class Services:
         return answer
 
 
-def _written(value: Any) -> str:
+def _written(value: Any) -> str | list[str]:
+    """A list is asked for by one name many times."""
+    if isinstance(value, list | tuple):
+        return [str(each) for each in value]
     if value == BLANK:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

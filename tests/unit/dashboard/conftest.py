@@ -34,7 +34,8 @@ class Asked:
 
     method: str
     path: str
-    query: dict[str, str]
+    query: dict[str, str]  # of what is asked for many times, the last
+    every: list[tuple[str, str]]
     headers: dict[str, str]
     body: bytes
 
@@ -50,7 +51,8 @@ class World:
     async def answer(self, request: Request) -> Response:
         headers = {name.decode(): value.decode() for name, value in request.headers.raw}
         query = dict(request.query_params)
-        self.asked.append(Asked(request.method, request.url.path, query, headers, await request.body()))
+        every = request.query_params.multi_items()
+        self.asked.append(Asked(request.method, request.url.path, query, every, headers, await request.body()))
         told = self.answers.get(f"{request.method} {request.url.path}")
         if isinstance(told, Response):
             return told

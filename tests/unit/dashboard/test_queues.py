@@ -270,6 +270,8 @@ async def test_a_biller_looks_at_a_joint_bill_and_joins_the_visits_and_takes_the
     ):
         assert said in text
     assert 'name="visit" value="visit-1"' not in text
+    of_all = [("visit", "visit-2"), ("visit", "visit-3"), ("days_before_admission", "3")]
+    assert [asked.every for asked in world.asked if f"GET {asked.path}" == preview] == [of_all] * 2
     finding = {
         "rule": "CHG-811",
         "place": "visit visit-2",
@@ -285,6 +287,7 @@ async def test_a_biller_looks_at_a_joint_bill_and_joins_the_visits_and_takes_the
     assert "Bill them together" in (await world.browser.get(path)).text
     world.answers[preview] = looked | {"encounter_ids": []}
     assert "Bill it by itself again" in (await world.browser.get("/charges/visit-1/join?look=1")).text
+    assert next(a.every for a in reversed(world.asked) if f"GET {a.path}" == preview) == of_all[2:]
     typed = {"visits": "visit-2,visit-3", "days_before_admission": "1", "version": "7", "reason": "one month"}
     answer = await post(world, "/charges/visit-1/join", **typed)
     assert answer.headers["hx-redirect"] == "/charges/visit-1"
