@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.dashboard.timeline import money_of, steps_of, total_of
@@ -115,6 +115,7 @@ ACCOUNTS = (
         max_size=12,
     )
 )
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_billed_is_paid_and_adjusted_and_owed_after_every_event(moves: list[list[tuple[str, int, str]]]) -> None:
     """Each event balances against the charges, as every event of the ledger sums to zero."""
     events = []
