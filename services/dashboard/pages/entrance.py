@@ -103,14 +103,14 @@ def doors(desk: Desk) -> list[Route]:
 
 
 def nowhere(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """The answer to a path that no page has: to somebody who is not logged in it looks like any other."""
+    """The answer to a path that no page has: the login to somebody who is not logged in, without the path, which may say anything."""
 
     async def answer(request: Request, _error: Exception) -> Response:
         if request.url.path.startswith("/static/"):
             return PlainTextResponse("there is no such file", HTTPStatus.NOT_FOUND)
         session = desk.sessions.find(request.cookies.get(COOKIE))
         if session is None:
-            return to_login(request)
+            return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         request.scope[IDENTITY] = session.identity
         if session.is_locked:
             return locked(request, session, desk)

@@ -182,7 +182,7 @@ async def test_a_path_that_no_page_has_leads_a_stranger_to_the_login_and_tells_a
     for path in ("/nothing-here", "/claims/X/nothing"):
         answer = await world.browser.get(path)
         assert answer.status_code == 303
-        assert answer.headers["location"].startswith("/login?next=")
+        assert answer.headers["location"] == "/login"  # the address may have a name in it
     await world.log_in("biller")
     for path in ("/nothing-here", "/claims/X/nothing"):
         answer = await world.browser.get(path)
